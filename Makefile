@@ -1,0 +1,55 @@
+# Every task of the project. `make` alone lists them; a line's words after ## are its help.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := PYTHON=$(PYTHON) scripts/setup.sh
+ARGS ?=
+CONFIG ?=
+
+.PHONY: help setup demo test check bench docs serve lock clean
+
+help:  ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## Make .venv with the locked packages; every target does this by itself
+	@$(SETUP) python
+
+demo:  ## Gateway, pretend M-Pesa and a shop, ready to pay in the browser; ONCE=1 pays one order and ends
+	@$(SETUP) python
+	@$(BIN)/wakala demo $(if $(ONCE),--once) $(ARGS)
+
+test:  ## Run all tests with coverage, on SQLite, PostgreSQL and in a browser; ARGS="tests/rules" for a part
+	@$(SETUP) python postgresql chromium
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check:  ## Lint, formatting, strict types and the table of who may import whom
+	@$(SETUP) python
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/python -m pytest tests/test_import_table.py
+
+bench:  ## Measure this machine's ceiling and Wakala against it; QUICK=1 for under two minutes
+	@$(SETUP) python postgresql
+	@$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick) $(ARGS)
+
+docs:  ## Draw the diagrams from the code and build the documentation into build/site
+	@$(SETUP) python docs
+	@for script in scripts/draw_*.py; do if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script"; fi; done
+	@$(BIN)/zensical build --clean
+
+serve:  ## Run the gateway; CONFIG=DIR/wakala.toml names its settings
+	@$(SETUP) python
+	@$(BIN)/wakala $(if $(CONFIG),--config $(CONFIG)) serve $(ARGS)
+
+lock:  ## Write the lock files anew from pyproject.toml; ARGS=--upgrade to take newer versions
+	@$(SETUP) python
+	@scripts/lock.sh $(ARGS)
+
+clean:  ## Remove what the other targets made
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	find src tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +

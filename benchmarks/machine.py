@@ -1,0 +1,154 @@
+"""The machine under measurement: which core does what, what a process has used, programs started and ended."""
+
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE = CORES[0]
+LOAD_CORE = CORES[-1]  # on a machine with one core both share it, and the ratios still mean something
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 15
+# On disk, where the default temporary folder may be memory and make every commit look free.
+DISK = Path("/var/tmp")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and its children's children, as far as they live."""
+    todo = [pid]
+    while todo:
+        current = todo.pop()
+        yield current
+        try:
+            for task in os.listdir(f"/proc/{current}/task"):
+                todo += map(int, Path(f"/proc/{current}/task/{task}/children").read_text().split())
+        except OSError:
+            continue
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its living children."""
+    ticks = 0
+    for member in family(pid):
+        try:
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS_PER_S
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process and its living children."""
+    pages = 0
+    for member in family(pid):
+        try:
+            pages += int(Path(f"/proc/{member}/statm").read_text().split()[1])
+        except OSError:
+            continue
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def pinned(core: int) -> list[str]:
+    """What to put before a command so that it keeps to one core."""
+    taskset = shutil.which("taskset")
+    return [taskset, "-c", str(core)] if taskset else []
+
+
+@contextmanager
+def server(
+    command: list[str], port: int, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server on its own core for as long as the block lasts; its output goes to ``log``."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*pinned(SERVER_CORE), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+        try:
+            _wait_for_port(process, port, log)
+            yield process
+        finally:
+            _stop(process)
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended early: {log.read_text(errors='replace')[-2000:]}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.5).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError(f"{process.args!r} did not listen on port {port} within {START_TIMEOUT_S} s")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def describe() -> dict[str, str | int | float]:
+    """What a reader must know to compare these figures with those of another machine."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
+    )
+    memory_kb = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    return {
+        "processor": model,
+        "cores": len(CORES),
+        "memory_gib": round(memory_kb / 2**20, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "disk_syncs_per_s": round(disk_syncs_per_s()),
+    }
+
+
+def disk_syncs_per_s(seconds: float = 0.4) -> float:
+    """How often 8 KB written in place reach the disk: the floor under every commit."""
+    path = DISK / f"wakala-disk-{os.getpid()}"
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.write(file, bytes(1 << 20))
+        os.fsync(file)
+        block, count, start = os.urandom(8192), 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - start) < seconds:
+            os.pwrite(file, block, (count % 128) * 8192)
+            os.fdatasync(file)
+            count += 1
+        return count / elapsed
+    finally:
+        os.close(file)
+        path.unlink()
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []

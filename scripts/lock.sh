@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Writes requirements.lock (product and tests) and requirements-docs.lock from pyproject.toml: versions and hashes,
+# never the address they came from. The locking tool gets a virtual environment of its own under build/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TOOL=build/lock-tool
+if [ ! -x "$TOOL/bin/pip-compile" ]; then
+    .venv/bin/python -m venv "$TOOL"
+    "$TOOL/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade pip pip-tools
+fi
+
+compile() {
+    "$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+        --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" pyproject.toml
+}
+
+# The build backend is locked as well: set-up installs the project itself without fetching anything unchecked.
+compile --extra dev --build-deps-for editable --output-file requirements.lock "$@"
+compile --extra docs --constraint requirements.lock --output-file requirements-docs.lock "$@"

@@ -1,0 +1,3 @@
+"""Wakala: the self-hosted M-Pesa gateway."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,208 @@
+"""Settings: one TOML file, then the environment (``WAKALA__SERVER__PORT=8080``), into one frozen record.
+
+Secrets are not settings: they live in the key file and, sealed by it, in the database. A file that others may read
+stops the start.
+"""
+
+import difflib
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wakala.errors import ConfigurationError, LooseSecretError
+from wakala.rules.delivery import SCHEDULE_S
+from wakala.rules.payment import Schedule
+from wakala.rules.vault import KEY_LENGTH_BYTES, MasterKey
+
+ENVIRONMENT_PREFIX = "WAKALA__"
+
+# M-Pesa's documented callback sources (daraja.md 7.1); the list drifts, so it is a setting.
+MPESA_SOURCES = tuple(
+    f"196.201.{tail}/32"
+    for tail in (
+        *("214.200", "214.206", "213.114", "214.207", "214.208", "213.44"),
+        *("212.127", "212.138", "212.129", "212.136", "212.74", "212.69"),
+    )
+)
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where we listen and what we are called from outside."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""  # as M-Pesa and merchants reach us; empty: http://host:port
+    trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding header is believed; nobody by default
+    forwarded_header: str = "x-forwarded-for"  # or "forwarded"; exactly one is read
+    graceful_stop_s: float = 30
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``sqlite:///path`` (relative to the configuration file) or ``postgresql://...``."""
+
+    url: str = "sqlite:///wakala.db"
+
+
+class DarajaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """M-Pesa's REST side."""
+
+    sandbox_url: str = "https://sandbox.safaricom.co.ke"
+    live_url: str = "https://api.safaricom.co.ke"
+    answer_limit_s: float = 30  # M-Pesa answers in under a second or not at all; past this the outcome is unknown
+
+
+class Callbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose callbacks are believed."""
+
+    live_sources: tuple[str, ...] = MPESA_SOURCES
+    sandbox_sources: tuple[str, ...] = (*MPESA_SOURCES, *LOOPBACK)
+
+
+class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How merchants are notified."""
+
+    schedule_s: tuple[float, ...] = SCHEDULE_S
+    answer_limit_s: float = 15
+    private_targets: tuple[str, ...] = ()  # private networks that may be called; by configuration only
+    lane_limit: int = 32  # attempts at once to one endpoint
+
+
+class Finisher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When M-Pesa is asked about an open payment, in seconds after it was sent (daraja.md 7.5)."""
+
+    schedule_s: tuple[float, ...] = (20, 40, 70, 100, 150, 240, 480, 900)
+    expire_s: float = 1800
+    hold_limit_s: float = 120  # a shopper who waited longer for the prompt has left
+    send_lease_s: float = 60
+    match_window_s: float = 900  # how far a C2B confirmation may lie from its push
+    confirmation_wait_s: float = 180  # how long an ambiguous confirmation waits for the callback to name its push
+    poll_s: float = 1
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The key file: 32 random bytes as hex, mode 0600."""
+
+    file: str = "wakala.key"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set, with its default."""
+
+    server: Server = Server()
+    database: DatabaseSettings = DatabaseSettings()
+    daraja: DarajaSettings = DarajaSettings()
+    callbacks: Callbacks = Callbacks()
+    deliveries: Deliveries = Deliveries()
+    finisher: Finisher = Finisher()
+    keys: Keys = Keys()
+    home: str = "."
+
+    @property
+    def public_url(self) -> str:
+        """Our address as others know it, without a trailing slash."""
+        return (self.server.public_url or f"http://{self.server.host}:{self.server.port}").rstrip("/")
+
+    @property
+    def schedule(self) -> Schedule:
+        """The finisher's schedule as the rules want it."""
+        return Schedule(self.finisher.schedule_s, self.finisher.expire_s, self.finisher.send_lease_s)
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The SQLite file, or None for PostgreSQL."""
+        if not self.database.url.startswith("sqlite:///"):
+            return None
+        return Path(self.home) / self.database.url.removeprefix("sqlite:///")
+
+    @property
+    def key_path(self) -> Path:
+        """The key file."""
+        return Path(self.home) / self.keys.file
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the file, lay the environment over it, check every name and type."""
+    given: dict[str, Any] = {}
+    if path is not None:
+        if not path.is_file():
+            raise ConfigurationError(f"There is no configuration at {path}: run `wakala init {path.parent}` first.")
+        try:
+            given = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path} is not valid TOML: {error}.") from error
+        given["home"] = str(path.parent.resolve())
+    _overlay(given, environment)
+    try:
+        settings = msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path or 'The environment'}: {_with_suggestion(str(error))}") from error
+    if path is not None and "@" in settings.database.url:
+        refuse_loose(path, "it holds the database's password")
+    if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
+        raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")
+    return settings
+
+
+def _overlay(given: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """``WAKALA__SERVER__PORT`` sets ``server.port``; lists are written with commas."""
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        *parents, leaf = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        table = given
+        for parent in parents:
+            table = table.setdefault(parent, {})
+        table[leaf] = value.split(",") if leaf in _LISTS else value
+
+
+_LISTS = {
+    field.name
+    for table in (Server, Callbacks, Deliveries, Finisher)
+    for field in msgspec.structs.fields(table)
+    if isinstance(field.default, tuple)
+}
+
+
+def _with_suggestion(message: str) -> str:
+    known = {field.name for table in _TABLES for field in msgspec.structs.fields(table)}
+    unknown = message.partition("unknown field `")[2].partition("`")[0]
+    close = difflib.get_close_matches(unknown, known, n=1) if unknown else []
+    return f"{message}. Did you mean {close[0]}?" if close else f"{message}."
+
+
+_TABLES = (Settings, Server, DatabaseSettings, DarajaSettings, Callbacks, Deliveries, Finisher, Keys)
+
+
+def refuse_loose(path: Path, why: str) -> None:
+    """Refuse a file that group or others may touch."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise LooseSecretError(f"{path} has mode {mode:04o} and {why}: run `chmod 600 {path}`, then start again.")
+
+
+def master_key(settings: Settings) -> MasterKey:
+    """The key from the key file."""
+    path = settings.key_path
+    if not path.is_file():
+        raise ConfigurationError(f"There is no key file at {path}: run `wakala init` or restore it from your backup.")
+    refuse_loose(path, "it holds the key to every secret")
+    try:
+        value = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        value = b""
+    if len(value) != KEY_LENGTH_BYTES:
+        raise ConfigurationError(f"{path} must hold {KEY_LENGTH_BYTES} bytes as {2 * KEY_LENGTH_BYTES} hex digits.")
+    return MasterKey(value)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Create a file that only its owner may read; an existing file is never overwritten."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

@@ -1,0 +1,109 @@
+"""Apps and shortcodes in memory: who is calling, for which shortcode, with which secrets.
+
+They are few and read on every request; a running gateway looks every second whether they changed.
+"""
+
+from wakala.errors import UnauthenticatedError
+from wakala.journal.journal import Journal
+from wakala.rules.accounts import App, Environment, Shortcode, ShortcodeKind
+from wakala.rules.signing import app_of_token, stored_digest, webhook_key
+from wakala.rules.vault import MasterKey, unseal
+from wakala.upstream.daraja import Credentials
+
+
+class Directory:
+    """A copy of the journal's apps and shortcodes, with their secrets opened on first use."""
+
+    def __init__(self, journal: Journal, master: MasterKey, base_urls: dict[Environment, str]) -> None:
+        self._journal = journal
+        self._master = master
+        self._base_urls = base_urls
+        self._token_key = master.derive("token")
+        self._version = 0
+        self._apps: dict[str, App] = {}
+        self._by_digest: dict[bytes, App] = {}
+        self._shortcodes: dict[str, Shortcode] = {}
+        self._of_organisation: dict[tuple[str, str], tuple[Shortcode, ...]] = {}
+        self._credentials: dict[str, Credentials] = {}
+        self._webhook_keys: dict[str, bytes] = {}
+
+    async def refresh(self) -> bool:
+        """Read again where something changed; True if it did."""
+        version = await self._journal.directory_version()
+        if version == self._version:
+            return False
+        apps, shortcodes = await self._journal.apps(), await self._journal.shortcodes()
+        self._apps = {app.id: app for app in apps}
+        self._by_digest = {app.digest: app for app in apps}
+        self._shortcodes = {shortcode.id: shortcode for shortcode in shortcodes}
+        self._of_organisation = {}
+        for shortcode in shortcodes:
+            key = (shortcode.organisation_id, shortcode.environment)
+            self._of_organisation[key] = (*self._of_organisation.get(key, ()), shortcode)
+        self._credentials.clear()
+        self._webhook_keys.clear()
+        self._version = version
+        return True
+
+    @property
+    def token_key(self) -> bytes:
+        """Signs access tokens."""
+        return self._token_key
+
+    def app_of_digest(self, digest: str) -> App:
+        """The app with this ``key:secret`` digest. The look-up is by a hash of it, so timing tells nothing."""
+        return _alive(self._by_digest.get(stored_digest(digest)))
+
+    def app_of_token(self, token: str, now_s: int) -> App:
+        """The app that a bearer token was given to."""
+        app_id = app_of_token(self._token_key, token, now_s)
+        return _alive(self._apps.get(app_id) if app_id else None)
+
+    def app(self, app_id: str) -> App | None:
+        """By ID."""
+        return self._apps.get(app_id)
+
+    def shortcode(self, shortcode_id: str) -> Shortcode | None:
+        """By ID."""
+        return self._shortcodes.get(shortcode_id)
+
+    def shortcodes_of(self, organisation_id: str, environment: Environment) -> tuple[Shortcode, ...]:
+        """An organisation's shortcodes in one environment."""
+        return self._of_organisation.get((organisation_id, environment), ())
+
+    def credentials(self, shortcode_id: str) -> Credentials:
+        """What is needed to speak to M-Pesa for a shortcode."""
+        found = self._credentials.get(shortcode_id)
+        if found is None:
+            found = self._credentials[shortcode_id] = self._open(self._shortcodes[shortcode_id])
+        return found
+
+    def _open(self, shortcode: Shortcode) -> Credentials:
+        def opened(field: str, sealed: str) -> str:
+            return unseal(self._master, shortcode.data_key, shortcode.id, f"shortcodes.{field}", sealed)
+
+        return Credentials(
+            shortcode_id=shortcode.id,
+            base_url=self._base_urls[shortcode.environment],
+            number=shortcode.number,
+            party_b=shortcode.party_b,
+            is_till=shortcode.kind is ShortcodeKind.TILL,
+            consumer_key=opened("consumer_key", shortcode.consumer_key),
+            consumer_secret=opened("consumer_secret", shortcode.consumer_secret),
+            passkey=opened("passkey", shortcode.passkey),
+        )
+
+    def webhook_key(self, app_id: str) -> bytes:
+        """The key that signs an app's notifications."""
+        key = self._webhook_keys.get(app_id)
+        if key is None:
+            app = self._apps[app_id]
+            secret = unseal(self._master, app.data_key, app.id, "apps.webhook_secret", app.webhook_secret)
+            key = self._webhook_keys[app_id] = webhook_key(secret)
+        return key
+
+
+def _alive(app: App | None) -> App:
+    if app is None or not app.is_active:
+        raise UnauthenticatedError
+    return app

@@ -1,0 +1,212 @@
+"""Every exception of Wakala: one root, three branches, one sentence each.
+
+Results are values (refused by M-Pesa, unknown, duplicate callback); faults are the exceptions below. Each class has a
+stable ``code``, an HTTP ``status`` and a ``sentence`` that says what to do; a raised error may bring a more exact
+sentence. The API (RFC 9457), the pages and the command line all show the same one.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One field that is wrong: a JSON pointer such as ``/Amount`` and a sentence that says what to send instead."""
+
+    pointer: str
+    message: str
+
+
+class WakalaError(Exception):
+    """Root of all errors."""
+
+    code: str = "internal_fault"
+    status: int = 500
+    title: str = "Something broke inside Wakala"
+    sentence: str = "This is our fault, not yours, and nothing was half done. Try again, and tell your operator."
+    retriable: bool = False
+
+    def __init__(self, sentence: str | None = None, *, faults: tuple[FieldFault, ...] = ()) -> None:
+        """``sentence`` replaces the class's own where more is known; ``faults`` names the fields that are wrong."""
+        self.sentence = sentence or type(self).sentence
+        self.faults = faults
+        super().__init__(self.sentence)
+
+
+# ── The caller's fault: change the request ───────────────────────────────────────────────────────────────────────────
+
+
+class CallerError(WakalaError):
+    """What the caller sent cannot be done as it is."""
+
+    code = "bad_request"
+    status = 400
+    title = "The request cannot be understood"
+    sentence = "Send one JSON object with the documented fields; GET /openapi.json lists them."
+
+
+class InvalidFieldsError(CallerError):
+    """One or more fields are missing, unknown, of a wrong type or out of bounds."""
+
+    code = "invalid_fields"
+    status = 422
+    title = "Some fields are wrong"
+    sentence = "Correct the fields listed under errors and send the request again; nothing was sent to M-Pesa."
+
+
+class InvalidMsisdnError(CallerError):
+    """A phone number that no Kenyan spelling fits."""
+
+    code = "invalid_msisdn"
+    status = 422
+    title = "Not a Kenyan mobile number"
+    sentence = "Write the phone number as 2547XXXXXXXX, 2541XXXXXXXX, 07XXXXXXXX or 01XXXXXXXX."
+
+
+class InvalidAmountError(CallerError):
+    """An amount that M-Pesa cannot move."""
+
+    code = "invalid_amount"
+    status = 422
+    title = "Not an amount that M-Pesa can move"
+    sentence = "Send a whole number of shillings from 1 to 250000."
+
+
+class UnauthenticatedError(CallerError):
+    """No credentials, or credentials that no app has."""
+
+    code = "unauthenticated"
+    status = 401
+    title = "Who is asking?"
+    sentence = "Send the app's consumer key and secret as Authorization: Basic, or a token from GET .../auth as Bearer."
+
+
+class ForbiddenError(CallerError):
+    """The app is known but may not do this."""
+
+    code = "forbidden"
+    status = 403
+    title = "This app may not do that"
+    sentence = "Use an app that is bound to this shortcode and environment."
+
+
+class NotFoundError(CallerError):
+    """Nothing of that name belongs to the caller."""
+
+    code = "not_found"
+    status = 404
+    title = "No such thing here"
+    sentence = "Check the path and the RequestID; another organisation's requests are never shown."
+
+
+class MethodNotAllowedError(CallerError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "Wrong method"
+    sentence = "Use the method that GET /openapi.json gives for this path."
+
+
+class RequestIdSpentError(CallerError):
+    """The request ID was used before, with another content."""
+
+    code = "request_id_spent"
+    status = 409
+    title = "This RequestID is spent"
+    sentence = "This RequestID was used before with other content. Choose a new RequestID for a new payment."
+
+
+class RequestInFlightError(CallerError):
+    """The same request is being carried out at this moment."""
+
+    code = "request_in_flight"
+    status = 409
+    title = "This request is being carried out"
+    sentence = "The same request is on its way to M-Pesa. Ask again in a second, or read GET .../requests/{RequestID}."
+    retriable = True
+
+
+class PayloadTooLargeError(CallerError):
+    """More bytes than any honest request has."""
+
+    code = "payload_too_large"
+    status = 413
+    title = "Too many bytes"
+    sentence = "Send a smaller body; the limit is 64 KiB."
+
+
+class NotAllowedHereError(CallerError):
+    """The command does not exist in this environment, or this shortcode's kind cannot do it."""
+
+    code = "not_allowed_here"
+    status = 422
+    title = "This shortcode or environment cannot do that"
+    sentence = "Use a shortcode of the right kind, or the other environment."
+
+
+# ── M-Pesa's side ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class UpstreamError(WakalaError):
+    """M-Pesa could not be asked, or said something that nobody can read."""
+
+    code = "upstream_fault"
+    status = 502
+    title = "M-Pesa did not answer as it should"
+    sentence = "M-Pesa could not be reached or understood; the trace of the request shows both sides' bytes."
+    retriable = True
+
+
+class MalformedUpstreamError(UpstreamError):
+    """Bytes from M-Pesa that no codec can read. They are kept raw."""
+
+    code = "malformed_upstream"
+    sentence = "M-Pesa sent something that cannot be read; it is kept byte for byte in the trace."
+
+
+# ── Ours: the operator must act ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class OperatorError(WakalaError):
+    """The installation is wrong; the operator must act."""
+
+    code = "operator_must_act"
+    status = 503
+    title = "The gateway is not set up right"
+    sentence = "Run `wakala doctor`: it says what is wrong and how to mend it."
+
+
+class ConfigurationError(OperatorError):
+    """A setting is missing, unknown or impossible."""
+
+    code = "bad_configuration"
+    title = "A setting is wrong"
+
+
+class LooseSecretError(OperatorError):
+    """A file with secrets can be read by others."""
+
+    code = "loose_secret"
+    title = "A secret file can be read by others"
+
+
+class DatabaseBusyError(OperatorError):
+    """Another process already writes to this SQLite file."""
+
+    code = "database_in_use"
+    title = "Another Wakala already writes to this database"
+
+
+class DatabaseFaultError(OperatorError):
+    """The database cannot be reached or refuses to write."""
+
+    code = "database_fault"
+    title = "The database does not answer"
+    sentence = "Nothing was done. Try again in a moment with the same RequestID."
+    retriable = True
+
+
+class BrokenRuleError(WakalaError):
+    """A step that the table of states does not have: a bug of ours, stopped before it could do harm."""
+
+    code = "broken_rule"

@@ -1,0 +1,30 @@
+"""Where time, IDs and randomness come from: handed down from `runtime`, so that tests can set them."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Clock = Callable[[], int]
+"""Microseconds since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A clock and a well of randomness."""
+
+    now_us: Clock
+    random_bytes: Callable[[int], bytes]
+
+    def new_id(self, prefix: str) -> str:
+        """``prefix_`` and 28 hex digits: 48 bits of milliseconds, then 64 random ones. IDs sort by time."""
+        return f"{prefix}_{self.now_us() // 1000:012x}{self.random_bytes(8).hex()}"
+
+    def chance(self) -> float:
+        """A number from 0 up to 1."""
+        return int.from_bytes(self.random_bytes(4)) / 2**32
+
+
+def system_source() -> Source:
+    """The machine's own clock and randomness."""
+    return Source(lambda: time.time_ns() // 1000, os.urandom)

@@ -1,0 +1,1 @@
+"""Floor 2: all state and all SQL."""

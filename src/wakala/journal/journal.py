@@ -1,0 +1,316 @@
+"""The journal: one method per thing that can happen, each one transaction. No other module speaks SQL.
+
+A method that changes a payment takes the payment as it was read and the change that the rules decided. It returns
+False where somebody else changed the payment first: the caller reads again and decides again, so two sources that
+settle one payment at once cannot both win.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wakala.journal import rows
+from wakala.journal.database import Database, Operation, Row, Write
+from wakala.journal.rows import Confirmation, Event
+from wakala.rules.accounts import App, Shortcode
+from wakala.rules.delivery import Notification, Verdict
+from wakala.rules.exchange import Exchange, Headers, kept
+from wakala.rules.payment import Change, Payment, Scope
+
+TRACE_LIMIT_EXCHANGES = 500  # a payment has about eight; a merchant who retries for days adds a dozen
+PAGE_LIMIT_ROWS = 200
+CANDIDATE_LIMIT_ROWS = 200  # open pushes of one amount at one shortcode that a confirmation is compared with
+LAST_ID = "~"  # sorts after every ID: the start of a newest-first listing
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """The answer that completes a stored API exchange."""
+
+    exchange_id: str
+    status: int
+    headers: Headers
+    body: bytes
+    duration_us: int
+
+
+class Journal:
+    """All state of the gateway, on SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ── payments ──
+
+    async def open_payment(self, changes: Sequence[Change], exchange: Exchange | None) -> bool:
+        """A payment enters, with the events that brought it to where it stands. False: its request ID is spent."""
+        payment = changes[-1].payment
+        before = None
+        writes = []
+        for change in changes:
+            exchange_id = exchange.id if exchange and before is None else None
+            writes.append(Write("event_add", rows.event_row(change.payment, change, before, exchange_id)))
+            before = change.payment.state
+        if exchange is not None:
+            writes.append(Write("exchange_add", rows.exchange_row(exchange)))
+        guard = Write("payment_open", rows.payment_row(payment))
+        return await self._database.commit(Operation(payment.id, guard, tuple(writes)))
+
+    async def record_change(
+        self,
+        before: Payment,
+        change: Change,
+        *,
+        exchanges: tuple[Exchange, ...] = (),
+        notification: Notification | None = None,
+        answer: ApiAnswer | None = None,
+        claims_receipt: str | None = None,
+    ) -> bool:
+        """Something happened to a payment: the change, its event, the bytes that brought it and what is owed for it.
+
+        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction.
+        """
+        after = change.payment
+        more: tuple[Write, ...] = ()
+        if answer is not None:
+            more = (_answer_write(answer),)
+        if claims_receipt is not None:
+            key = (after.id, after.scope.organisation_id, after.scope.environment, claims_receipt)
+            more = (*more, Write("confirmation_claim", key))
+        exchange_id = exchanges[-1].id if exchanges else None
+        event = rows.event_row(after, change, before.state, exchange_id)
+        guard = Write("payment_advance", rows.payment_change_row(after, before))
+        return await self._database.commit(
+            Operation(after.id, guard, rows.writes_of(event, exchanges, notification, *more))
+        )
+
+    async def record_confirmation(
+        self,
+        confirmation: Confirmation,
+        exchange: Exchange,
+        *,
+        before: Payment | None = None,
+        change: Change | None = None,
+        notification: Notification | None = None,
+    ) -> bool:
+        """A C2B confirmation enters: waiting, as evidence for an open push, or as a payment of its own.
+
+        False: the receipt came before, or the push changed meanwhile. The caller looks which.
+        """
+        writes: tuple[Write, ...] = (Write("exchange_add", rows.exchange_row(exchange)),)
+        if change is not None:
+            event = rows.event_row(change.payment, change, before.state if before else None, exchange.id)
+            writes = rows.writes_of(event, (exchange,), notification)
+        enter = Write("confirmation_add", rows.confirmation_row(confirmation))
+        if change is None:
+            return await self._database.commit(Operation(confirmation.receipt, enter, writes))
+        if before is None:
+            opening = Write("payment_open_new", rows.payment_row(change.payment))
+            return await self._database.commit(Operation(confirmation.receipt, enter, (opening, *writes)))
+        guard = Write("payment_advance", rows.payment_change_row(change.payment, before))
+        enter = Write("confirmation_keep", rows.confirmation_row(confirmation))
+        return await self._database.commit(Operation(change.payment.id, guard, (enter, *writes)))
+
+    async def collect_confirmation(
+        self, waiting: Confirmation, change: Change, notification: Notification | None
+    ) -> bool:
+        """A confirmation that nobody claimed becomes a payment of its own. False: it was claimed meanwhile."""
+        payment = change.payment
+        key = (payment.id, waiting.organisation_id, waiting.environment, waiting.receipt)
+        opening = Write("payment_open_new", rows.payment_row(payment))
+        event = rows.event_row(payment, change, None, None)
+        writes = (opening, *rows.writes_of(event, (), notification))
+        return await self._database.commit(Operation(waiting.receipt, Write("confirmation_claim", key), writes))
+
+    async def record_exchange(self, exchange: Exchange) -> None:
+        """An exchange that changes no payment: a read, a refused request, a callback in quarantine."""
+        await self._database.commit(Operation(exchange.id, None, (Write("exchange_add", rows.exchange_row(exchange)),)))
+
+    async def record_answer(self, answer: ApiAnswer) -> None:
+        """What an API exchange, stored before, was answered."""
+        await self._database.commit(Operation(answer.exchange_id, None, (_answer_write(answer),)))
+
+    async def payment(self, payment_id: str) -> Payment | None:
+        """By our own ID. Callers that act for a tenant compare the scope."""
+        return _first_payment(await self._database.fetch("payment_by_id", (payment_id,)))
+
+    async def payment_by_request(self, organisation_id: str, environment: str, request_id: str) -> Payment | None:
+        """By the merchant's own ID, within the organisation and environment."""
+        row = (organisation_id, environment, request_id)
+        return _first_payment(await self._database.fetch("payment_by_request", row))
+
+    async def payment_by_receipt(self, organisation_id: str, environment: str, receipt: str) -> Payment | None:
+        """By M-Pesa's receipt, the strongest key."""
+        row = (organisation_id, environment, receipt)
+        return _first_payment(await self._database.fetch("payment_by_receipt", row))
+
+    async def open_pushes(self, shortcode_id: str, amount_cents: int) -> list[Payment]:
+        """The pushes still open at a shortcode for an amount: what a confirmation may belong to."""
+        row = (shortcode_id, amount_cents, CANDIDATE_LIMIT_ROWS)
+        return [rows.payment_of(r) for r in await self._database.fetch("payment_candidates", row)]
+
+    async def payments_due(self, now_us: int, limit: int) -> list[Payment]:
+        """Open payments whose next question, sending or giving up is due."""
+        return [rows.payment_of(r) for r in await self._database.fetch("payments_due", (now_us, limit))]
+
+    async def claim_payment(self, payment: Payment, until_us: int) -> bool:
+        """Own a due payment until ``until_us``; False where another worker was faster."""
+        guard = Write("payment_claim", (until_us, payment.id, payment.next_check_us))
+        return await self._database.commit(Operation(payment.id, guard))
+
+    async def list_payments(
+        self, organisation_id: str, environment: str, before_id: str = LAST_ID, limit: int = 50
+    ) -> list[Payment]:
+        """Newest first, from a cursor."""
+        row = (organisation_id, environment, before_id, min(limit, PAGE_LIMIT_ROWS))
+        return [rows.payment_of(r) for r in await self._database.fetch("payments_listed", row)]
+
+    async def events(self, payment_id: str) -> list[Event]:
+        """Everything that happened to a payment, in order."""
+        return [rows.event_of(r) for r in await self._database.fetch("events_of_payment", (payment_id,))]
+
+    async def exchanges(self, payment_id: str) -> list[Exchange]:
+        """Both sides' bytes of a payment, in order."""
+        row = (payment_id, TRACE_LIMIT_EXCHANGES)
+        return [rows.exchange_of(r) for r in await self._database.fetch("exchanges_of_payment", row)]
+
+    async def quarantined(self, before_id: str = LAST_ID, limit: int = 50) -> list[Exchange]:
+        """What came in and did not fit, newest first: never dropped, never believed."""
+        row = (before_id, min(limit, PAGE_LIMIT_ROWS))
+        return [rows.exchange_of(r) for r in await self._database.fetch("exchanges_quarantined", row)]
+
+    # ── C2B confirmations ──
+
+    async def confirmation(self, organisation_id: str, environment: str, receipt: str) -> Confirmation | None:
+        """The confirmation with this receipt, waiting or not."""
+        found = await self._database.fetch("confirmation_by_receipt", (organisation_id, environment, receipt))
+        return Confirmation(*found[0]) if found else None
+
+    async def confirmations_due(self, now_us: int, limit: int) -> list[Confirmation]:
+        """Confirmations that have waited long enough for a push to claim them."""
+        return [Confirmation(*row) for row in await self._database.fetch("confirmations_due", (now_us, limit))]
+
+    # ── notifications ──
+
+    async def record_attempt(
+        self, notification: Notification, verdict: Verdict, exchange: Exchange, *, now_us: int
+    ) -> bool:
+        """How an attempt ended. False where this attempt was counted already."""
+        settled_us = None if verdict.state == "waiting" else now_us
+        guard = Write(
+            "notification_attempted",
+            (
+                verdict.state,
+                notification.attempts + 1,
+                verdict.due_us,
+                exchange.status,
+                exchange.error,
+                settled_us,
+                notification.id,
+                notification.attempts,
+            ),
+        )
+        writes = (Write("exchange_add", rows.exchange_row(exchange)),)
+        return await self._database.commit(Operation(notification.id, guard, writes))
+
+    async def claim_notification(self, notification: Notification, until_us: int) -> bool:
+        """Own a due notification until ``until_us``; False where another worker was faster."""
+        guard = Write("notification_claim", (until_us, notification.id, notification.lease_us))
+        return await self._database.commit(Operation(notification.id, guard))
+
+    async def lanes_due(self, now_us: int) -> list[str]:
+        """The lanes in which something is due."""
+        return [row[0] for row in await self._database.fetch("lanes_due", (now_us,))]
+
+    async def notifications_due(self, lane: str, now_us: int, limit: int) -> list[Notification]:
+        """What is due in one lane, oldest first, each payment in order."""
+        found = await self._database.fetch("notifications_due", (lane, now_us, now_us, limit))
+        return [rows.notification_of(row) for row in found]
+
+    async def notification(self, notification_id: str) -> Notification | None:
+        """By ID."""
+        found = await self._database.fetch("notification_by_id", (notification_id,))
+        return rows.notification_of(found[0]) if found else None
+
+    async def notifications_of(self, payment_id: str) -> list[Notification]:
+        """What was owed for one payment, in order."""
+        found = await self._database.fetch("notifications_of_payment", (payment_id,))
+        return [rows.notification_of(row) for row in found]
+
+    async def list_notifications(
+        self, organisation_id: str, environment: str, before_id: str = LAST_ID, limit: int = 50
+    ) -> list[Notification]:
+        """Newest first, from a cursor; delivered or not."""
+        row = (organisation_id, environment, before_id, min(limit, PAGE_LIMIT_ROWS))
+        return [rows.notification_of(r) for r in await self._database.fetch("notifications_listed", row)]
+
+    async def release_leases(self, now_us: int) -> None:
+        """After a start on a one-process database: nothing of the process before is still on its way."""
+        await self._database.commit(
+            Operation(
+                "leases",
+                None,
+                (Write("payments_release", (now_us, now_us)), Write("notifications_release", ())),
+            )
+        )
+
+    # ── organisations, shortcodes, apps ──
+
+    async def add_organisation(self, organisation_id: str, name: str, now_us: int) -> None:
+        """A tenant enters."""
+        await self._change_directory(Write("organisation_add", (organisation_id, name, now_us)))
+
+    async def add_shortcode(self, shortcode: Shortcode) -> None:
+        """A paybill or store number enters."""
+        await self._change_directory(Write("shortcode_add", rows.shortcode_row(shortcode)))
+
+    async def add_app(self, app: App) -> None:
+        """An app enters."""
+        await self._change_directory(Write("app_add", rows.app_row(app)))
+
+    async def mark_registered(self, shortcode_id: str, now_us: int) -> None:
+        """M-Pesa took our C2B URLs for this shortcode."""
+        await self._change_directory(Write("shortcode_registered", (now_us, shortcode_id)))
+
+    async def set_collector(self, shortcode_id: str, app_id: str) -> None:
+        """The app that is told of payments nobody asked for."""
+        await self._change_directory(Write("shortcode_collector", (app_id, shortcode_id)))
+
+    async def set_callback_url(self, organisation_id: str, app_id: str, url: str | None) -> None:
+        """Where an app's notifications go, from the next attempt on."""
+        await self._change_directory(Write("app_callback_url", (url, organisation_id, app_id)))
+
+    async def bind_app(self, organisation_id: str, app_id: str, shortcode_id: str) -> None:
+        """Tie an app to one live shortcode, for good."""
+        await self._change_directory(Write("app_bind", (shortcode_id, organisation_id, app_id)))
+
+    async def _change_directory(self, write: Write) -> None:
+        await self._database.commit(Operation("directory", None, (write, Write("directory_moved", ()))))
+
+    async def directory_version(self) -> int:
+        """Moves with every change of organisations, shortcodes and apps."""
+        return int((await self._database.fetch("directory_version"))[0][0])
+
+    async def organisations(self) -> dict[str, str]:
+        """Names by ID."""
+        return {row[0]: row[1] for row in await self._database.fetch("organisations_all")}
+
+    async def shortcodes(self) -> list[Shortcode]:
+        """All shortcodes of all organisations: the directory keeps them in memory."""
+        return [rows.shortcode_of(row) for row in await self._database.fetch("shortcodes_all")]
+
+    async def apps(self) -> list[App]:
+        """All apps of all organisations: the directory keeps them in memory."""
+        return [rows.app_of(row) for row in await self._database.fetch("apps_all")]
+
+
+def _answer_write(answer: ApiAnswer) -> Write:
+    body = kept(answer.body)
+    row = (answer.status, rows.headers_text(answer.headers), body, answer.duration_us, answer.exchange_id)
+    return Write("exchange_answer", row)
+
+
+def _first_payment(found: Sequence[Row]) -> Payment | None:
+    return rows.payment_of(found[0]) if found else None
+
+
+__all__ = ["LAST_ID", "ApiAnswer", "Confirmation", "Event", "Journal", "Scope"]

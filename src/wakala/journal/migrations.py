@@ -1,0 +1,73 @@
+"""Forward-only migrations: numbered SQL files, each in one transaction, each once.
+
+No library carries both apsw and asyncpg (yoyo and alembic want DB-API drivers), so the files are plain SQL and the
+runner is the page below.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+from wakala.errors import ConfigurationError, DatabaseFaultError
+from wakala.journal.database import Database
+
+_NAME = re.compile(r"(\d{4})_(\w+)\.(sqlite|postgres)\.sql")
+_LEDGER = "CREATE TABLE IF NOT EXISTS migrations (number {int} PRIMARY KEY, name {text} NOT NULL)"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema, for one database."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def known(dialect: str) -> tuple[Migration, ...]:
+    """All migrations for ``dialect``, in order, without gaps."""
+    found = []
+    for file in files("wakala.journal").joinpath("migrations").iterdir():
+        match = _NAME.fullmatch(file.name)
+        if match and match[3] == dialect:
+            found.append(Migration(int(match[1]), match[2], file.read_text()))
+    found.sort(key=lambda migration: migration.number)
+    return tuple(found)
+
+
+async def applied(database: Database) -> int:
+    """The number of the newest migration that the database has."""
+    try:
+        rows = await database.fetch("migrations_newest")
+    except DatabaseFaultError:  # no ledger yet: a new database
+        return 0
+    return int(rows[0][0] or 0)
+
+
+async def migrate(database: Database, up_to: int | None = None) -> list[Migration]:
+    """Bring the schema to the newest version (or ``up_to``) and say what was done."""
+    number_type, text_type = ("integer", "text") if database.dialect == "postgres" else ("INTEGER", "TEXT")
+    await database.script(_LEDGER.format(int=number_type, text=text_type))
+    done: list[Migration] = []
+    have = await applied(database)
+    for migration in known(database.dialect):
+        if migration.number <= have or (up_to is not None and migration.number > up_to):
+            continue
+        ledger = f"INSERT INTO migrations (number, name) VALUES ({migration.number}, '{migration.name}');"  # noqa: S608
+        await database.script(_locked(database.dialect) + migration.sql + "\n" + ledger)
+        done.append(migration)
+    return done
+
+
+async def require_newest(database: Database) -> None:
+    """Refuse to run on a schema that this program does not know."""
+    have, newest = await applied(database), known(database.dialect)[-1].number
+    if have < newest:
+        raise ConfigurationError(f"The database has schema {have}, this program needs {newest}: run `wakala migrate`.")
+    if have > newest:
+        raise ConfigurationError(f"The database has schema {have}, newer than this program's {newest}: update Wakala.")
+
+
+def _locked(dialect: str) -> str:
+    """Two programs that migrate one PostgreSQL at once take turns; the second then fails on the ledger, harmlessly."""
+    return "LOCK TABLE migrations IN EXCLUSIVE MODE;\n" if dialect == "postgres" else ""

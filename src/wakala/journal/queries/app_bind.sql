@@ -1,0 +1,1 @@
+UPDATE apps SET live_shortcode_id = ? WHERE organisation_id = ? AND id = ? AND live_shortcode_id IS NULL RETURNING id

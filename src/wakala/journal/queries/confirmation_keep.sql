@@ -1,0 +1,5 @@
+-- The confirmation that came with a change of its payment; kept once.
+INSERT INTO confirmations (
+    organisation_id, environment, receipt, app_id, shortcode_id, payment_id, notice, received_us, due_us
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (organisation_id, environment, receipt) DO NOTHING

@@ -1,0 +1,1 @@
+SELECT version FROM directory_version WHERE id = 1

@@ -1,0 +1,1 @@
+SELECT MAX(number) FROM migrations

@@ -1,0 +1,4 @@
+INSERT INTO notifications (
+    id, payment_id, sequence, organisation_id, app_id, shortcode_id, environment, type, body, lane, url, state, attempts,
+    due_us, lease_us, created_us, last_status, last_error, settled_us
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO organisations (id, name, created_us) VALUES (?, ?, ?)

@@ -1,0 +1,8 @@
+-- Guard of every later change: compare and set on the version; the loser reads again and decides again.
+UPDATE payments SET
+    state = ?, version = ?, updated_us = ?, sent_us = ?, settled_us = ?, merchant_request_id = ?,
+    checkout_request_id = ?, receipt = ?, paid_us = ?, payer_name = ?, answer = ?, answer_code = ?, answer_desc = ?,
+    result_code = ?, result_desc = ?, evidence = ?, reason = ?, flags = ?, notifications = ?, checks = ?,
+    next_check_us = ?
+WHERE id = ? AND version = ?
+RETURNING id

@@ -1,0 +1,4 @@
+INSERT INTO shortcodes (
+    id, organisation_id, environment, number, kind, till, side, response_type, data_key, consumer_key, consumer_secret,
+    passkey, collector_app_id, registered_us, created_us
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

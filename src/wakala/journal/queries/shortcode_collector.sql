@@ -1,0 +1,1 @@
+UPDATE shortcodes SET collector_app_id = ? WHERE id = ?

@@ -1,0 +1,1 @@
+UPDATE shortcodes SET registered_us = ? WHERE id = ?

@@ -1,0 +1,4 @@
+SELECT
+    id, organisation_id, environment, number, kind, till, side, response_type, data_key, consumer_key, consumer_secret,
+    passkey, collector_app_id, registered_us, created_us
+FROM shortcodes ORDER BY id

@@ -1,0 +1,419 @@
+"""The story of a payment: accept, send, settle, finish.
+
+Write, commit, call, write: the intent is on disk before a byte leaves, and no call to anyone happens inside a
+transaction. Whatever brings news of a payment (M-Pesa's answer, its callback, a C2B confirmation, the answer to a
+query) becomes a fact and goes through `settle`, so there is one place where a payment changes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from wakala.directory import Directory
+from wakala.errors import DatabaseFaultError, RequestIdSpentError, RequestInFlightError
+from wakala.identity import Source
+from wakala.journal.journal import ApiAnswer, Confirmation, Journal
+from wakala.rules.accounts import App, Shortcode
+from wakala.rules.delivery import Notification
+from wakala.rules.exchange import Exchange
+from wakala.rules.matching import Ambiguous, Candidate, Matched, match
+from wakala.rules.matching import Confirmation as Notice
+from wakala.rules.payment import (
+    Change,
+    Evidence,
+    Fact,
+    Flag,
+    GaveUp,
+    Kind,
+    LostSight,
+    Misfit,
+    Payment,
+    Repeat,
+    Schedule,
+    Scope,
+    Sending,
+    Settled,
+    State,
+    Step,
+    Unsent,
+    decide,
+    repeat_of,
+)
+from wakala.rules.signing import fingerprint, mac
+from wakala.upstream.daraja import Daraja
+
+Stage = Callable[[Change, int], Notification]
+"""Makes the notification that a change owes, with the time; see `deliveries.Deliveries.stage`."""
+Offer = Callable[[Notification], None]
+"""Hands a staged notification to the courier; see `workers.courier`."""
+Answered = Callable[[Payment], ApiAnswer]
+"""What the merchant is told about a payment; stored in the transaction that makes it true."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushCommand:
+    """Ask a customer to pay by STK push. The face has checked every field."""
+
+    request_id: str
+    amount_cents: int
+    msisdn: str
+    reference: str
+    description: str
+    reference_data: str
+    callback_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Numbers from the configuration that the story needs."""
+
+    schedule: Schedule
+    public_url: str
+    hold_limit_us: int
+    match_window_us: int
+    confirmation_wait_us: int
+
+
+class Payments:
+    """Accepts, sends, settles and finishes payments."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        directory: Directory,
+        daraja: Daraja,
+        source: Source,
+        terms: Terms,
+        callback_key: bytes,
+        *,
+        stage: Stage,
+        offer: Offer,
+    ) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._daraja = daraja
+        self._source = source
+        self._terms = terms
+        self._callback_key = callback_key
+        self._stage = stage
+        self._offer = offer
+
+    # ── accept ──
+
+    async def accept(
+        self, command: PushCommand, app: App, shortcode: Shortcode, exchange: Exchange, answered: Answered
+    ) -> tuple[Payment, bool]:
+        """Open the payment and carry it to M-Pesa's first answer. A repeat is given the first answer (True).
+
+        Raises `RequestIdSpentError` for other content under the same ID, `RequestInFlightError` until there is an
+        answer to repeat.
+        """
+        now_us = self._source.now_us()
+        received = self._received(command, app, shortcode, now_us)
+        exchange = replace(exchange, payment_id=received.id, scope=received.scope)
+        opening = Change(received, Step.CONFIRM, "received", {})
+        ready = self._daraja.is_ready(self._directory.credentials(shortcode.id))
+        changes = [opening, decide(received, Sending(), now_us, self._terms.schedule)] if ready else [opening]
+        if not await self._journal.open_payment(changes, exchange):
+            return await self._repeat(received), True
+        payment = changes[-1].payment
+        if payment.state is State.SENDING:
+            return await self._push(payment, answered), False
+        return await self.send(payment, answered), False
+
+    def _received(self, command: PushCommand, app: App, shortcode: Shortcode, now_us: int) -> Payment:
+        meaning = (
+            "push",
+            shortcode.number,
+            str(command.amount_cents),
+            command.msisdn,
+            command.reference,
+            command.description,
+            command.reference_data,
+            command.callback_url or "",
+        )
+        return Payment(
+            id=self._source.new_id("pay"),
+            scope=Scope(app.organisation_id, app.id, shortcode.id, shortcode.environment),
+            kind=Kind.PUSH,
+            request_id=command.request_id,
+            fingerprint=fingerprint(*meaning),
+            state=State.RECEIVED,
+            version=1,
+            amount_cents=command.amount_cents,
+            msisdn=command.msisdn,
+            reference=command.reference,
+            description=command.description,
+            reference_data=command.reference_data,
+            callback_url=command.callback_url,
+            created_us=now_us,
+            updated_us=now_us,
+            next_check_us=now_us + int(self._terms.schedule.send_lease_s * 1_000_000),
+        )
+
+    async def _repeat(self, again: Payment) -> Payment:
+        scope = again.scope
+        first = await self._journal.payment_by_request(scope.organisation_id, scope.environment, again.request_id)
+        if first is None:
+            raise DatabaseFaultError
+        match repeat_of(first, again.fingerprint):
+            case Repeat.SPENT:
+                raise RequestIdSpentError
+            case Repeat.IN_FLIGHT:
+                raise RequestInFlightError
+            case Repeat.SAME:
+                return first
+
+    # ── send ──
+
+    async def send(self, payment: Payment, answered: Answered | None = None) -> Payment:
+        """Take a payment that has not left yet to M-Pesa: a token first, then the intent on disk, then the call."""
+        credentials = self._directory.credentials(payment.scope.shortcode_id)
+        trouble = await self._daraja.prepare(credentials, payment.scope)
+        if trouble is not None:
+            exchanges = tuple(replace(exchange, payment_id=payment.id) for exchange in trouble.exchanges)
+            return await self.settle(payment, trouble.fact, exchanges, answered=answered)
+        change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
+        if not await self._journal.record_change(payment, change):
+            return await self._reread(payment)  # another worker has it
+        return await self._push(change.payment, answered)
+
+    async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
+        credentials = self._directory.credentials(payment.scope.shortcode_id)
+        asked = await self._daraja.push(credentials, payment, self.callback_url("stk", payment.id))
+        return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+
+    def callback_url(self, kind: str, subject: str) -> str:
+        """Where M-Pesa calls back: unguessable, and free of the words it refuses (daraja.md 7.2)."""
+        return f"{self._terms.public_url}/callbacks/{kind}/{subject}/{self.callback_mac(kind, subject)}"
+
+    def callback_mac(self, kind: str, subject: str) -> str:
+        """The secret end of a callback path."""
+        return mac(self._callback_key, f"callback {kind}", subject)
+
+    # ── settle ──
+
+    async def settle(
+        self,
+        payment: Payment,
+        fact: Fact,
+        exchanges: tuple[Exchange, ...] = (),
+        *,
+        answered: Answered | None = None,
+    ) -> Payment:
+        """What a fact does to a payment, durably, with what the merchant is owed for it, in one transaction."""
+        while True:
+            now_us = self._source.now_us()
+            change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
+            notification = self._stage(change, now_us) if change.notify else None
+            try:
+                won = await self._journal.record_change(
+                    payment,
+                    change,
+                    exchanges=exchanges,
+                    notification=notification,
+                    answer=answered(change.payment) if answered else None,
+                    claims_receipt=fact.receipt if isinstance(fact, Settled) else None,
+                )
+            except DatabaseFaultError:
+                fact = await self._without_taken_receipt(payment, fact)
+                continue
+            if won:
+                if notification is not None:
+                    self._offer(notification)
+                return change.payment
+            payment = await self._reread(payment)
+
+    def _impatient(self, payment: Payment, fact: Fact, now_us: int) -> Fact:
+        """A payment that could not leave for too long fails: the shopper has gone."""
+        if isinstance(fact, Unsent) and now_us - payment.created_us > self._terms.hold_limit_us:
+            return GaveUp(f"It could not be sent in time: {fact.reason}") if payment.state is not State.SENDING else fact
+        return fact
+
+    async def _without_taken_receipt(self, payment: Payment, fact: Fact) -> Fact:
+        """A receipt pays one payment only. Where it is another's, the outcome stands without it, and is flagged."""
+        if not isinstance(fact, Settled) or fact.receipt is None:
+            raise DatabaseFaultError
+        scope = payment.scope
+        owner = await self._journal.payment_by_receipt(scope.organisation_id, scope.environment, fact.receipt)
+        if owner is None or owner.id == payment.id:
+            raise DatabaseFaultError
+        reason = f"Receipt {fact.receipt} already belongs to request {owner.request_id}."
+        return Misfit(Flag.EVIDENCE_CONFLICT, reason)
+
+    async def _reread(self, payment: Payment) -> Payment:
+        found = await self._journal.payment(payment.id)
+        if found is None:
+            raise DatabaseFaultError
+        return found
+
+    # ── C2B confirmations: the second source, or a payment nobody asked for ──
+
+    async def receive_confirmation(
+        self, notice: Notice, notice_json: str, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
+    ) -> None:
+        """Money has arrived. It settles the push it belongs to, waits where that is not certain, or is its own payment."""
+        while True:
+            known = await self._journal.payment_by_receipt(
+                shortcode.organisation_id, shortcode.environment, notice.receipt
+            )
+            if known is not None:
+                await self._confirm_known(known, notice, payer_name, exchange)
+                return
+            if await self._enter_confirmation(notice, notice_json, payer_name, shortcode, exchange):
+                return
+            if await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt):
+                await self._journal.record_exchange(replace(exchange, verdict="ok"))  # the same one again
+                return
+
+    async def _confirm_known(
+        self, known: Payment, notice: Notice, payer_name: str | None, exchange: Exchange
+    ) -> None:
+        exchange = replace(exchange, payment_id=known.id, scope=known.scope)
+        fact: Fact = _confirmed(notice, payer_name)
+        if notice.amount_cents != known.amount_cents:
+            exchange = replace(exchange, verdict="quarantined: the amount differs from the payment's")
+            fact = Misfit(Flag.AMOUNT_DIFFERS, "The C2B confirmation names another amount.")
+        await self.settle(known, fact, (exchange,))
+
+    async def _enter_confirmation(
+        self, notice: Notice, notice_json: str, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
+    ) -> bool:
+        pushes = await self._journal.open_pushes(shortcode.id, notice.amount_cents)
+        found = match(notice, [_candidate(push, shortcode) for push in pushes], self._terms.match_window_us)
+        entry = self._confirmation(notice, notice_json, shortcode)
+        now_us = self._source.now_us()
+        if isinstance(found, Matched):
+            push = next(push for push in pushes if push.id == found.payment_id)
+            change = decide(push, _confirmed(notice, payer_name), now_us, self._terms.schedule)
+            exchange = replace(exchange, payment_id=push.id, scope=push.scope)
+            return await self._record(replace(entry, payment_id=push.id), exchange, push, change)
+        if pushes:  # ambiguous, or close to a push without fitting it: the callback will name the receipt
+            wait_us = now_us + self._terms.confirmation_wait_us
+            detail = "ambiguous" if isinstance(found, Ambiguous) else "no certain match"
+            entry = replace(entry, due_us=wait_us)
+            return await self._journal.record_confirmation(entry, replace(exchange, error=f"waits: {detail}"))
+        change = self._collection(notice, payer_name, shortcode, now_us, ())
+        exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
+        return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
+
+    async def _record(
+        self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change
+    ) -> bool:
+        notification = self._stage(change, self._source.now_us()) if change.notify else None
+        won = await self._journal.record_confirmation(
+            entry, exchange, before=before, change=change, notification=notification
+        )
+        if won and notification is not None:
+            self._offer(notification)
+        return won
+
+    def _confirmation(self, notice: Notice, notice_json: str, shortcode: Shortcode) -> Confirmation:
+        return Confirmation(
+            organisation_id=shortcode.organisation_id,
+            environment=shortcode.environment,
+            receipt=notice.receipt,
+            app_id=shortcode.collector_app_id or "",
+            shortcode_id=shortcode.id,
+            payment_id=None,
+            notice=notice_json,
+            received_us=notice.received_us,
+            due_us=None,
+        )
+
+    def _collection(
+        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, now_us: int, flags: tuple[Flag, ...]
+    ) -> Change:
+        """A payment that M-Pesa told us of: it begins and ends with the confirmation."""
+        payment = Payment(
+            id=self._source.new_id("pay"),
+            scope=Scope(
+                shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment
+            ),
+            kind=Kind.COLLECTION,
+            request_id=f"c2b:{notice.receipt}",  # the colon keeps it out of the merchants' own IDs
+            fingerprint=fingerprint("collection", notice.receipt),
+            state=State.SUCCEEDED,
+            version=1,
+            amount_cents=notice.amount_cents,
+            msisdn=notice.msisdn,
+            reference=notice.reference,
+            description="",
+            reference_data="[]",
+            callback_url=None,
+            created_us=now_us,
+            updated_us=now_us,
+            settled_us=now_us,
+            receipt=notice.receipt,
+            paid_us=notice.paid_us,
+            payer_name=payer_name,
+            result_code="0",
+            result_desc="Confirmed by M-Pesa.",
+            evidence=Evidence.C2B_CONFIRMATION,
+            flags=flags,
+            notifications=1,
+        )
+        detail = {"receipt": notice.receipt, "by": Evidence.C2B_CONFIRMATION.value}
+        return Change(payment, Step.SUCCEED, "collected", detail, notify="collection.succeeded")
+
+    async def collect(
+        self, waiting: Confirmation, notice: Notice, payer_name: str | None
+    ) -> None:
+        """A confirmation that no push claimed in time becomes a payment of its own, flagged for a person to look at."""
+        shortcode = self._directory.shortcode(waiting.shortcode_id)
+        if shortcode is None:
+            return
+        now_us = self._source.now_us()
+        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,))
+        notification = self._stage(change, now_us)
+        if await self._journal.collect_confirmation(waiting, change, notification):
+            self._offer(notification)
+
+    # ── finish ──
+
+    async def finish(self, payment: Payment) -> Payment:
+        """One due payment: send it, ask about it, or end it. Takes the same doors as everything else."""
+        now_us = self._source.now_us()
+        lease_us = now_us + int(self._terms.schedule.send_lease_s * 1_000_000)
+        if not await self._journal.claim_payment(payment, lease_us):
+            return payment
+        payment = replace(payment, next_check_us=lease_us)
+        if payment.state in {State.RECEIVED, State.HELD}:
+            return await self._send_late(payment, now_us)
+        if payment.state is State.SENDING:
+            reason = "The gateway stopped while sending; whether the prompt went out is not known."
+            return await self.settle(payment, LostSight("interrupted", reason))
+        if self._terms.schedule.is_over(payment) and now_us >= self._terms.schedule.due_us(payment, payment.checks):
+            reason = payment.reason or "M-Pesa gave no outcome"
+            return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))
+        asked = await self._daraja.query(self._directory.credentials(payment.scope.shortcode_id), payment)
+        return await self.settle(payment, asked.fact, asked.exchanges)
+
+    async def _send_late(self, payment: Payment, now_us: int) -> Payment:
+        if now_us - payment.created_us > self._terms.hold_limit_us:
+            return await self.settle(payment, GaveUp(payment.reason or "It could not be sent in time."))
+        return await self.send(payment)
+
+
+def _confirmed(notice: Notice, payer_name: str | None) -> Settled:
+    return Settled(
+        by=Evidence.C2B_CONFIRMATION,
+        paid=True,
+        code="0",
+        description="Confirmed by M-Pesa's C2B confirmation.",
+        receipt=notice.receipt,
+        paid_us=notice.paid_us,
+        payer_name=payer_name,
+    )
+
+
+def _candidate(push: Payment, shortcode: Shortcode) -> Candidate:
+    return Candidate(
+        payment_id=push.id,
+        shortcode=shortcode.number,
+        till=shortcode.till,
+        reference=push.reference,
+        amount_cents=push.amount_cents,
+        msisdn=push.msisdn,
+        created_us=push.created_us,
+        receipt=push.receipt,
+    )

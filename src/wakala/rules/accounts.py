@@ -1,0 +1,105 @@
+"""Organisations' apps and shortcodes: who may do what."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotAllowedHereError
+
+APPS_PER_ORGANISATION_LIMIT = 50  # as Proxy API had it (proxyapi.md 1.2)
+
+
+class Environment(StrEnum):
+    """Two worlds, never mixed. The first path segment says which."""
+
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
+class ShortcodeKind(StrEnum):
+    """A paybill, or the store number above a till. A till's number by itself is never used with M-Pesa's APIs."""
+
+    PAYBILL = "paybill"
+    TILL = "till"
+
+
+class BodyFormat(StrEnum):
+    """The shape in which an app wants its notifications."""
+
+    WAKALA = "wakala"
+    DARAJA = "daraja"
+    PROXYAPI = "proxyapi"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcode:
+    """A paybill, or a store number with its one till. Secrets are sealed; the vault opens them with ``data_key``."""
+
+    id: str
+    organisation_id: str
+    environment: Environment
+    number: str
+    kind: ShortcodeKind
+    till: str | None
+    side: str
+    response_type: str
+    data_key: str
+    consumer_key: str
+    consumer_secret: str
+    passkey: str
+    collector_app_id: str | None
+    registered_us: int | None
+    created_us: int
+
+    @property
+    def party_b(self) -> str:
+        """Who is paid by an STK push: the till of a store, the paybill itself otherwise (daraja.md 2.1)."""
+        return self.till or self.number
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Consumer key and secret of one integration; only a hash of the secret's digest is kept."""
+
+    id: str
+    organisation_id: str
+    name: str
+    consumer_key: str
+    digest: bytes
+    data_key: str
+    webhook_secret: str
+    callback_url: str | None
+    body_format: BodyFormat
+    live_shortcode_id: str | None
+    is_active: bool
+    created_us: int
+
+
+def shortcode_for(
+    app: App, environment: Environment, named: str | None, shortcodes: tuple[Shortcode, ...]
+) -> Shortcode:
+    """The shortcode that ``app`` acts for: its bound one in live; in sandbox the named one, or the only one there is.
+
+    ``shortcodes`` are those of the app's organisation in this environment.
+    """
+    if environment is Environment.LIVE:
+        return _bound(app, named, shortcodes)
+    if named is None:
+        if len(shortcodes) == 1:
+            return shortcodes[0]
+        if not shortcodes:
+            raise NotAllowedHereError("This organisation has no sandbox shortcode yet: run `wakala shortcode add`.")
+        message = "There are several sandbox shortcodes: say which one is paid, e.g. " + shortcodes[0].number + "."
+        raise InvalidFieldsError(faults=(FieldFault("/ReceiverShortcode", message),))
+    for shortcode in shortcodes:
+        if named in {shortcode.number, shortcode.till}:
+            return shortcode
+    raise ForbiddenError(f"Shortcode {named} does not belong to this app's organisation in the sandbox.")
+
+
+def _bound(app: App, named: str | None, shortcodes: tuple[Shortcode, ...]) -> Shortcode:
+    bound = next((s for s in shortcodes if s.id == app.live_shortcode_id), None)
+    if bound is None:
+        raise ForbiddenError("This app is not bound to a live shortcode: run `wakala app bind`, or use /sandbox/... .")
+    if named is not None and named not in {bound.number, bound.till}:
+        raise ForbiddenError(f"This app is bound to shortcode {bound.number} and cannot act for {named}.")
+    return bound

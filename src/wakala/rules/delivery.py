@@ -1,0 +1,81 @@
+"""A notification: the record, its states, and when the next attempt is due."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wakala.rules.payment import Scope
+
+
+class DeliveryState(StrEnum):
+    """Where a notification stands; only *waiting* is tried."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    KEPT = "kept"  # nobody named a URL; it can be listed and read
+    GIVEN_UP = "given_up"  # the schedule ended or the endpoint said 410; it can be listed, read and replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What we owe the merchant for one change of one payment. The body is final: every attempt sends the same bytes."""
+
+    id: str
+    payment_id: str
+    sequence: int
+    scope: Scope
+    type: str
+    body: bytes
+    lane: str
+    url: str | None
+    state: DeliveryState
+    attempts: int
+    due_us: int
+    lease_us: int
+    created_us: int
+    last_status: int | None = None
+    last_error: str | None = None
+    settled_us: int | None = None
+
+
+# Dense early because a shopper waits, then over three and a half days so that a bug shipped on Friday is healed on
+# Monday with the next day to spare. Seconds after the attempt before.
+SCHEDULE_S: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+JITTER = 0.1  # ± a tenth, so that a merchant who comes back is not met by all at once
+RETRY_AFTER_LIMIT_S = 86_400  # no endpoint may put us off for longer than a day
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """How one attempt ended: an HTTP status, or the reason why there was none."""
+
+    status: int | None
+    error: str | None
+    retry_after_s: float | None = None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Only 2xx counts, never the body: shops answer with whatever their framework prints."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the notification after an attempt."""
+
+    state: DeliveryState
+    due_us: int
+
+
+def judge(
+    attempted: Attempted, attempts: int, now_us: int, chance: float, schedule_s: tuple[float, ...] = SCHEDULE_S
+) -> Verdict:
+    """The state after attempt number ``attempts`` (from 1). ``chance`` in 0..1 places the jitter."""
+    if attempted.is_delivered:
+        return Verdict(DeliveryState.DELIVERED, now_us)
+    if attempted.status == GONE or attempts > len(schedule_s):
+        return Verdict(DeliveryState.GIVEN_UP, now_us)
+    wait_s = schedule_s[attempts - 1] * (1 - JITTER + 2 * JITTER * chance)
+    if attempted.retry_after_s is not None:
+        wait_s = max(wait_s, min(attempted.retry_after_s, RETRY_AFTER_LIMIT_S))
+    return Verdict(DeliveryState.WAITING, now_us + int(wait_s * 1_000_000))

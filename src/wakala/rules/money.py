@@ -1,0 +1,104 @@
+"""Money: whole cents inside, shillings only where people and M-Pesa read them.
+
+M-Pesa writes one amount as 1.00, 1.0, 1, "239.00", "05" or "1,250.00" (daraja.md 9.7); all of them become the same
+number of cents here, and anything that is not surely an amount is refused.
+"""
+
+import re
+from decimal import Decimal
+from math import isfinite
+
+from wakala.errors import InvalidAmountError
+
+CENTS_PER_SHILLING = 100
+
+PUSH_MIN_SHILLINGS = 1  # M-Pesa moves nothing smaller (daraja.md 7.6)
+PUSH_MAX_SHILLINGS = 250_000  # the most one M-Pesa transaction may carry (daraja.md 7.6)
+
+# Balances are larger than payments. A thousand billion is far beyond any M-Pesa account, and fits every 64-bit column.
+READABLE_MAX_SHILLINGS = 1_000_000_000_000
+AMOUNT_MAX_CHARS = 64  # the limit above with separators, sign and decimals, and ample room for padding zeros
+DECIMALS_MAX_DIGITS = 32  # M-Pesa writes two; more than this is no amount and would only be costly to write out
+
+_SPELLING = re.compile(r"([+-]?)([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]*))?")
+
+
+def cents_from_shillings(shillings: int | str | Decimal) -> int:
+    """Cents of an exact amount in shillings; a float is refused, since it may not be the amount that was meant."""
+    if isinstance(shillings, float):
+        raise InvalidAmountError("Write the amount as a whole number or as text such as 1250.00, not as a float.")
+    return parse_cents(shillings)
+
+
+def parse_cents(value: float | str | Decimal, *, allow_negative: bool = False) -> int:
+    """Cents of an amount in any of M-Pesa's spellings; fractions of a cent and what is no number are refused.
+
+    ``allow_negative`` is for statements and balances, where money leaving is written with a minus.
+    """
+    cents = _cents_of_int(value) if isinstance(value, int) else _cents_of_text(_spelled(value))
+    if cents < 0 and not allow_negative:
+        raise InvalidAmountError("An amount cannot be negative.")
+    if abs(cents) > READABLE_MAX_SHILLINGS * CENTS_PER_SHILLING:
+        raise InvalidAmountError("This is more money than any M-Pesa account can hold.")
+    return cents
+
+
+def whole_shillings(cents: int) -> int:
+    """Shillings for an STK push, which takes whole ones only, from 1 to 250,000 (daraja.md 2.1)."""
+    shillings, rest = divmod(cents, CENTS_PER_SHILLING)
+    if rest:
+        raise InvalidAmountError("M-Pesa asks a customer for whole shillings only; leave the cents out.")
+    if not PUSH_MIN_SHILLINGS <= shillings <= PUSH_MAX_SHILLINGS:
+        raise InvalidAmountError(f"Send from {PUSH_MIN_SHILLINGS} to {PUSH_MAX_SHILLINGS} shillings.")
+    return shillings
+
+
+def display(cents: int) -> str:
+    """An amount for people: ``1,250.00``."""
+    return _written(cents, separator=",")
+
+
+def plain(cents: int) -> str:
+    """An amount for machines, as M-Pesa writes it in C2B: ``1250.00``."""
+    return _written(cents, separator="")
+
+
+def _written(cents: int, *, separator: str) -> str:
+    shillings, rest = divmod(abs(cents), CENTS_PER_SHILLING)
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{shillings:{separator}}.{rest:02d}"
+
+
+def _cents_of_int(shillings: int) -> int:
+    if isinstance(shillings, bool):
+        raise InvalidAmountError("An amount is a number, not true or false.")
+    return shillings * CENTS_PER_SHILLING
+
+
+def _spelled(value: float | str | Decimal) -> str:
+    """The decimal digits of a value: the shortest that give this float back, so that 239.1 stays 239.1."""
+    match value:
+        case str():
+            return value.strip()
+        case float() if isfinite(value) and abs(value) <= READABLE_MAX_SHILLINGS:
+            return f"{Decimal(repr(value)):f}"
+        case Decimal() if value.is_finite() and abs(value) <= READABLE_MAX_SHILLINGS and _has_few_places(value):
+            return f"{value:f}"
+        case _:
+            raise InvalidAmountError("Write the amount in digits, such as 1250.00.")
+
+
+def _has_few_places(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -DECIMALS_MAX_DIGITS
+
+
+def _cents_of_text(text: str) -> int:
+    found = _SPELLING.fullmatch(text) if len(text) <= AMOUNT_MAX_CHARS else None
+    if found is None:
+        raise InvalidAmountError("Write the amount in digits, such as 1250.00.")
+    sign, shillings, decimals = found.group(1), found.group(2).replace(",", ""), found.group(3) or ""
+    if decimals[2:].strip("0"):
+        raise InvalidAmountError("An amount has no fractions of a cent.")
+    cents = int(shillings) * CENTS_PER_SHILLING + int(decimals[:2].ljust(2, "0"))
+    return -cents if sign == "-" else cents

@@ -1,0 +1,566 @@
+"""The life of a payment: the record, the table of its states, and what each fact does to it.
+
+Everything that can happen to a payment is a *fact*: M-Pesa accepted it, M-Pesa told us how it ended, nobody answered.
+`decide` takes a payment and a fact and returns the next payment; it opens no socket and reads no clock. The table
+below is the only place that says which state may follow which; ``docs/payment-states.md`` is drawn from it.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from wakala.errors import BrokenRuleError
+
+
+class State(StrEnum):
+    """Where a payment stands. The last three are final: nothing leaves them."""
+
+    RECEIVED = "received"
+    HELD = "held"
+    SENDING = "sending"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+    @property
+    def is_final(self) -> bool:
+        """True where no fact may change the outcome any more, only confirm or contradict it."""
+        return self in FINAL
+
+
+FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.EXPIRED})
+
+MEANING: dict[State, str] = {
+    State.RECEIVED: "Durable here; not one byte has gone to M-Pesa.",
+    State.HELD: "Known not to have reached M-Pesa; waits for a stated reason and is tried again.",
+    State.SENDING: "The intent is on disk; from here a byte may have left, so it is never sent a second time.",
+    State.PENDING: "M-Pesa took it; the customer has the prompt, the outcome is still to come.",
+    State.UNKNOWN: "Sent, but nobody can say what became of it; it is asked about, never resent.",
+    State.SUCCEEDED: "Money moved, with evidence.",
+    State.FAILED: "No money moved, with evidence, or it never left this gateway.",
+    State.EXPIRED: "The last question on the schedule brought no evidence either way; the reason is recorded.",
+}
+
+
+class Step(StrEnum):
+    """What may happen to a payment: the labels on the arrows of the table."""
+
+    SEND = "send"
+    HOLD = "hold"
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+    LOSE_SIGHT = "lose sight"
+    ASK = "ask"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    GIVE_UP = "give up"
+    CONFIRM = "confirm"
+    CONTRADICT = "contradict"
+
+
+TABLE: dict[State, dict[Step, State]] = {
+    State.RECEIVED: {Step.SEND: State.SENDING, Step.HOLD: State.HELD, Step.REFUSE: State.FAILED},
+    State.HELD: {
+        Step.SEND: State.SENDING,
+        Step.HOLD: State.HELD,
+        Step.REFUSE: State.FAILED,
+        Step.LOSE_SIGHT: State.UNKNOWN,  # turned away at the edge, and yet M-Pesa speaks of it: believe M-Pesa
+        Step.SUCCEED: State.SUCCEEDED,
+        Step.FAIL: State.FAILED,
+    },
+    State.SENDING: {
+        Step.ACCEPT: State.PENDING,
+        Step.REFUSE: State.FAILED,
+        Step.HOLD: State.HELD,
+        Step.LOSE_SIGHT: State.UNKNOWN,
+        Step.SUCCEED: State.SUCCEEDED,
+        Step.FAIL: State.FAILED,
+    },
+    State.PENDING: {
+        Step.ASK: State.PENDING,
+        Step.LOSE_SIGHT: State.UNKNOWN,
+        Step.SUCCEED: State.SUCCEEDED,
+        Step.FAIL: State.FAILED,
+        Step.GIVE_UP: State.EXPIRED,
+        Step.CONFIRM: State.PENDING,
+    },
+    State.UNKNOWN: {
+        Step.ACCEPT: State.PENDING,
+        Step.ASK: State.UNKNOWN,
+        Step.LOSE_SIGHT: State.UNKNOWN,
+        Step.SUCCEED: State.SUCCEEDED,
+        Step.FAIL: State.FAILED,
+        Step.GIVE_UP: State.EXPIRED,
+        Step.CONFIRM: State.UNKNOWN,
+    },
+    State.SUCCEEDED: {Step.CONFIRM: State.SUCCEEDED, Step.CONTRADICT: State.SUCCEEDED},
+    State.FAILED: {Step.CONFIRM: State.FAILED, Step.CONTRADICT: State.FAILED},
+    State.EXPIRED: {Step.CONFIRM: State.EXPIRED, Step.CONTRADICT: State.EXPIRED},
+}
+
+
+class Kind(StrEnum):
+    """What was asked of M-Pesa (push) or told by it (collection)."""
+
+    PUSH = "push"
+    COLLECTION = "collection"
+
+
+class Evidence(StrEnum):
+    """What settled a payment. The receipt number inside it is the strongest key."""
+
+    STK_CALLBACK = "stk_callback"
+    C2B_CONFIRMATION = "c2b_confirmation"
+    STK_QUERY = "stk_query"
+    STK_ANSWER = "stk_answer"
+    GATEWAY = "gateway"
+
+
+class Answer(StrEnum):
+    """What the merchant was told first; a repeat of the same request is told the same for ever."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    HELD = "held"
+
+
+class Flag(StrEnum):
+    """What a person should look at. A flag never changes an outcome."""
+
+    EVIDENCE_CONFLICT = "evidence_conflict"
+    PAID_AFTER_EXPIRY = "paid_after_expiry"
+    AMOUNT_DIFFERS = "amount_differs"
+    AMBIGUOUS = "ambiguous"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose row it is: organisation, app, shortcode and environment stand on every row of the journal."""
+
+    organisation_id: str
+    app_id: str
+    shortcode_id: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment as the journal has it. Amounts in cents, times in microseconds since 1970 UTC."""
+
+    id: str
+    scope: Scope
+    kind: Kind
+    request_id: str
+    fingerprint: str
+    state: State
+    version: int
+    amount_cents: int
+    msisdn: str
+    reference: str
+    description: str
+    reference_data: str
+    callback_url: str | None
+    created_us: int
+    updated_us: int
+    sent_us: int | None = None
+    settled_us: int | None = None
+    merchant_request_id: str | None = None
+    checkout_request_id: str | None = None
+    receipt: str | None = None
+    paid_us: int | None = None
+    payer_name: str | None = None
+    answer: Answer | None = None
+    answer_code: str | None = None
+    answer_desc: str | None = None
+    result_code: str | None = None
+    result_desc: str | None = None
+    evidence: Evidence | None = None
+    reason: str | None = None
+    flags: tuple[Flag, ...] = ()
+    notifications: int = 0
+    checks: int = 0
+    next_check_us: int | None = None
+
+
+# ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The next thing that happens is a byte on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """M-Pesa certainly did not get it (no connection, no token, turned away at the edge); it may be tried again."""
+
+    code: str
+    reason: str
+    retry_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """M-Pesa's synchronous answer: queued, nothing more (daraja.md 2.1)."""
+
+    merchant_request_id: str
+    checkout_request_id: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal for good before anything moved, by M-Pesa or by this gateway."""
+
+    code: str
+    description: str
+    by: Evidence = Evidence.STK_ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class LostSight:
+    """Sent, and no answer that says what became of it."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A source says how it ended. ``paid`` is None where M-Pesa itself is not sure (result class *unknown*)."""
+
+    by: Evidence
+    paid: bool | None
+    code: str
+    description: str
+    receipt: str | None = None
+    paid_us: int | None = None
+    payer_name: str | None = None
+    merchant_request_id: str | None = None
+    checkout_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StillOpen:
+    """A question was asked and brought no outcome: still processing, no such id for now, or no answer at all."""
+
+    reason: str
+    processing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Something came for this payment that does not fit it: kept, shown, never believed."""
+
+    flag: Flag
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The schedule has no question left."""
+
+    reason: str
+
+
+Fact: TypeAlias = Sending | Unsent | Accepted | Refused | LostSight | Settled | StillOpen | Misfit | GaveUp
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When an open payment is asked about, in seconds after it was sent, and when it is given up.
+
+    Prompts live 60 to 90 seconds; M-Pesa should not be asked faster than every 5 to 10 seconds (daraja.md 7.5).
+    """
+
+    asks_s: tuple[float, ...]
+    expire_s: float
+    send_lease_s: float = 60  # longer than the whole time-out of one call, so that nobody takes over a living one
+
+    def due_us(self, payment: Payment, checks: int) -> int:
+        """When the next question, or the giving up, is due after ``checks`` questions."""
+        after_s = self.asks_s[checks] if checks < len(self.asks_s) else self.expire_s
+        return (payment.sent_us or payment.created_us) + int(after_s * 1_000_000)
+
+    def is_over(self, payment: Payment) -> bool:
+        """True when the last question has been asked."""
+        return payment.checks >= len(self.asks_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What `decide` found: the payment after the fact, the step taken, and what the merchant must be told."""
+
+    payment: Payment
+    step: Step
+    name: str
+    detail: dict[str, str]
+    notify: str | None = None
+
+
+def advance(payment: Payment, step: Step) -> State:
+    """The state after ``step``, by the table; a step that the table does not have is a bug and is stopped here."""
+    try:
+        return TABLE[payment.state][step]
+    except KeyError:
+        raise BrokenRuleError(f"A payment that is {payment.state} cannot {step}.") from None
+
+
+def decide(payment: Payment, fact: Fact, now_us: int, schedule: Schedule) -> Change:
+    """What ``fact`` does to ``payment``. Total: every fact has an answer in every state it can meet."""
+    match fact:
+        case Sending():
+            return _sending(payment, now_us, schedule)
+        case Unsent():
+            return _unsent(payment, fact, now_us)
+        case Accepted():
+            return _accepted(payment, fact, now_us, schedule)
+        case Refused():
+            return _refused(payment, fact, now_us)
+        case LostSight():
+            return _lost_sight(payment, fact, now_us, schedule)
+        case Settled():
+            return _settled(payment, fact, now_us, schedule)
+        case StillOpen():
+            return _still_open(payment, fact, now_us, schedule)
+        case Misfit():
+            return _misfit(payment, fact, now_us)
+        case GaveUp():
+            return _gave_up(payment, fact, now_us)
+
+
+def _next(payment: Payment, step: Step, now_us: int, **changes: object) -> Payment:
+    """The following version of the record; the version is also the sequence of the event that tells of it."""
+    state = advance(payment, step)
+    return replace(payment, state=state, version=payment.version + 1, updated_us=now_us, **changes)  # type: ignore[arg-type]
+
+
+def _sending(payment: Payment, now_us: int, schedule: Schedule) -> Change:
+    lease_end_us = now_us + int(schedule.send_lease_s * 1_000_000)
+    after = _next(payment, Step.SEND, now_us, sent_us=now_us, next_check_us=lease_end_us, checks=0)
+    return Change(after, Step.SEND, "sending", {})
+
+
+def _unsent(payment: Payment, fact: Unsent, now_us: int) -> Change:
+    if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
+        return _noted(payment, "late_answer", {"reason": fact.reason}, now_us)
+    after = _next(
+        payment,
+        Step.HOLD,
+        now_us,
+        next_check_us=fact.retry_us,
+        answer=payment.answer or Answer.HELD,
+        answer_code=payment.answer_code or fact.code,
+        answer_desc=payment.answer_desc or fact.reason,
+        reason=fact.reason,
+    )
+    return Change(after, Step.HOLD, "held", {"code": fact.code, "reason": fact.reason})
+
+
+def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule) -> Change:
+    ids = {
+        "merchant_request_id": fact.merchant_request_id,
+        "checkout_request_id": fact.checkout_request_id,
+        "answer": payment.answer or Answer.ACCEPTED,
+        "answer_code": payment.answer_code or "0",
+        "answer_desc": payment.answer_desc or fact.description,
+    }
+    detail = {"MerchantRequestID": fact.merchant_request_id, "CheckoutRequestID": fact.checkout_request_id}
+    if payment.state in {State.SENDING, State.UNKNOWN}:
+        due = schedule.due_us(payment, payment.checks)
+        return Change(_next(payment, Step.ACCEPT, now_us, next_check_us=due, **ids), Step.ACCEPT, "accepted", detail)
+    after = _next(payment, Step.CONFIRM, now_us, **ids)  # the callback was faster than the answer (daraja.md 9)
+    return Change(after, Step.CONFIRM, "accepted_late", detail)
+
+
+def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
+    if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
+        return _noted(payment, "late_answer", {"code": fact.code, "reason": fact.description}, now_us)
+    after = _next(
+        payment,
+        Step.REFUSE,
+        now_us,
+        answer=payment.answer or Answer.REFUSED,
+        answer_code=payment.answer_code or fact.code,
+        answer_desc=payment.answer_desc or fact.description,
+        result_code=fact.code,
+        result_desc=fact.description,
+        evidence=fact.by,
+        reason=fact.description,
+        settled_us=now_us,
+        next_check_us=None,
+    )
+    return _notified(after, Step.REFUSE, "refused", {"code": fact.code, "reason": fact.description}, "payment.failed")
+
+
+def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedule) -> Change:
+    detail = {"code": fact.code, "reason": fact.reason}
+    if payment.state is not State.SENDING:
+        return _noted(payment, "late_answer", detail, now_us)
+    after = _next(
+        payment,
+        Step.LOSE_SIGHT,
+        now_us,
+        answer=payment.answer or Answer.UNKNOWN,
+        answer_code=payment.answer_code or fact.code,
+        answer_desc=payment.answer_desc or fact.reason,
+        reason=fact.reason,
+        next_check_us=schedule.due_us(payment, payment.checks),
+    )
+    return Change(after, Step.LOSE_SIGHT, "lost_sight", detail)
+
+
+def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -> Change:
+    detail = {"by": fact.by.value, "code": fact.code, "description": fact.description}
+    if fact.receipt:
+        detail["receipt"] = fact.receipt
+    if payment.state.is_final:
+        return _second_opinion(payment, fact, detail, now_us)
+    if payment.state is State.RECEIVED:  # nothing was sent, so nobody can know how it ended
+        return _noted(payment, "evidence_ignored", detail, now_us)
+    if fact.paid is None:
+        return _unsure(payment, fact, detail, now_us, schedule)
+    step = Step.SUCCEED if fact.paid else Step.FAIL
+    after = _next(
+        payment,
+        step,
+        now_us,
+        receipt=fact.receipt or payment.receipt,
+        paid_us=fact.paid_us or payment.paid_us,
+        payer_name=fact.payer_name or payment.payer_name,
+        merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
+        checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
+        result_code=fact.code,
+        result_desc=fact.description,
+        evidence=fact.by,
+        reason=None if fact.paid else fact.description,
+        settled_us=now_us,
+        next_check_us=None,
+    )
+    outcome = "succeeded" if fact.paid else "failed"
+    return _notified(after, step, outcome, detail, f"payment.{outcome}")
+
+
+def _unsure(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int, schedule: Schedule) -> Change:
+    """M-Pesa reported a code that settles nothing (daraja.md 4.1, class unknown): ask, on the schedule."""
+    checks = payment.checks + 1 if fact.by is Evidence.STK_QUERY else payment.checks
+    after = _next(
+        payment,
+        Step.LOSE_SIGHT,
+        now_us,
+        result_code=fact.code,
+        result_desc=fact.description,
+        reason=fact.description,
+        merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
+        checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
+        checks=checks,
+        next_check_us=schedule.due_us(payment, checks),
+    )
+    return Change(after, Step.LOSE_SIGHT, "unsure", detail)
+
+
+def _second_opinion(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int) -> Change:
+    """More evidence on a payment that is already final: it confirms, or it raises a flag. It never rewrites."""
+    if fact.paid is None:
+        return _noted(payment, "evidence_unclear", detail, now_us)
+    if fact.paid != (payment.state is State.SUCCEEDED):
+        if not fact.paid and payment.state is State.EXPIRED:
+            return _noted(payment, "confirmed", detail, now_us)
+        flag = Flag.PAID_AFTER_EXPIRY if payment.state is State.EXPIRED else Flag.EVIDENCE_CONFLICT
+        return _contradicted(payment, flag, detail, now_us)
+    if fact.receipt and payment.receipt and fact.receipt != payment.receipt:
+        return _contradicted(payment, Flag.EVIDENCE_CONFLICT, detail, now_us)
+    brings_receipt = bool(fact.receipt and not payment.receipt)
+    after = _next(
+        payment,
+        Step.CONFIRM,
+        now_us,
+        receipt=payment.receipt or fact.receipt,
+        paid_us=payment.paid_us or fact.paid_us,
+        payer_name=payment.payer_name or fact.payer_name,
+        checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
+        merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
+    )
+    if brings_receipt:  # a query had settled it; queries carry no receipt (daraja.md 2.2)
+        return _notified(after, Step.CONFIRM, "receipt_added", detail, "payment.updated")
+    return Change(after, Step.CONFIRM, "confirmed", detail)
+
+
+def _contradicted(payment: Payment, flag: Flag, detail: dict[str, str], now_us: int) -> Change:
+    after = _next(payment, Step.CONTRADICT, now_us)
+    if flag in payment.flags:
+        return Change(after, Step.CONTRADICT, "contradicted", detail)
+    flagged = replace(after, flags=(*payment.flags, flag))
+    return _notified(flagged, Step.CONTRADICT, "contradicted", {**detail, "flag": flag.value}, "payment.flagged")
+
+
+def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedule) -> Change:
+    detail = {"reason": fact.reason}
+    if payment.state.is_final:
+        return _noted(payment, "asked", detail, now_us)
+    step = Step.ACCEPT if fact.processing and payment.state is State.UNKNOWN else Step.ASK
+    checks = payment.checks + 1
+    after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.due_us(payment, checks))
+    return Change(after, step, "asked", detail)
+
+
+def _misfit(payment: Payment, fact: Misfit, now_us: int) -> Change:
+    """Quarantined: the flag is raised and M-Pesa is asked at once, where it can still be asked."""
+    flags = payment.flags if fact.flag in payment.flags else (*payment.flags, fact.flag)
+    ask_now = payment.state in {State.PENDING, State.UNKNOWN}
+    after = replace(
+        payment,
+        version=payment.version + 1,
+        updated_us=now_us,
+        flags=flags,
+        next_check_us=now_us if ask_now else payment.next_check_us,
+    )
+    detail = {"flag": fact.flag.value, "reason": fact.reason}
+    return Change(after, Step.CONFIRM, "quarantined", detail)
+
+
+def _gave_up(payment: Payment, fact: GaveUp, now_us: int) -> Change:
+    never_sent = payment.state in {State.RECEIVED, State.HELD}
+    step = Step.REFUSE if never_sent else Step.GIVE_UP
+    after = _next(
+        payment,
+        step,
+        now_us,
+        evidence=Evidence.GATEWAY,
+        reason=fact.reason,
+        result_desc=payment.result_desc or fact.reason,
+        settled_us=now_us,
+        next_check_us=None,
+    )
+    return _notified(after, step, "gave_up", {"reason": fact.reason}, f"payment.{after.state}")
+
+
+def _noted(payment: Payment, name: str, detail: dict[str, str], now_us: int) -> Change:
+    """Worth a line in the trace, no more."""
+    after = replace(payment, version=payment.version + 1, updated_us=now_us)
+    return Change(after, Step.CONFIRM, name, detail)
+
+
+def _notified(payment: Payment, step: Step, name: str, detail: dict[str, str], notify: str) -> Change:
+    return Change(replace(payment, notifications=payment.notifications + 1), step, name, detail, notify)
+
+
+# ── A request ID is spent for ever ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Repeat(StrEnum):
+    """What a second request with the same ID is told."""
+
+    SAME = "same"
+    IN_FLIGHT = "in flight"
+    SPENT = "spent"
+
+
+def repeat_of(first: Payment, fingerprint: str) -> Repeat:
+    """Same ID and same meaning: the first answer, or *in flight* until there is one; other content: spent."""
+    if first.fingerprint != fingerprint:
+        return Repeat.SPENT
+    return Repeat.SAME if first.answer is not None else Repeat.IN_FLIGHT

@@ -1,0 +1,64 @@
+"""Digests and signatures: bytes in, bytes out. Keys, times and IDs are arguments."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that Standard Webhooks gives to symmetric keys, not a key
+MAC_LENGTH_CHARS = 32  # 128 bits as hex: unguessable, and hex cannot spell one of M-Pesa's forbidden words
+
+
+def app_digest(consumer_key: str, consumer_secret: str) -> str:
+    """Proxy API's credential: lower-case hex SHA3-256 of ``key:secret``. It is what callers send as X-Authorization."""
+    return hashlib.sha3_256(f"{consumer_key}:{consumer_secret}".encode()).hexdigest()
+
+
+def stored_digest(digest: str) -> bytes:
+    """What the journal keeps of an app's digest: its SHA-256. Enough to recognise the caller, useless to a thief."""
+    return hashlib.sha256(digest.encode()).digest()
+
+
+def mac(key: bytes, purpose: str, subject: str) -> str:
+    """An unguessable path segment that proves ``subject`` came from us; nothing needs to be stored for it."""
+    return hmac.digest(key, f"{purpose}\0{subject}".encode(), "sha256").hex()[:MAC_LENGTH_CHARS]
+
+
+def same(left: str, right: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
+def access_token(key: bytes, app_id: str, expires_s: int) -> str:
+    """A bearer token that needs no row: app, expiry (Unix seconds) and a MAC over both."""
+    claim = f"{app_id}.{expires_s:x}"
+    return f"{claim}.{mac(key, 'token', claim)}"
+
+
+def app_of_token(key: bytes, token: str, now_s: int) -> str | None:
+    """The app ID inside a token that is ours and not yet expired."""
+    claim, _, given = token.rpartition(".")
+    app_id, _, expiry = claim.rpartition(".")
+    if not app_id or not same(given, mac(key, "token", claim)):
+        return None
+    return app_id if int(expiry, 16) > now_s else None
+
+
+def webhook_key(secret: str) -> bytes:
+    """The key bytes of a ``whsec_...`` secret."""
+    try:
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        raise ValueError("A webhook secret is whsec_ followed by base64.") from None
+
+
+def webhook_signature(key: bytes, notification_id: str, timestamp_s: int, body: bytes) -> str:
+    """The ``webhook-signature`` header of Standard Webhooks 1.0.0: HMAC-SHA256 over id, timestamp and raw body."""
+    signed = hmac.digest(key, b"%b.%d.%b" % (notification_id.encode(), timestamp_s, body), "sha256")
+    return "v1," + base64.b64encode(signed).decode()
+
+
+def fingerprint(*parts: str) -> str:
+    """One hash over the meaning of a request; equal fingerprints are the same request."""
+    joined = "\x1f".join(parts)
+    return hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,232 @@
+"""Sending to the merchant: each callback once, as M-Pesa does, unless a fault was ordered (daraja.md 7.4).
+
+Only this machine is called, unless a host was allowed by name: a simulator must never surprise a stranger.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from wakala.simulator.calls import Calls
+from wakala.simulator.clock import Clock
+from wakala.simulator.faults import Fault, Faults
+from wakala.simulator.messages import JSON_TYPE
+
+POST_LIMIT_SECONDS = 10.0
+"""M-Pesa's own limit is unknown; 30 s was claimed once (daraja.md 7.3). A merchant that needs ten is broken."""
+
+REORDER_HOLD_SECONDS = 5.0
+"""A callback that is held for the next one goes out after this time even when there is no next one."""
+
+CONNECTIONS_MAX = 256
+REPLY_MAX_BYTES = 64 * 1024
+
+AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[str, int]]
+
+
+class NotLoopback(Exception):  # noqa: N818, the name says what was found
+    """The target is another machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A callback to be sent. ``write`` takes the amount, because a fault may ask for a false one."""
+
+    kind: str
+    url: str
+    msisdn: str
+    amount_cents: int
+    write: Callable[[int], bytes]
+    headers: dict[str, str]
+    sent: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the merchant said."""
+
+    status: int
+    body: bytes
+
+
+class Courier:
+    """Carries letters, obeys the faults, and writes every attempt down."""
+
+    def __init__(self, clock: Clock, faults: Faults, calls: Calls, allowed_hosts: frozenset[str]) -> None:
+        self._clock = clock
+        self._faults = faults
+        self._calls = calls
+        self._allowed_hosts = allowed_hosts
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
+        self._guarded: aiohttp.ClientSession | None = None
+        self._open: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open the two clients: one that reaches this machine only, one for hosts allowed by name."""
+        self._guarded = _session(loopback_socket)
+        self._open = _session(None)
+
+    async def close(self) -> None:
+        """Drop what is under way and close the clients."""
+        self.drop_all()
+        for session in (self._guarded, self._open):
+            if session is not None:
+                await session.close()
+
+    def drop_all(self) -> None:
+        """Forget the letters under way, for a reset."""
+        for task in self._tasks:
+            task.cancel()
+        self._held.clear()
+
+    def dispatch(self, letter: Letter) -> asyncio.Task[None]:
+        """Send in the background. The task may be awaited to see the letter delivered."""
+        task = asyncio.create_task(self._deliver(letter))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def ask(self, kind: str, url: str, body: bytes, limit_seconds: float) -> Reply | None:
+        """Post a question and wait for its answer at most that long on the simulator's clock; None is no answer."""
+        question = asyncio.create_task(self._post(kind, url, body, {}, (), limit_seconds=None))
+        patience = asyncio.create_task(self._clock.sleep(limit_seconds))
+        try:
+            await asyncio.wait((question, patience), return_when=asyncio.FIRST_COMPLETED)
+            if question.done():
+                return question.result()
+            self._note(kind, url, body, f"No answer within {limit_seconds:g} s.", (), int(limit_seconds * 1000))
+            return None
+        finally:
+            question.cancel()
+            patience.cancel()
+
+    async def _deliver(self, letter: Letter) -> None:
+        struck = self._faults.take(letter.kind, letter.msisdn)
+        names = tuple(struck)
+        if "lost" in struck:
+            self._note(letter.kind, letter.url, letter.write(letter.amount_cents), "Lost on purpose.", names)
+            return
+        body = _body(letter, struck)
+        if "late" in struck:
+            await self._clock.sleep(struck["late"].delay_ms / 1000)
+        if "reordered" in struck:
+            await self._wait_for_another(letter.kind)
+        overtaken = self._held.pop(letter.kind, [])
+        for _ in range(2 if "doubled" in struck else 1):
+            letter.sent()
+            await self._post(
+                letter.kind, letter.url, body, letter.headers, names, limit_seconds=POST_LIMIT_SECONDS
+            )
+        for held in overtaken:
+            held.set()
+
+    async def _wait_for_another(self, kind: str) -> None:
+        overtaken = asyncio.Event()
+        self._held[kind].append(overtaken)
+        alarm = self._clock.after(REORDER_HOLD_SECONDS, overtaken.set)
+        await overtaken.wait()
+        alarm.cancel()
+        if overtaken in self._held[kind]:
+            self._held[kind].remove(overtaken)
+
+    async def _post(
+        self,
+        kind: str,
+        url: str,
+        body: bytes,
+        headers: dict[str, str],
+        faults: tuple[str, ...],
+        *,
+        limit_seconds: float | None,
+    ) -> Reply | None:
+        started = time.monotonic()
+        try:
+            reply = await self._exchange(url, body, headers, limit_seconds)
+        except NotLoopback as refused:
+            self._note(kind, url, body, f"Not sent: {refused}", faults)
+            return None
+        except (aiohttp.ClientError, OSError, ValueError) as failed:
+            self._note(kind, url, body, f"No answer: {failed or type(failed).__name__}.", faults, _since_ms(started))
+            return None
+        reason = "" if reply.status == 200 else f"The merchant answered {reply.status}; M-Pesa does not try again."
+        self._note(kind, url, body, reason, faults, _since_ms(started), reply)
+        return reply
+
+    async def _exchange(self, url: str, body: bytes, headers: dict[str, str], limit_seconds: float | None) -> Reply:
+        session = self._session_for(url)
+        all_headers = {"Content-Type": JSON_TYPE, **headers}
+        limit = aiohttp.ClientTimeout(total=limit_seconds)
+        async with session.post(url, data=body, headers=all_headers, allow_redirects=False, timeout=limit) as answer:
+            return Reply(answer.status, await answer.content.read(REPLY_MAX_BYTES))
+
+    def _session_for(self, url: str) -> aiohttp.ClientSession:
+        if self._guarded is None or self._open is None:
+            raise AssertionError("The courier is started before it is given letters.")
+        host = urlsplit(url).hostname or ""
+        return self._open if "*" in self._allowed_hosts or host in self._allowed_hosts else self._guarded
+
+    def _note(
+        self,
+        kind: str,
+        url: str,
+        body: bytes,
+        reason: str,
+        faults: tuple[str, ...],
+        took_ms: int = 0,
+        reply: Reply | None = None,
+    ) -> None:
+        self._calls.add(
+            at=self._clock.now(),
+            direction="out",
+            kind=kind,
+            method="POST",
+            target=url,
+            request=body,
+            status=reply.status if reply else 0,
+            answer=reply.body if reply else b"",
+            reason=reason,
+            took_ms=took_ms,
+            faults=faults,
+        )
+
+
+def loopback_socket(address: AddressInfo) -> socket.socket:
+    """A socket for an address of this machine; raises NotLoopback for any other.
+
+    Asked at connect time, after names were resolved, so no spelling of a URL gets past it.
+    """
+    family, kind, protocol, _, target = address
+    host = target[0].partition("%")[0]
+    if not ipaddress.ip_address(host).is_loopback:
+        raise NotLoopback(f"{host} is not this machine; start with --allow-callback-hosts to call it.")
+    return socket.socket(family, kind, protocol)
+
+
+def _session(socket_factory: Callable[[AddressInfo], socket.socket] | None) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, socket_factory=socket_factory)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        headers={"User-Agent": "Wakala-Simulator", "Accept-Encoding": "identity"},
+    )
+
+
+def _body(letter: Letter, struck: dict[str, Fault]) -> bytes:
+    amount_cents = letter.amount_cents
+    if "other_amount" in struck:
+        amount_cents = 100 if amount_cents != 100 else 200
+    body = letter.write(amount_cents)
+    return body[: len(body) // 2] if "malformed" in struck else body
+
+
+def _since_ms(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)

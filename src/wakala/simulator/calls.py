@@ -1,0 +1,88 @@
+"""The call log: every request in and out with its answer, and a sentence on why it was refused."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+CALLS_MAX = 2_000
+"""Enough for the last minutes of a chaos test; older calls are forgotten first."""
+
+BODY_MAX_CHARS = 4_000
+"""Of each body; M-Pesa's own stay below a thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request and its answer. A status of 0 means that no answer came."""
+
+    number: int
+    at: datetime
+    direction: Literal["in", "out"]
+    kind: str
+    method: str
+    target: str
+    request: str
+    status: int
+    answer: str
+    reason: str
+    took_ms: int
+    faults: tuple[str, ...]
+
+
+class Calls:
+    """The last calls, newest last."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Call] = deque(maxlen=CALLS_MAX)
+        self._count = 0
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(tuple(self._kept))
+
+    def clear(self) -> None:
+        """Forget them; the numbers go on, so that a reader's cursor stays good."""
+        self._kept.clear()
+
+    def add(
+        self,
+        *,
+        at: datetime,
+        direction: Literal["in", "out"],
+        kind: str,
+        method: str,
+        target: str,
+        request: bytes,
+        status: int,
+        answer: bytes,
+        reason: str,
+        took_ms: int,
+        faults: tuple[str, ...] = (),
+    ) -> Call:
+        """Write one call down."""
+        self._count += 1
+        call = Call(
+            number=self._count,
+            at=at,
+            direction=direction,
+            kind=kind,
+            method=method,
+            target=target,
+            request=_text(request),
+            status=status,
+            answer=_text(answer),
+            reason=reason,
+            took_ms=took_ms,
+            faults=faults,
+        )
+        self._kept.append(call)
+        return call
+
+    def latest(self, most: int) -> list[Call]:
+        """The newest first."""
+        return [call for call, _ in zip(reversed(self._kept), range(most), strict=False)]
+
+
+def _text(body: bytes) -> str:
+    return body[: BODY_MAX_CHARS * 4].decode(errors="replace")[:BODY_MAX_CHARS]

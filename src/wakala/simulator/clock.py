@@ -1,0 +1,94 @@
+"""The simulator's time: East Africa's, and movable.
+
+Everything that waits (a prompt on a phone, a late callback, a hung socket) waits on this clock. Moving it forward
+rings what has become due, so a test of a minute takes no time.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+EAT = timezone(timedelta(hours=3), "EAT")
+"""Every time M-Pesa prints is East Africa Time, which knows no summer time (daraja.md 5)."""
+
+
+class Alarm:
+    """One action that waits for its time. Cancelling it twice, or after it rang, is harmless."""
+
+    __slots__ = ("_clock", "action", "due_seconds", "handle")
+
+    def __init__(self, clock: "Clock", due_seconds: float, action: Callable[[], object]) -> None:
+        self._clock = clock
+        self.due_seconds = due_seconds
+        self.action = action
+        self.handle: asyncio.TimerHandle | None = None
+
+    def cancel(self) -> None:
+        """Make sure that the action never runs."""
+        if self.handle is not None:
+            self.handle.cancel()
+        self._clock.forget(self)
+
+
+class Clock:
+    """The time that all parts of one simulator share."""
+
+    def __init__(self, read: Callable[[], float] = time.time) -> None:
+        self._read = read
+        self._ahead_seconds = 0.0
+        self._alarms: set[Alarm] = set()
+
+    def seconds(self) -> float:
+        """Seconds since 1970, plus how far the clock was moved."""
+        return self._read() + self._ahead_seconds
+
+    def now(self) -> datetime:
+        """The time of day in Nairobi."""
+        return datetime.fromtimestamp(self.seconds(), UTC).astimezone(EAT)
+
+    @property
+    def ahead_seconds(self) -> float:
+        """How far the clock was moved since it started."""
+        return self._ahead_seconds
+
+    def after(self, delay_seconds: float, action: Callable[[], object]) -> Alarm:
+        """Run the action once, after the delay on this clock."""
+        alarm = Alarm(self, self.seconds() + delay_seconds, action)
+        self._alarms.add(alarm)
+        self._arm(alarm)
+        return alarm
+
+    async def sleep(self, delay_seconds: float) -> None:
+        """Wait on this clock; moving it ends the wait early."""
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        alarm = self.after(delay_seconds, lambda: woken.done() or woken.set_result(None))
+        try:
+            await woken
+        finally:
+            alarm.cancel()
+
+    def advance(self, by_seconds: float) -> None:
+        """Move the clock forward and ring, in their order, the alarms that are due by then."""
+        self._ahead_seconds += by_seconds
+        for alarm in sorted(self._alarms, key=lambda alarm: alarm.due_seconds):
+            if alarm not in self._alarms:  # an earlier one of this round cancelled it
+                continue
+            if alarm.handle is not None:
+                alarm.handle.cancel()
+            if alarm.due_seconds <= self.seconds():
+                self._ring(alarm)
+            else:
+                self._arm(alarm)
+
+    def forget(self, alarm: Alarm) -> None:
+        """Drop an alarm that was cancelled."""
+        self._alarms.discard(alarm)
+
+    def _arm(self, alarm: Alarm) -> None:
+        delay_seconds = max(0.0, alarm.due_seconds - self.seconds())
+        alarm.handle = asyncio.get_running_loop().call_later(delay_seconds, self._ring, alarm)
+
+    def _ring(self, alarm: Alarm) -> None:
+        self._alarms.discard(alarm)
+        alarm.action()

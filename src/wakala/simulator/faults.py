@@ -1,0 +1,143 @@
+"""Things that go wrong on demand: for the next few calls, or now and then by a seeded chance."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from random import Random
+
+CATALOGUE: dict[str, dict[str, str]] = {
+    "token": {
+        "error_500": "no token: HTTP 500, System internal error",
+        "error_503": "no token: HTTP 503, maintenance",
+        "slow": "the answer takes its milliseconds",
+        "hang": "the socket stays silent until its bounded end",
+    },
+    "stk_push": {
+        "refused_token": "a good token is called invalid; nothing was made",
+        "spike_arrest": "HTTP 500, Spike Arrest Violation; nothing was made",
+        "error_before_prompt": "HTTP 500; nothing was made",
+        "error_after_prompt": "HTTP 500, and yet the prompt is on the phone and can be paid",
+        "hang_before_prompt": "the socket stays silent; nothing was made",
+        "hang_after_prompt": "the socket stays silent, and the prompt is on the phone",
+        "callback_first": "the callback is delivered before the synchronous answer",
+        "slow": "the answer takes its milliseconds; the prompt is on the phone meanwhile",
+    },
+    "stk_query": {
+        "refused_token": "a good token is called invalid",
+        "does_not_exist": "an id that exists is said not to",
+        "error_500": "HTTP 500, System internal error",
+        "slow": "the answer takes its milliseconds",
+        "hang": "the socket stays silent until its bounded end",
+    },
+    "stk_callback": {
+        "lost": "never sent",
+        "late": "sent after its milliseconds",
+        "doubled": "sent twice",
+        "reordered": "held back until the next one was sent",
+        "other_amount": "names another amount than was paid",
+        "malformed": "the body breaks off in the middle",
+    },
+    "c2b_confirmation": {
+        "lost": "never sent",
+        "late": "sent after its milliseconds",
+        "doubled": "sent twice",
+        "reordered": "held back until the next one was sent",
+        "other_amount": "names another amount than was paid",
+        "malformed": "the body breaks off in the middle",
+    },
+}
+"""What can go wrong where; the control API and the phone page list it from here."""
+
+FAULTS_MAX = 1_000
+"""Waiting faults of one simulator; a test that needs more wants a probability."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One thing that is to go wrong: the next ``times`` matching calls, each with that probability."""
+
+    number: int
+    kind: str
+    name: str
+    times: int | None = 1  # None is without end
+    probability: float = 1.0
+    delay_ms: int = 0
+    msisdn: str = ""  # only calls about this phone; empty is every phone
+    hits: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has happened as often as it should."""
+        return self.times is not None and self.hits >= self.times
+
+
+class UnknownFault(ValueError):
+    """The catalogue has no such kind or name, or the queue is full."""
+
+
+class Faults:
+    """The faults that wait, and the dice. One seed and one order of calls give one run."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all faults and begin the seeded chance anew."""
+        self._random = Random(self._seed)  # noqa: S311, a run must be repeatable
+        self._waiting: list[Fault] = []
+        self._count = 0
+
+    @property
+    def waiting(self) -> tuple[Fault, ...]:
+        """What may still happen."""
+        return tuple(self._waiting)
+
+    def add(
+        self,
+        kind: str,
+        name: str,
+        *,
+        times: int | None = 1,
+        probability: float = 1.0,
+        delay_ms: int = 0,
+        msisdn: str = "",
+    ) -> Fault:
+        """Queue a fault; raises UnknownFault when the catalogue lacks it."""
+        if name not in CATALOGUE.get(kind, {}):
+            raise UnknownFault(f"There is no fault {name!r} of kind {kind!r}. {_offer(kind)}")
+        if len(self._waiting) >= FAULTS_MAX:
+            raise UnknownFault(f"{FAULTS_MAX} faults wait already; use a probability instead.")
+        self._count += 1
+        fault = Fault(self._count, kind, name, times, probability, delay_ms, msisdn)
+        self._waiting.append(fault)
+        return fault
+
+    def remove(self, number: int) -> bool:
+        """Drop one fault; says whether it was there."""
+        before = len(self._waiting)
+        self._waiting = [fault for fault in self._waiting if fault.number != number]
+        return len(self._waiting) < before
+
+    def take(self, kind: str, msisdn: str = "", names: Iterable[str] | None = None) -> dict[str, Fault]:
+        """The faults that strike this call, by name. Of two with one name the older strikes, the other waits."""
+        wanted = CATALOGUE[kind] if names is None else set(names)
+        struck: dict[str, Fault] = {}
+        for fault in self._waiting:
+            if fault.kind == kind and fault.name in wanted and self._strikes(fault, msisdn, struck):
+                fault.hits += 1
+                struck[fault.name] = fault
+        if struck:
+            self._waiting = [fault for fault in self._waiting if not fault.spent]
+        return struck
+
+    def _strikes(self, fault: Fault, msisdn: str, struck: dict[str, Fault]) -> bool:
+        if fault.name in struck or (fault.msisdn and fault.msisdn != msisdn):
+            return False
+        return fault.probability >= 1 or self._random.random() < fault.probability
+
+
+def _offer(kind: str) -> str:
+    names = CATALOGUE.get(kind)
+    if names is None:
+        return f"Kinds are {', '.join(CATALOGUE)}."
+    return f"Of that kind there are {', '.join(names)}."

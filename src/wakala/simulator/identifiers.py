@@ -1,0 +1,37 @@
+"""Identifiers in M-Pesa's own formats (daraja.md 7.9). Time and randomness are given, so a seed repeats a run."""
+
+from datetime import datetime
+from random import Random
+
+BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+DAY_MARKS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+FIRST_RECEIPT_YEAR = 2006
+
+
+def receipt(at: datetime, random: Random) -> str:
+    """Ten characters: year (A is 2006), month (A to L), day (1 to 9, then A to V), and seven in base 36."""
+    year = chr(ord("A") + (at.year - FIRST_RECEIPT_YEAR) % 26)
+    month = chr(ord("A") + at.month - 1)
+    return year + month + DAY_MARKS[at.day] + "".join(random.choices(BASE_36, k=7))
+
+
+def checkout_id(at: datetime, msisdn: str) -> str:
+    """``ws_CO_``, day first, milliseconds, and the last nine digits of the phone."""
+    return f"ws_CO_{at:%d%m%Y%H%M%S}{at.microsecond // 1000:03d}{msisdn[-9:]}"
+
+
+def conversation_id(at: datetime, random: Random) -> str:
+    """``AG_``, the date, and twenty hexadecimal digits of which the first four look like a node."""
+    return f"AG_{at:%Y%m%d}_2010{random.getrandbits(64):016x}"
+
+
+def node(random: Random) -> str:
+    """The part of a request ID that names a gateway node: a UUID without its first group."""
+    digits = f"{random.getrandbits(96):024x}"
+    return f"{digits[:4]}-4{digits[5:8]}-a{digits[9:12]}-{digits[12:24]}"
+
+
+def access_token(random: Random) -> str:
+    """Twenty-eight letters and digits."""
+    return "".join(random.choices(LETTERS_AND_DIGITS, k=28))

@@ -1,0 +1,72 @@
+"""The bodies M-Pesa sends to merchants, byte for byte in its shapes (daraja.md 2.5 and 3.1)."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from wakala.simulator.world import Payment
+
+JSON_TYPE = "application/json;charset=UTF-8"
+PAYBILL_TYPE = "Pay Bill"
+TILL_TYPE = "Customer Merchant Payment"
+"""What tills really send; the documentation says Buy Goods (daraja.md 2.5)."""
+
+
+def shillings(cents: int) -> str:
+    """Two decimals, no separator."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def stk_callback(payment: Payment, amount_cents: int) -> bytes:
+    """The result of a prompt. Metadata exists only on success; no Balance item, as since 2023."""
+    if payment.result is None or payment.settled_at is None:
+        raise AssertionError("A callback is written after the payment has settled.")
+    callback: dict[str, Any] = {
+        "MerchantRequestID": payment.merchant_request_id,
+        "CheckoutRequestID": payment.checkout_id,
+        "ResultCode": payment.result.code,
+        "ResultDesc": payment.result.text,
+    }
+    if payment.paid:
+        items = [
+            {"Name": "Amount", "Value": msgspec.Raw(shillings(amount_cents).encode())},
+            {"Name": "MpesaReceiptNumber", "Value": payment.receipt},
+            {"Name": "TransactionDate", "Value": int(f"{payment.settled_at:%Y%m%d%H%M%S}")},
+            {"Name": "PhoneNumber", "Value": int(payment.phone.msisdn)},
+        ]
+        callback["CallbackMetadata"] = {"Item": items}
+    return msgspec.json.encode({"Body": {"stkCallback": callback}})
+
+
+def c2b_notice(payment: Payment, amount_cents: int, *, for_validation: bool = False) -> bytes:
+    """The body of both C2B calls; the balance is empty on validation, and every value is a string."""
+    urls = payment.shortcode.urls
+    hashed = urls is not None and urls.version == "v1"
+    msisdn = payment.phone.msisdn
+    body = {
+        "TransactionType": TILL_TYPE if payment.buy_goods else PAYBILL_TYPE,
+        "TransID": payment.receipt,
+        "TransTime": f"{payment.settled_at or payment.asked_at:%Y%m%d%H%M%S}",
+        "TransAmount": shillings(amount_cents),
+        "BusinessShortCode": payment.shortcode.number,
+        "BillRefNumber": "" if payment.buy_goods else payment.account,
+        "InvoiceNumber": "",
+        "OrgAccountBalance": "" if for_validation else shillings(payment.shortcode_balance_cents),
+        "ThirdPartyTransID": payment.third_party_id,
+        "MSISDN": hash_msisdn(msisdn) if hashed else mask_msisdn(msisdn),
+        "FirstName": payment.phone.name,
+        "MiddleName": "",
+        "LastName": "",
+    }
+    return msgspec.json.encode(body)
+
+
+def mask_msisdn(msisdn: str) -> str:
+    """``2547 ***** 142``: the style of C2B v2, spaces and all."""
+    return f"{msisdn[:4]} ***** {msisdn[-3:]}"
+
+
+def hash_msisdn(msisdn: str) -> str:
+    """SHA-256 in hexadecimal: the style of C2B v1."""
+    return hashlib.sha256(msisdn.encode()).hexdigest()

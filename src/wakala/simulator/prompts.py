@@ -1,0 +1,222 @@
+"""The life of an STK prompt: opened, shown on one phone, answered or not, settled once, told to the merchant."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from wakala.simulator import identifiers, messages, refusals, results
+from wakala.simulator.c2b import Collections
+from wakala.simulator.callbacks import Courier, Letter
+from wakala.simulator.results import Result
+from wakala.simulator.world import UNREACHABLE_SWITCHES, Message, Payment, Phone, Shortcode, World
+
+RULE_17_SECONDS = 120.0
+"""The same amount from the same customer within two minutes is "Rule limited." (daraja.md 2.1)."""
+
+OUTCOMES: dict[str, Result | None] = {
+    "pay": None,  # decided by balance and rules
+    "ignore": None,  # decided by the clock
+    "cancel": results.CANCELLED,
+    "wrong-pin": results.WRONG_PIN,
+    "not-enough": results.NOT_ENOUGH,
+    "busy": results.BUSY,
+}
+"""What a person, the autopilot or a test may do with a prompt; besides, any result code can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A valid STK request."""
+
+    shortcode: str
+    password: str
+    timestamp: str
+    buy_goods: bool
+    amount_cents: int
+    msisdn: str
+    party_b: str
+    callback_url: str
+    account: str
+    description: str
+
+
+class UnknownOutcome(ValueError):
+    """Neither an outcome by name nor a result code with a text."""
+
+
+class Prompts:
+    """Opens prompts, answers them, and settles each exactly once."""
+
+    def __init__(self, world: World, courier: Courier, collections: Collections) -> None:
+        self._world = world
+        self._courier = courier
+        self._collections = collections
+
+    def open(self, push: Push, shortcode: Shortcode) -> Payment:
+        """A new prompt that holds its phone's lock. Nothing happens to it until ``start``."""
+        phone = self._world.phone(push.msisdn)
+        if phone.live is not None:
+            raise refusals.subscriber_locked(phone.msisdn)
+        now = self._world.clock.now()
+        payment = Payment(
+            number=self._world.new_payment_number(),
+            origin="stk",
+            shortcode=shortcode,
+            phone=phone,
+            amount_cents=push.amount_cents,
+            account=push.account,
+            asked_at=now,
+            buy_goods=push.buy_goods,
+            party_b=push.party_b,
+            checkout_id=self._new_checkout_id(phone.msisdn),
+            merchant_request_id=self._world.next_request_id(),
+            callback_url=push.callback_url,
+            description=push.description,
+            expires_at=now + timedelta(seconds=self._world.rules.prompt_life_seconds),
+        )
+        phone.live = payment
+        self._world.remember(payment)
+        return payment
+
+    def start(self, payment: Payment) -> None:
+        """Send the prompt on its way to the phone, and wake the autopilot."""
+        phone = payment.phone
+        refused = self._misdirected(payment)
+        if refused is not None:
+            self._later(payment, 0, lambda: self.settle(payment, refused))
+        elif phone.never_answers or phone.switch in UNREACHABLE_SWITCHES:
+            silence_seconds = self._world.rules.unreachable_after_seconds
+            self._later(payment, silence_seconds, lambda: self.settle(payment, results.UNREACHABLE))
+        elif phone.switch == "busy":
+            self._later(payment, 0, lambda: self.settle(payment, results.LOCKED))
+        else:
+            life_seconds = self._world.rules.prompt_life_seconds
+            self._later(payment, life_seconds, lambda: self.settle(payment, results.NO_RESPONSE))
+            self._wake_autopilot(payment)
+
+    def act(self, payment: Payment, outcome: str, *, pin: str | None = None, text: str = "") -> asyncio.Task[None] | None:
+        """Do what a person would: an outcome by name, or any result code. Returns the callback under way, if any."""
+        if outcome == "pay":
+            return self.settle(payment, self._paying(payment, pin))
+        if outcome == "ignore":
+            return None
+        return self.settle(payment, self._result_of(outcome, text))
+
+    def settle(self, payment: Payment, result: Result) -> asyncio.Task[None] | None:
+        """End a prompt. The first result stands; a second one finds nothing to do."""
+        if payment.result is not None:
+            return None
+        payment.quiet()
+        payment.result = result
+        payment.settled_at = self._world.clock.now()
+        if payment.phone.live is payment:
+            payment.phone.live = None
+        if payment.paid:
+            self._collections.move_money(payment)
+        else:
+            payment.phone.messages.appendleft(_failure_message(payment, result))
+        callback = self._send_callback(payment)
+        if payment.paid:
+            self._collections.confirm(payment)
+        return callback
+
+    async def settle_and_call_back(self, payment: Payment) -> None:
+        """Settle at once and see the callback delivered: for a callback that overtakes the answer."""
+        refused = self._misdirected(payment)
+        outcome = self._autopilot_outcome() or "pay"
+        if outcome == "ignore":
+            refused = refused or results.NO_RESPONSE
+        callback = self.settle(payment, refused) if refused else self.act(payment, outcome)
+        if callback is not None:
+            await asyncio.wait([callback])
+
+    def _paying(self, payment: Payment, pin: str | None) -> Result:
+        phone = payment.phone
+        if pin is not None and pin != phone.pin:
+            return results.WRONG_PIN
+        if self._world.rules.rule_17 and self._paid_lately(phone, payment.amount_cents):
+            return results.RULE_LIMITED
+        if phone.low_balance or phone.balance_cents < payment.amount_cents:
+            return results.NOT_ENOUGH
+        return results.PAID
+
+    def _paid_lately(self, phone: Phone, amount_cents: int) -> bool:
+        last_seconds = phone.last_paid_seconds.get(amount_cents)
+        return last_seconds is not None and self._world.clock.seconds() - last_seconds < RULE_17_SECONDS
+
+    def _misdirected(self, payment: Payment) -> Result | None:
+        """A wrong pair of shortcode and PartyB is accepted at first and fails in the callback (daraja.md 2.1)."""
+        shortcode = payment.shortcode
+        right = shortcode.till if payment.buy_goods else shortcode.number
+        wrong_type = payment.buy_goods != (shortcode.kind == "till")
+        if payment.party_b == right and not wrong_type:
+            return None
+        known = self._world.owner_of(payment.party_b) is not None
+        return results.NOT_PERMITTED if known else results.NO_SUCH_OPERATOR
+
+    def _wake_autopilot(self, payment: Payment) -> None:
+        outcome = self._autopilot_outcome()
+        if outcome is not None:
+            delay_seconds = self._world.autopilot.answer_after_ms / 1000
+            self._later(payment, delay_seconds, lambda: self.act(payment, outcome))
+
+    def _autopilot_outcome(self) -> str | None:
+        outcomes = self._world.autopilot.outcomes
+        if not outcomes:
+            return None
+        return self._world.random.choices(list(outcomes), list(outcomes.values()))[0]
+
+    def _later(self, payment: Payment, delay_seconds: float, action: Callable[[], object]) -> None:
+        payment.alarms.append(self._world.clock.after(delay_seconds, action))
+
+    def _result_of(self, outcome: str, text: str) -> Result:
+        return known_result(outcome, text)
+
+    def _new_checkout_id(self, msisdn: str) -> str:
+        at = self._world.clock.now()
+        checkout_id = identifiers.checkout_id(at, msisdn)
+        while checkout_id in self._world.checkouts:  # two prompts on one phone within a millisecond
+            at += timedelta(milliseconds=1)
+            checkout_id = identifiers.checkout_id(at, msisdn)
+        return checkout_id
+
+    def _send_callback(self, payment: Payment) -> asyncio.Task[None]:
+        def count() -> None:
+            payment.callbacks_sent += 1
+
+        letter = Letter(
+            kind="stk_callback",
+            url=payment.callback_url,
+            msisdn=payment.phone.msisdn,
+            amount_cents=payment.amount_cents,
+            write=lambda amount_cents: messages.stk_callback(payment, amount_cents),
+            headers={"Businessshortcode": payment.shortcode.number},
+            sent=count,
+        )
+        return self._courier.dispatch(letter)
+
+
+def known_result(outcome: str, text: str = "") -> Result:
+    """The result behind an outcome's name or a code; raises UnknownOutcome when there is none."""
+    named = OUTCOMES.get(outcome)
+    if named is not None:
+        return named
+    try:
+        return results.result(results.code_from(outcome), text)
+    except KeyError:
+        known = ", ".join([*OUTCOMES, *map(str, results.TEXTS)])
+        raise UnknownOutcome(f"{outcome!r} is no outcome. Say one of {known}, or give the code a text.") from None
+
+
+def _failure_message(payment: Payment, result: Result) -> Message:
+    key = {1: "sms_not_enough", 2001: "sms_wrong_pin", 1032: "sms_cancelled"}.get(
+        result.code if isinstance(result.code, int) else 0, "sms_failed"
+    )
+    values = {
+        "amount": messages.shillings(payment.amount_cents),
+        "merchant": payment.shortcode.name,
+        "balance": messages.shillings(payment.phone.balance_cents),
+        "text": result.text,
+    }
+    return Message(payment.asked_at if payment.settled_at is None else payment.settled_at, key, values)

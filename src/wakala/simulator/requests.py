@@ -1,0 +1,200 @@
+"""Reading what merchants send: one field after the other, and the first that is wrong is named (daraja.md 1.4).
+
+Numbers may be strings and strings numbers, field names are case-sensitive, unknown fields pass, as with M-Pesa.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from wakala.simulator import refusals
+from wakala.simulator.prompts import Push
+from wakala.simulator.world import Urls
+
+AMOUNT_MAX_SHILLINGS = 250_000
+"""Per transaction (daraja.md 7.6)."""
+
+FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
+"""No URL may contain them, in any case (daraja.md 7.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A valid STK query."""
+
+    shortcode: str
+    password: str
+    timestamp: str
+    checkout_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A valid C2B registration."""
+
+    shortcode: str
+    urls: Urls
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A valid C2B simulation."""
+
+    shortcode: str
+    msisdn: str
+    amount_cents: int
+    account: str
+    buy_goods: bool
+
+
+class Fields:
+    """The fields of one body. Each method returns a good value or raises the refusal that names the field."""
+
+    def __init__(self, body: bytes, content_type: str) -> None:
+        self._values = _json_object(body) if "json" in content_type else {}
+
+    def text(self, name: str) -> str:
+        """Something; numbers are spelled out."""
+        value = self._values.get(name)
+        spelled = _spelled(value)
+        if not spelled.strip():
+            raise refusals.invalid_field(name, f"{name} is missing or empty; field names are case-sensitive.")
+        return spelled
+
+    def optional(self, name: str) -> str:
+        """Anything, null and nothing included."""
+        return _spelled(self._values.get(name))
+
+    def shortcode(self, name: str) -> str:
+        """Five to seven digits."""
+        value = self.text(name)
+        if not (_digits(value) and 5 <= len(value) <= 7):
+            raise refusals.invalid_field(name, f"{name} must be 5 to 7 digits.")
+        return value
+
+    def msisdn(self, name: str) -> str:
+        """``2547XXXXXXXX`` or ``2541XXXXXXXX``: the wire form and no other (daraja.md 7.8)."""
+        value = self.text(name)
+        if not (_digits(value) and len(value) == 12 and value.startswith(("2547", "2541"))):
+            raise refusals.invalid_field(name, f"{name} must be 12 digits like 254712345678, without + or spaces.")
+        return value
+
+    def amount_cents(self, name: str) -> int:
+        """Whole shillings; M-Pesa takes no cents."""
+        value = self.text(name)
+        if not (_digits(value) and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
+            why = f"{name} must be a whole number from 1 to {AMOUNT_MAX_SHILLINGS}."
+            raise refusals.invalid_field(name, why)
+        return int(value) * 100
+
+    def timestamp(self, name: str) -> str:
+        """A time of fourteen digits. That it is near is not asked, as with M-Pesa (daraja.md 5)."""
+        value = self.text(name)
+        try:
+            if not (_digits(value) and len(value) == 14):
+                raise ValueError(value)
+            datetime.strptime(value, "%Y%m%d%H%M%S")  # noqa: DTZ007, it has no zone on the wire
+        except ValueError:
+            raise refusals.invalid_field(name, f"{name} must be a real time as YYYYMMDDHHmmss.") from None
+        return value
+
+    def choice(self, name: str, options: tuple[str, ...]) -> str:
+        """One of the words, spelled exactly so."""
+        value = self.text(name)
+        if value not in options:
+            raise refusals.invalid_field(name, f"{name} must be exactly {' or '.join(options)}.")
+        return value
+
+    def url(self, name: str, *, filtered: bool) -> str:
+        """An absolute http or https address; ``filtered`` applies M-Pesa's list of words."""
+        value = self.text(name)
+        if not _is_url(value):
+            raise refusals.invalid_field(name, f"{name} must be an absolute http or https URL.")
+        word = next((word for word in FORBIDDEN_WORDS if word in value.lower()), "") if filtered else ""
+        if word:
+            raise refusals.forbidden_word(name, word)
+        return value
+
+
+def read_push(fields: Fields, *, strict_urls: bool) -> Push:
+    """STK push (daraja.md 2.1). Only TransactionDesc may be left out."""
+    shortcode = fields.shortcode("BusinessShortCode")
+    password = fields.text("Password")
+    timestamp = fields.timestamp("Timestamp")
+    kind = fields.choice("TransactionType", ("CustomerPayBillOnline", "CustomerBuyGoodsOnline"))
+    buy_goods = kind == "CustomerBuyGoodsOnline"
+    if buy_goods and shortcode == "174379":  # so the sandbox, seen in 2026 (daraja.md 6)
+        raise refusals.invalid_field("TransactionType", "174379 is a paybill: use CustomerPayBillOnline.")
+    amount_cents = fields.amount_cents("Amount")
+    fields.msisdn("PartyA")
+    return Push(
+        shortcode=shortcode,
+        password=password,
+        timestamp=timestamp,
+        buy_goods=buy_goods,
+        amount_cents=amount_cents,
+        party_b=fields.shortcode("PartyB"),
+        msisdn=fields.msisdn("PhoneNumber"),
+        callback_url=fields.url("CallBackURL", filtered=strict_urls),
+        account=fields.text("AccountReference"),
+        description=fields.optional("TransactionDesc"),
+    )
+
+
+def read_query(fields: Fields) -> Query:
+    """STK query (daraja.md 2.2)."""
+    return Query(
+        shortcode=fields.shortcode("BusinessShortCode"),
+        password=fields.text("Password"),
+        timestamp=fields.timestamp("Timestamp"),
+        checkout_id=fields.text("CheckoutRequestID"),
+    )
+
+
+def read_registration(fields: Fields, version: Literal["v1", "v2"]) -> Registration:
+    """C2B registration (daraja.md 2.3); both versions take the same body."""
+    shortcode = fields.shortcode("ShortCode")
+    response_type = fields.choice("ResponseType", ("Completed", "Cancelled"))
+    confirmation = fields.url("ConfirmationURL", filtered=True)
+    validation = fields.url("ValidationURL", filtered=True)
+    answer: Literal["Completed", "Cancelled"] = "Completed" if response_type == "Completed" else "Cancelled"
+    return Registration(shortcode, Urls(confirmation, validation, answer, version))
+
+
+def read_simulation(fields: Fields) -> Simulation:
+    """C2B simulation (daraja.md 2.4); the account is empty for buy goods."""
+    shortcode = fields.shortcode("ShortCode")
+    command = fields.choice("CommandID", ("CustomerPayBillOnline", "CustomerBuyGoodsOnline"))
+    amount_cents = fields.amount_cents("Amount")
+    msisdn = fields.msisdn("Msisdn")
+    buy_goods = command == "CustomerBuyGoodsOnline"
+    account = "" if buy_goods else fields.optional("BillRefNumber")
+    return Simulation(shortcode, msisdn, amount_cents, account, buy_goods)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError as broken:
+        raise refusals.invalid_payload(f"The body is no JSON object: {broken}") from None
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool) or value is None or not isinstance(value, str | int | float):
+        return ""
+    return str(value)
+
+
+def _digits(value: str) -> bool:
+    return value.isascii() and value.isdigit()
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(map(str.isspace, value))

@@ -1,0 +1,314 @@
+"""Towards M-Pesa by Daraja. Every call ends as a fact about the payment, with the bytes of both sides beside it."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from wakala.identity import Source
+from wakala.outgoing import NoReply, Outgoing, Reply
+from wakala.rules.exchange import Exchange
+from wakala.rules.payment import (
+    Accepted,
+    Evidence,
+    Fact,
+    LostSight,
+    Payment,
+    Refused,
+    Scope,
+    Settled,
+    StillOpen,
+    Unsent,
+)
+from wakala.wire import daraja
+from wakala.wire.daraja_codes import DecodedError, ResultClass, Trouble
+from wakala.wire.http import HttpRequest
+
+REFRESH_EARLY_S = 60  # a token is renewed a minute before M-Pesa forgets it (daraja.md 1.2)
+RETRY_AFTER_S = 10  # when M-Pesa turned us away before taking anything, ask again after this
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What is needed to speak for one shortcode; opened from the vault for the call, never stored computed."""
+
+    shortcode_id: str
+    base_url: str
+    number: str
+    party_b: str
+    is_till: bool
+    consumer_key: str = field(repr=False)
+    consumer_secret: str = field(repr=False)
+    passkey: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call brought: a fact, and the exchanges to store with it."""
+
+    fact: Fact
+    exchanges: tuple[Exchange, ...]
+
+
+@dataclass(slots=True)
+class _Token:
+    value: str
+    refresh_us: int
+
+
+class Daraja:
+    """One cached token a shortcode, fetched by one caller at a time, renewed early and once on refusal."""
+
+    def __init__(self, outgoing: Outgoing, source: Source, *, answer_limit_s: float = 30) -> None:
+        self._outgoing = outgoing
+        self._source = source
+        self._answer_limit_s = answer_limit_s
+        self._tokens: dict[str, _Token] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def is_ready(self, credentials: Credentials) -> bool:
+        """True when the next call needs no token first."""
+        token = self._tokens.get(credentials.shortcode_id)
+        return token is not None and self._source.now_us() < token.refresh_us
+
+    async def prepare(self, credentials: Credentials, scope: Scope | None = None) -> Asked | None:
+        """Have a token in hand. None when it is there; otherwise why not, as a fact that sent nothing."""
+        exchanges: list[Exchange] = []
+        trouble = await self._fetch_token(credentials, exchanges, scope, None)
+        return Asked(trouble, tuple(exchanges)) if trouble else None
+
+    async def push(self, credentials: Credentials, payment: Payment, callback_url: str) -> Asked:
+        """Ask for the prompt on the customer's phone (daraja.md 2.1). Sent at most once."""
+
+        def request(token: str) -> HttpRequest:
+            return daraja.stk_push_request(
+                base_url=credentials.base_url,
+                token=token,
+                shortcode=credentials.number,
+                party_b=credentials.party_b,
+                transaction_type="CustomerBuyGoodsOnline" if credentials.is_till else "CustomerPayBillOnline",
+                passkey=credentials.passkey,
+                now_us=self._source.now_us(),
+                amount_cents=payment.amount_cents,
+                msisdn=payment.msisdn,
+                callback_url=callback_url,
+                reference=payment.reference,
+                description=payment.description,
+            )
+
+        exchanges: list[Exchange] = []
+        reply = await self._call(credentials, payment, "stk_push", request, exchanges)
+        return Asked(self._push_fact(reply), tuple(exchanges))
+
+    def _push_fact(self, reply: Reply | NoReply | Fact) -> Fact:
+        if isinstance(reply, NoReply):
+            if reply.unsent:
+                return Unsent("unreachable", f"M-Pesa could not be reached: {reply.reason}.", self._retry_us())
+            return LostSight("no_answer", f"Sent, but M-Pesa gave no answer: {reply.reason}.")
+        if not isinstance(reply, Reply):
+            return reply
+        answer = daraja.read_stk_answer(reply.status, reply.body)
+        if isinstance(answer, DecodedError):
+            return self._push_trouble(answer)
+        return Accepted(answer.merchant_request_id, answer.checkout_request_id, answer.description)
+
+    def _push_trouble(self, error: DecodedError) -> Fact:
+        code, text = error.outcome.code, error.outcome.description
+        match error.trouble:
+            case Trouble.REFUSED | Trouble.TOKEN:
+                return Refused(code, text)
+            case Trouble.BUSY:
+                return Unsent(code, text, self._retry_us())
+            case _:
+                return LostSight(code, text)
+
+    async def query(self, credentials: Credentials, payment: Payment) -> Asked:
+        """Ask what became of a push (daraja.md 2.2). An enquiry: it moves no money and may be repeated."""
+        checkout_request_id = payment.checkout_request_id
+        if checkout_request_id is None:
+            reason = "M-Pesa never told us its CheckoutRequestID, so it cannot be asked; waiting for its callback."
+            return Asked(StillOpen(reason, processing=False), ())
+
+        def request(token: str) -> HttpRequest:
+            return daraja.stk_query_request(
+                base_url=credentials.base_url,
+                token=token,
+                shortcode=credentials.number,
+                passkey=credentials.passkey,
+                now_us=self._source.now_us(),
+                checkout_request_id=checkout_request_id,
+            )
+
+        exchanges: list[Exchange] = []
+        reply = await self._call(credentials, payment, "stk_query", request, exchanges)
+        return Asked(_query_fact(reply), tuple(exchanges))
+
+    async def register(
+        self, credentials: Credentials, scope: Scope, response_type: str, confirmation_url: str, validation_url: str
+    ) -> tuple[DecodedError | None, tuple[Exchange, ...]]:
+        """Tell M-Pesa our C2B URLs (daraja.md 2.3). None is success."""
+        exchanges: list[Exchange] = []
+
+        def request(token: str) -> HttpRequest:
+            return daraja.c2b_register_request(
+                base_url=credentials.base_url,
+                token=token,
+                version=2,
+                shortcode=credentials.number,
+                response_type=response_type,
+                confirmation_url=confirmation_url,
+                validation_url=validation_url,
+            )
+
+        reply = await self._call(credentials, scope, "c2b_register", request, exchanges)
+        if isinstance(reply, Reply):
+            answer = daraja.read_c2b_register(reply.status, reply.body)
+            return answer if isinstance(answer, DecodedError) else None, tuple(exchanges)
+        return _as_error(reply), tuple(exchanges)
+
+    async def simulate(
+        self, credentials: Credentials, payment_scope: Scope, amount_cents: int, msisdn: str, reference: str
+    ) -> tuple[DecodedError | str, tuple[Exchange, ...]]:
+        """Pretend that a customer pays (sandbox only, daraja.md 2.4). A string is the simulator's own conversation ID."""
+        exchanges: list[Exchange] = []
+
+        def request(token: str) -> HttpRequest:
+            return daraja.c2b_simulate_request(
+                base_url=credentials.base_url,
+                token=token,
+                version=2,
+                shortcode=credentials.number,
+                command_id="CustomerBuyGoodsOnline" if credentials.is_till else "CustomerPayBillOnline",
+                amount_cents=amount_cents,
+                msisdn=msisdn,
+                reference=reference,
+            )
+
+        reply = await self._call(credentials, payment_scope, "c2b_simulate", request, exchanges)
+        if isinstance(reply, Reply):
+            answer = daraja.read_c2b_simulate(reply.status, reply.body)
+            if isinstance(answer, DecodedError):
+                return answer, tuple(exchanges)
+            return answer.originator_conversation_id, tuple(exchanges)
+        return _as_error(reply), tuple(exchanges)
+
+    # ── one call: a token, the request, and once again with a new token where the old one was refused ──
+
+    async def _call(
+        self,
+        credentials: Credentials,
+        subject: Payment | Scope,
+        name: str,
+        request: "RequestMaker",
+        exchanges: list[Exchange],
+    ) -> Reply | NoReply | Fact:
+        scope = subject.scope if isinstance(subject, Payment) else subject
+        payment_id = subject.id if isinstance(subject, Payment) else None
+        reply: Reply | NoReply | Fact
+        for last_try in (False, True):
+            trouble = await self._fetch_token(credentials, exchanges, scope, payment_id)
+            if trouble is not None:
+                return trouble
+            token = self._tokens[credentials.shortcode_id].value
+            reply = await self._exchange(name, request(token), exchanges, scope, payment_id)
+            if last_try or not _is_token_refusal(reply):
+                break
+            self._forget(credentials, token)  # refused at the door, so nothing was carried out
+        return reply
+
+    async def _fetch_token(
+        self, credentials: Credentials, exchanges: list[Exchange], scope: Scope | None, payment_id: str | None
+    ) -> Fact | None:
+        if self.is_ready(credentials):
+            return None
+        async with self._turns.setdefault(credentials.shortcode_id, asyncio.Lock()):
+            if self.is_ready(credentials):
+                return None
+            request = daraja.token_request(
+                credentials.base_url, credentials.consumer_key, credentials.consumer_secret
+            )
+            reply = await self._exchange("token", request, exchanges, scope, payment_id)
+            if isinstance(reply, NoReply):
+                return Unsent("unreachable", f"M-Pesa gave no access token: {reply.reason}.", self._retry_us())
+            answer = daraja.read_token(reply.status, reply.body)
+            if isinstance(answer, DecodedError):
+                return self._token_trouble(answer)
+            life_us = (answer.expires_in_s - min(REFRESH_EARLY_S, answer.expires_in_s // 2)) * 1_000_000
+            self._tokens[credentials.shortcode_id] = _Token(answer.access_token, self._source.now_us() + life_us)
+            return None
+
+    def _token_trouble(self, error: DecodedError) -> Fact:
+        """Wrong keys will be wrong in ten seconds too; anything else may pass."""
+        outcome = error.outcome
+        if error.trouble in {Trouble.REFUSED, Trouble.TOKEN}:
+            return Refused(outcome.code, outcome.description)
+        return Unsent(outcome.code, outcome.description, self._retry_us())
+
+    def _forget(self, credentials: Credentials, token: str) -> None:
+        held = self._tokens.get(credentials.shortcode_id)
+        if held is not None and held.value == token:
+            del self._tokens[credentials.shortcode_id]
+
+    async def _exchange(
+        self,
+        name: str,
+        request: HttpRequest,
+        exchanges: list[Exchange],
+        scope: Scope | None,
+        payment_id: str | None,
+    ) -> Reply | NoReply:
+        exchange = Exchange(
+            id=self._source.new_id("xch"),
+            name=name,
+            direction="out",
+            method=request.method,
+            url=request.url,
+            request_headers=request.headers,
+            request_body=request.body,
+            started_us=self._source.now_us(),
+            payment_id=payment_id,
+            scope=scope,
+        )
+        reply = await self._outgoing.send(
+            request.method, request.url, request.headers, request.body, total_s=self._answer_limit_s
+        )
+        if isinstance(reply, Reply):
+            exchange = replace(
+                exchange,
+                status=reply.status,
+                answer_headers=reply.headers,
+                answer_body=reply.body,
+                duration_us=reply.duration_us,
+            )
+        else:
+            exchange = replace(exchange, error=reply.reason, duration_us=reply.duration_us)
+        exchanges.append(exchange)
+        return reply
+
+    def _retry_us(self) -> int:
+        return self._source.now_us() + RETRY_AFTER_S * 1_000_000
+
+
+def _is_token_refusal(reply: Reply | NoReply) -> bool:
+    if not isinstance(reply, Reply) or reply.status == 200:
+        return False
+    return daraja.decode_error(reply.status, reply.body).trouble is Trouble.TOKEN
+
+
+def _query_fact(reply: Reply | NoReply | Fact) -> Fact:
+    if isinstance(reply, NoReply):
+        return StillOpen(f"M-Pesa gave no answer to the query: {reply.reason}.", processing=False)
+    if not isinstance(reply, Reply):
+        reason = getattr(reply, "reason", "") or getattr(reply, "description", "")
+        return StillOpen(f"The query could not be asked: {reason}", processing=False)
+    answer = daraja.read_stk_query(reply.status, reply.body)
+    if isinstance(answer, DecodedError):
+        processing = answer.trouble is Trouble.PENDING
+        return StillOpen(f"M-Pesa answered: {answer.outcome.description}", processing=processing)
+    result = answer.result
+    if result.kind is ResultClass.PENDING:
+        return StillOpen(f"M-Pesa answered: {result.outcome.description}", processing=True)
+    return Settled(
+        by=Evidence.STK_QUERY,
+        paid=result.paid,
+        code=result.outcome.code,
+        description=result.outcome.description,
+    )

@@ -1,0 +1,97 @@
+"""What was sent, made readable: JSON is indented and coloured by class, anything else is shown as it came.
+
+Nothing is lost on the way: members keep their order, doubled members stay double, and numbers keep the digits that
+were sent (``10.00`` is not ``10.0``), since those are just the things a developer comes here to see.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+SHOWN_LIMIT_CHARS: Final = 65_536  # as much as the gateway keeps of a body, so that a page has an end
+INDENT: Final = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it was spelled."""
+
+    spelling: str
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An object's members in the order they were sent, doubled ones included."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A body ready for the page. ``is_changed`` says that the layout differs from the bytes, which stand in ``raw``."""
+
+    pretty: Markup
+    raw: str
+    is_changed: bool
+    is_cut: bool
+
+
+def show(text: str) -> Shown:
+    """The body for people. What is not JSON, or nested deeper than any honest message, is shown as it came."""
+    raw = text[:SHOWN_LIMIT_CHARS]
+    is_cut = len(text) > SHOWN_LIMIT_CHARS
+    try:
+        parsed = None if is_cut else _parse(raw)
+        if isinstance(parsed, Members | list):
+            pretty = Markup("").join(_painted(parsed, 0))
+            return Shown(pretty=pretty, raw=raw, is_changed=pretty.striptags() != raw, is_cut=False)
+    except (ValueError, RecursionError):
+        pass
+    return Shown(pretty=escape(raw), raw=raw, is_changed=False, is_cut=is_cut)
+
+
+def _parse(text: str) -> object:
+    return json.loads(
+        text,
+        object_pairs_hook=lambda pairs: Members(tuple(pairs)),
+        parse_int=Number,
+        parse_float=Number,
+        parse_constant=Number,
+    )
+
+
+def _painted(value: object, depth: int) -> Iterator[Markup]:
+    match value:
+        case Members(pairs):
+            items = [(Markup("{}: ").format(_span("key", _quoted(name))), member) for name, member in pairs]
+            yield from _block("{}", items, depth)
+        case list():
+            yield from _block("[]", [(Markup(""), member) for member in value], depth)
+        case Number(spelling):
+            yield _span("number", spelling)
+        case str():
+            yield _span("string", _quoted(value))
+        case _:
+            yield _span("word", json.dumps(value))
+
+
+def _block(brackets: str, items: list[tuple[Markup, object]], depth: int) -> Iterator[Markup]:
+    if not items:
+        yield Markup(brackets)
+        return
+    yield Markup(brackets[0])
+    for position, (head, member) in enumerate(items):
+        yield Markup("," if position else "") + "\n" + INDENT * (depth + 1) + head
+        yield from _painted(member, depth + 1)
+    yield Markup("\n") + INDENT * depth + brackets[1]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _span(kind: str, text: str) -> Markup:
+    return Markup('<span class="j-{}">{}</span>').format(kind, text)

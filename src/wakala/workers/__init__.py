@@ -1,0 +1,1 @@
+"""Floor 4: one duty, one worker, one step."""

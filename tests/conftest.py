@@ -1,0 +1,80 @@
+"""What every test may ask for: an empty PostgreSQL database, and a browser.
+
+The browser lives as long as the session, so the tests that use it run on the session's event loop; they are marked so
+by themselves. Async fixtures that such a test asks for must live there too: ``@pytest_asyncio.fixture(loop_scope=
+"session")``. A test that mixes the two loops would hang, so it is refused at collection.
+"""
+
+import inspect
+import shutil
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from services.postgres import PostgresServer
+from services.postgres import postgres_server as run_postgres
+
+# Headless, without the sandbox that root may not use, and silent: it speaks to the pages under test and to nobody else.
+CHROMIUM_SWITCHES = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
+            _refuse_mixed_loops(item)
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def _refuse_mixed_loops(item: pytest.Function) -> None:
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+        function = definitions[-1].func
+        is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        if is_async and getattr(function, "_loop_scope", None) != "session":
+            sentence = f'{item.nodeid} uses the browser: make its fixture {name} loop_scope="session".'
+            raise pytest.UsageError(sentence)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    program = shutil.which("chromium")
+    assert program, "Install Chromium (Debian: apt-get install chromium) or run make test."
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_SWITCHES))
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A window of its own: no cookie or storage of another test."""
+    context = await browser.new_context()
+    yield await context.new_page()
+    await context.close()

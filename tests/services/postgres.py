@@ -1,0 +1,156 @@
+"""A PostgreSQL server of one's own: made in a temporary folder, thrown away at the end, never the system's.
+
+The tests and the benchmarks share it. It writes as a production server does (``fsync`` on), listens on loopback only,
+asks for a password, and runs as the account ``postgres`` when we are root, since PostgreSQL refuses root.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+START_TIMEOUT_S = 60  # a busy machine with a slow disk; an idle one takes half a second
+STATEMENT_TIMEOUT_S = 60  # CREATE and DROP DATABASE wait for a checkpoint
+SUPERUSER = "postgres"
+CONNECTIONS_COUNT = 200  # gateways, workers and tests side by side; the default of 100 is soon used up
+
+
+class PostgresMissingError(Exception):
+    """PostgreSQL's server programs are not on this machine; ``make test`` installs them."""
+
+
+def find_programs() -> Path:
+    """The folder with ``initdb`` and ``pg_ctl``: the newest of Debian's, else the one on PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    on_path = shutil.which("initdb")
+    candidates = [*reversed(versions), *([Path(on_path).resolve().parent] if on_path else [])]
+    for folder in candidates:
+        if (folder / "initdb").exists():
+            return folder
+    raise PostgresMissingError("Install PostgreSQL's server (Debian: apt-get install postgresql) or run make test.")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A running server."""
+
+    programs: Path
+    folder: Path
+    port: int
+    password: str = field(repr=False)
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's process; its children are the sessions."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+    def url(self, database: str) -> str:
+        """Where a client finds one of its databases."""
+        return f"postgresql://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty database that is dropped at the end, whoever is still connected."""
+        name = "wakala_" + secrets.token_hex(6)
+        self.execute(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def execute(self, statement: str, *, database: str = SUPERUSER) -> str:
+        """Run one statement and return what it printed; for set-up, not for the code under test."""
+        done = subprocess.run(
+            [self.programs / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=STATEMENT_TIMEOUT_S,
+        )
+        if done.returncode:
+            raise RuntimeError(f"PostgreSQL refused {statement!r}: {done.stderr.strip()}")
+        return done.stdout
+
+
+@contextmanager
+def postgres_server(parent: Path | None = None) -> Iterator[PostgresServer]:
+    """A server for as long as the block lasts; ``parent`` names the disk it writes to."""
+    programs = find_programs()
+    folder = Path(tempfile.mkdtemp(prefix="wakala-postgres-", dir=parent))
+    server = PostgresServer(programs, folder, _free_port(), secrets.token_hex(16))
+    try:
+        _initialise(server)
+        _control(server, "-t", str(START_TIMEOUT_S), "-l", str(folder / "log"), "-o", _settings(server), "start")
+        try:
+            yield server
+        finally:
+            _control(server, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _initialise(server: PostgresServer) -> None:
+    secret = server.folder / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(server.password)
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(SUPERUSER)
+        for path in (server.folder, secret):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    _run(
+        server.programs / "initdb",
+        *("-D", str(server.folder / "data"), "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
+        *("-A", "scram-sha-256", "--pwfile", str(secret)),
+    )
+
+
+def _settings(server: PostgresServer) -> str:
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": server.port,
+        "unix_socket_directories": server.folder,
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "max_connections": CONNECTIONS_COUNT,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _control(server: PostgresServer, *arguments: str) -> None:
+    _run(server.programs / "pg_ctl", "-D", str(server.folder / "data"), "-s", "-w", *arguments)
+
+
+def _run(program: Path, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs as an account that it accepts."""
+    account: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(SUPERUSER)
+        account = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    # Its output goes to a file, not a pipe: the server that pg_ctl leaves behind would hold a pipe open for ever.
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run(
+            [program, *arguments],
+            check=False,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **account,
+        )
+        if done.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{program.name} failed: {output.read().decode(errors='replace').strip()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

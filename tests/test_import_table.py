@@ -1,0 +1,138 @@
+"""Who may import whom in the gateway: the table, and the test that holds it.
+
+A row names what a module may import besides itself and ``errors``. Every module of ``wakala`` stands in the table; a
+new one needs a row of its own before it may be imported at all.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "wakala"
+SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
+
+FLOORS_1_TO_3 = {"rules", "wire", "journal", "outgoing", "upstream", "payments", "deliveries"}
+EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {"config", "workers", "web", "runtime", "cli"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "config": set(),
+    "rules": set(),
+    "wire": {"rules"},
+    "journal": {"rules"},
+    "outgoing": set(),
+    "upstream": {"wire", "rules", "outgoing"},
+    "payments": {"rules", "journal", "upstream"},
+    "deliveries": {"rules", "wire", "journal", "outgoing"},
+    "workers": {"payments", "deliveries", "journal"},
+    "web": {"payments", "deliveries", "journal", "wire", "rules"},
+    "runtime": EVERYTHING_BUT_THE_SIMULATOR,
+    "cli": EVERYTHING_BUT_THE_SIMULATOR,
+    "__main__": {"cli"},
+    # Programs of their own: the simulator shares no code with the gateway, so that both cannot be wrong in the same
+    # way; the demo talks HTTP and runs the command line, as a stranger would.
+    "simulator": set(),
+    "demo": set(),
+}
+MAY_NOT_IMPORT_ERRORS = {"simulator"}
+# Only to start them: imported inside the command's function, so that no other command pays for it.
+LAZILY: dict[str, set[str]] = {"cli": {"simulator", "demo"}}
+
+
+def files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def dotted(file: Path) -> str:
+    parts = file.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def top_level(module: str) -> str:
+    """``wakala.rules.payment`` belongs to ``rules``; the package itself to the empty string."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def statements(tree: ast.AST, *, at_import: bool) -> Iterator[ast.stmt]:
+    """Import statements: all of them, or only those that run when the module is imported."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif not (at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)):
+            yield from statements(node, at_import=at_import)
+
+
+def imported(file: Path, *, at_import: bool) -> set[str]:
+    """The modules of the package that a file imports, by their dotted names; relative imports are resolved."""
+    found: set[str] = set()
+    package = dotted(file) if file.name == "__init__.py" else dotted(file).rpartition(".")[0]
+    for node in statements(ast.parse(file.read_text()), at_import=at_import):
+        if isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            found.add(base)
+            found.update(f"{base}.{name.name}" for name in node.names)
+    return {name for name in found if name == PACKAGE or name.startswith(PACKAGE + ".")}
+
+
+def allowed(module: str, *, at_import: bool) -> set[str]:
+    errors = set() if module in MAY_NOT_IMPORT_ERRORS else {"errors"}
+    lazily = set() if at_import else LAZILY.get(module, set())
+    # The package itself (the empty string) holds the version and nothing else.
+    return MAY_IMPORT[module] | lazily | errors | {module, ""}
+
+
+@pytest.mark.parametrize("file", files(), ids=dotted)
+def test_a_module_imports_only_what_its_row_allows(file: Path) -> None:
+    module = top_level(dotted(file))
+    if module == "":
+        assert not imported(file, at_import=False), "src/wakala/__init__.py imports nothing of the package."
+        return
+    assert module in MAY_IMPORT, f"src/wakala/{module} is new: give it a row in {Path(__file__).name}."
+    existing = {top_level(dotted(each)) for each in files()}
+    for at_import in (True, False):
+        for name in sorted(imported(file, at_import=at_import)):
+            other = top_level(name)
+            if other not in existing:
+                continue  # a name that the package itself offers, such as its version
+            if other not in allowed(module, at_import=at_import):
+                pytest.fail(
+                    f"{dotted(file)} imports {name}, but {module} may import "
+                    f"{', '.join(sorted(allowed(module, at_import=at_import) - {module, ''})) or 'nothing'}."
+                )
+
+
+def test_no_two_modules_import_each_other() -> None:
+    modules = {dotted(file): file for file in files()}
+    graph = {
+        name: sorted((imported(file, at_import=True) & modules.keys()) - {name, PACKAGE})
+        for name, file in modules.items()
+    }
+    cycle = find_cycle(graph)
+    assert cycle is None, "These modules import each other in a ring: " + " -> ".join(cycle or [])
+
+
+def find_cycle(graph: dict[str, list[str]]) -> list[str] | None:
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> list[str] | None:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return None
+        for other in graph[name]:
+            if ring := walk(other, [*path, name]):
+                return ring
+        done.add(name)
+        return None
+
+    return next((ring for name in graph if (ring := walk(name, []))), None)
+
+
+def test_a_ring_is_found() -> None:
+    assert find_cycle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
+    assert find_cycle({"a": ["b", "c"], "b": ["c"], "c": []}) is None
