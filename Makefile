@@ -40,7 +40,8 @@ bench:  ## Measure this machine's ceiling and Wakala against it; QUICK=1 for und
 docs:  ## Draw the diagrams from the code and build the documentation into build/site
 	@$(SETUP) python docs
 	@for script in scripts/draw_*.py; do if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script"; fi; done
-	@$(BIN)/zensical build --clean
+	@$(BIN)/zensical build --clean --strict
+	@rm -rf .cache
 
 serve:  ## Run the gateway; CONFIG=DIR/wakala.toml names its settings
 	@$(SETUP) python
@@ -51,5 +52,5 @@ lock:  ## Write the lock files anew from pyproject.toml; ARGS=--upgrade to take 
 	@scripts/lock.sh $(ARGS)
 
 clean:  ## Remove what the other targets made
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find src tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 import msgspec
+
 from bare_postgres import PostgresStore
 from bare_sqlite import SqliteStore
 from bare_store import Delivered, Event, Opened, Sent, Settled, Store
@@ -55,7 +56,7 @@ class StkCallback(msgspec.Struct):
 
 
 class Body(msgspec.Struct):
-    stkCallback: StkCallback
+    stk_callback: StkCallback = msgspec.field(name="stkCallback")
 
 
 class Callback(msgspec.Struct):
@@ -130,7 +131,7 @@ class Gateway:
         await self.store.put(Sent(decode_accepted(answer).CheckoutRequestID, now_us(), payment), None)
 
     async def settle(self, payment: str, body: bytes) -> tuple[int, bytes]:
-        result = decode_callback(body).Body.stkCallback
+        result = decode_callback(body).Body.stk_callback
         items = result.CallbackMetadata.Item if result.CallbackMetadata else ()
         receipt = next((str(item.Value) for item in items if item.Name == "MpesaReceiptNumber"), None)
         state = "paid" if result.ResultCode == 0 else "failed"

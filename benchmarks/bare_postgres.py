@@ -3,8 +3,9 @@
 import asyncio
 
 import asyncpg
+
 from bare_sqlite import tell
-from bare_store import BATCH_ROWS_MAX, Batch, Event, Found, Step, Waiting
+from bare_store import BATCH_ROWS_MAX, Batch, Delivered, Event, Found, Step, Waiting
 
 WRITERS_COUNT = 2  # while one waits for the disk, the other gathers
 SCHEMA = """
@@ -74,15 +75,14 @@ class PostgresStore:
 
     def _take(self) -> list[Waiting]:
         """What is next, up to the second step of one payment."""
-        seen: set[str] = set()
-        for count, (step, _, _) in enumerate(self.queue[:BATCH_ROWS_MAX]):
-            payment = getattr(step, "payment", None)
+        count, seen = 0, set[str]()
+        for step, _, _ in self.queue[:BATCH_ROWS_MAX]:
+            payment = None if isinstance(step, Delivered) else step.payment
             if payment in seen:
                 break
             if payment is not None:
                 seen.add(payment)
-        else:
-            count = min(len(self.queue), BATCH_ROWS_MAX)
+            count += 1
         taken, self.queue = self.queue[:count], self.queue[count:]
         return taken
 

@@ -3,8 +3,10 @@
 import asyncio
 import collections
 import threading
+from typing import cast
 
 import apsw
+
 from bare_store import BATCH_ROWS_MAX, Batch, Event, Found, Settled, Step, Waiting
 
 SCHEMA = """
@@ -70,9 +72,8 @@ def commit(database: apsw.Connection, batch: Batch) -> dict[str, Found]:
         )
     found: dict[str, Found] = {}
     for step in batch.settled:
-        rows = database.execute(SETTLE, step[1:]).fetchall()
-        if rows:
-            found[step.delivery] = rows[0]
+        for request_id, amount in database.execute(SETTLE, step[1:]):
+            found[step.delivery] = (str(request_id), cast("int", amount))
     if found:
         queued = [(step.delivery, step.payment) for step in batch.settled if step.delivery in found]
         database.executemany("INSERT INTO deliveries VALUES(?,?,'pending',NULL,0)", queued)

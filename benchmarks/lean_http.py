@@ -6,6 +6,7 @@ voice, so that the driver does not become the thing that is measured. Not a clie
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import httptools
 
@@ -28,8 +29,7 @@ class Connection(asyncio.Protocol):
         self.keep = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -47,6 +47,12 @@ class Connection(asyncio.Protocol):
         answer, self.answer = self.answer, None
         if answer and not answer.done():
             answer.set_result((self.parser.get_status_code(), b"".join(self.body)))
+
+    def give_up(self) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_exception(TimeoutError(f"no answer within {ANSWER_TIMEOUT_S} s"))
+        if self.transport is not None:
+            self.transport.abort()
 
     def send(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
         assert self.transport is not None
@@ -67,8 +73,7 @@ class Client:
 
     async def post(self, path: bytes, headers: bytes, body: bytes) -> tuple[int, bytes]:
         connection = await self._take()
-        assert connection.transport is not None
-        alarm = connection.loop.call_later(ANSWER_TIMEOUT_S, connection.transport.abort)
+        alarm = connection.loop.call_later(ANSWER_TIMEOUT_S, connection.give_up)
         request = b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b"
         try:
             answer = await connection.send(request % (path, self.host_line, headers, len(body), body))
@@ -96,7 +101,7 @@ class Peer(asyncio.Protocol):
         self.body: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:
@@ -113,9 +118,7 @@ class Peer(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         status, answer = self.handler(self.url, b"".join(self.body))
-        self.transport.write(  # type: ignore[attr-defined]
-            b"HTTP/1.1 %d X\r\n%bContent-Length: %d\r\n\r\n%b" % (status, JSON, len(answer), answer)
-        )
+        self.transport.write(b"HTTP/1.1 %d X\r\n%bContent-Length: %d\r\n\r\n%b" % (status, JSON, len(answer), answer))
 
 
 async def serve(port: int, handler: Handler) -> asyncio.Server:

@@ -28,8 +28,8 @@ def family(pid: int) -> Iterator[int]:
         current = todo.pop()
         yield current
         try:
-            for task in os.listdir(f"/proc/{current}/task"):
-                todo += map(int, Path(f"/proc/{current}/task/{task}/children").read_text().split())
+            for task in Path(f"/proc/{current}/task").iterdir():
+                todo += map(int, (task / "children").read_text().split())
         except OSError:
             continue
 

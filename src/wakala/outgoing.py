@@ -65,7 +65,7 @@ class Outgoing:
 
     def __init__(self, *, guarded: bool, allowed: Iterable[str] = ()) -> None:
         self._guarded = guarded
-        self._allowed = tuple(ipaddress.ip_network(net) for net in allowed)
+        self.allowed = tuple(ipaddress.ip_network(net) for net in allowed)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -126,7 +126,7 @@ class Outgoing:
 
     def _judged_socket(self, address: Any) -> socket.socket:
         family, kind, protocol, _, target = address
-        verdict = refusal(target[0], self._allowed)
+        verdict = refusal(target[0], self.allowed)
         if verdict:
             raise _RefusedTargetError(verdict)
         return socket.socket(family, kind, protocol)

@@ -5,8 +5,9 @@ transaction. Whatever brings news of a payment (M-Pesa's answer, its callback, a
 query) becomes a fact and goes through `settle`, so there is one place where a payment changes.
 """
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from wakala.directory import Directory
 from wakala.errors import DatabaseFaultError, RequestIdSpentError, RequestInFlightError
@@ -226,7 +227,8 @@ class Payments:
     def _impatient(self, payment: Payment, fact: Fact, now_us: int) -> Fact:
         """A payment that could not leave for too long fails: the shopper has gone."""
         if isinstance(fact, Unsent) and now_us - payment.created_us > self._terms.hold_limit_us:
-            return GaveUp(f"It could not be sent in time: {fact.reason}") if payment.state is not State.SENDING else fact
+            never_left = payment.state is not State.SENDING
+            return GaveUp(f"It could not be sent in time: {fact.reason}") if never_left else fact
         return fact
 
     async def _without_taken_receipt(self, payment: Payment, fact: Fact) -> Fact:
@@ -249,9 +251,9 @@ class Payments:
     # ── C2B confirmations: the second source, or a payment nobody asked for ──
 
     async def receive_confirmation(
-        self, notice: Notice, notice_json: str, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
+        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
     ) -> None:
-        """Money has arrived. It settles the push it belongs to, waits where that is not certain, or is its own payment."""
+        """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone."""
         while True:
             known = await self._journal.payment_by_receipt(
                 shortcode.organisation_id, shortcode.environment, notice.receipt
@@ -259,15 +261,13 @@ class Payments:
             if known is not None:
                 await self._confirm_known(known, notice, payer_name, exchange)
                 return
-            if await self._enter_confirmation(notice, notice_json, payer_name, shortcode, exchange):
+            if await self._enter_confirmation(notice, payer_name, shortcode, exchange):
                 return
             if await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt):
-                await self._journal.record_exchange(replace(exchange, verdict="ok"))  # the same one again
+                await self._journal.record_exchange(exchange)  # the same one again
                 return
 
-    async def _confirm_known(
-        self, known: Payment, notice: Notice, payer_name: str | None, exchange: Exchange
-    ) -> None:
+    async def _confirm_known(self, known: Payment, notice: Notice, payer_name: str | None, exchange: Exchange) -> None:
         exchange = replace(exchange, payment_id=known.id, scope=known.scope)
         fact: Fact = _confirmed(notice, payer_name)
         if notice.amount_cents != known.amount_cents:
@@ -276,11 +276,11 @@ class Payments:
         await self.settle(known, fact, (exchange,))
 
     async def _enter_confirmation(
-        self, notice: Notice, notice_json: str, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
+        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
     ) -> bool:
         pushes = await self._journal.open_pushes(shortcode.id, notice.amount_cents)
         found = match(notice, [_candidate(push, shortcode) for push in pushes], self._terms.match_window_us)
-        entry = self._confirmation(notice, notice_json, shortcode)
+        entry = self._confirmation(notice, payer_name, shortcode)
         now_us = self._source.now_us()
         if isinstance(found, Matched):
             push = next(push for push in pushes if push.id == found.payment_id)
@@ -296,9 +296,7 @@ class Payments:
         exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
         return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
 
-    async def _record(
-        self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change
-    ) -> bool:
+    async def _record(self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change) -> bool:
         notification = self._stage(change, self._source.now_us()) if change.notify else None
         won = await self._journal.record_confirmation(
             entry, exchange, before=before, change=change, notification=notification
@@ -307,7 +305,7 @@ class Payments:
             self._offer(notification)
         return won
 
-    def _confirmation(self, notice: Notice, notice_json: str, shortcode: Shortcode) -> Confirmation:
+    def _confirmation(self, notice: Notice, payer_name: str | None, shortcode: Shortcode) -> Confirmation:
         return Confirmation(
             organisation_id=shortcode.organisation_id,
             environment=shortcode.environment,
@@ -315,7 +313,7 @@ class Payments:
             app_id=shortcode.collector_app_id or "",
             shortcode_id=shortcode.id,
             payment_id=None,
-            notice=notice_json,
+            notice=json.dumps({**asdict(notice), "payer_name": payer_name}),
             received_us=notice.received_us,
             due_us=None,
         )
@@ -355,15 +353,15 @@ class Payments:
         detail = {"receipt": notice.receipt, "by": Evidence.C2B_CONFIRMATION.value}
         return Change(payment, Step.SUCCEED, "collected", detail, notify="collection.succeeded")
 
-    async def collect(
-        self, waiting: Confirmation, notice: Notice, payer_name: str | None
-    ) -> None:
-        """A confirmation that no push claimed in time becomes a payment of its own, flagged for a person to look at."""
+    async def collect(self, waiting: Confirmation) -> None:
+        """A confirmation that no push claimed in time becomes a payment of its own, flagged for a person."""
         shortcode = self._directory.shortcode(waiting.shortcode_id)
         if shortcode is None:
             return
         now_us = self._source.now_us()
-        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,))
+        told = json.loads(waiting.notice)
+        payer_name = told.pop("payer_name")
+        change = self._collection(Notice(**told), payer_name, shortcode, now_us, (Flag.AMBIGUOUS,))
         notification = self._stage(change, now_us)
         if await self._journal.collect_confirmation(waiting, change, notification):
             self._offer(notification)

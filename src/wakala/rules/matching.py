@@ -1,8 +1,8 @@
 """Which of the payments that wait for their customer a C2B confirmation belongs to.
 
 A push to a shortcode whose C2B URLs are registered is reported twice: by its own callback and by a C2B confirmation
-with the same receipt (daraja.md 2.1). Two reports must become one payment; one report must never settle another's payment.
-So: the receipt decides where it is known, else everything that both sides know must agree, else nobody decides.
+with the same receipt (daraja.md 2.1). Two reports must become one payment, and one report must never settle another's
+payment. So the receipt decides where it is known, else all that both sides know must agree, else nobody decides.
 """
 
 from collections.abc import Iterable, Sequence

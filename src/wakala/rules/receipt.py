@@ -11,7 +11,8 @@ NAIROBI = timezone(timedelta(hours=3), "EAT")
 
 # Ten of 0-9A-Z; the first three are the date. A date followed by seven zeros stands in for "no receipt" in some failed
 # results, and one such placeholder is shared by many payments (daraja.md 7.9).
-_RECEIPT = re.compile(r"(?![A-Z][A-L][1-9A-V]0{7}$)[0-9A-Z]{10}")
+_RECEIPT = re.compile(r"[0-9A-Z]{10}")
+_PLACEHOLDER = re.compile(r"[A-Z][A-L][1-9A-V]0{7}")
 _STAMP = re.compile(r"[0-9]{14}")
 
 _FIRST_YEAR = 2006  # written A
@@ -23,7 +24,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def is_receipt(text: str) -> bool:
     """Whether this can be the receipt number of exactly one payment."""
-    return _RECEIPT.fullmatch(text) is not None
+    return _RECEIPT.fullmatch(text) is not None and not is_placeholder(text)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether this stands where a receipt would, and is none: many payments share it."""
+    return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def date_hint(receipt: str) -> date | None:

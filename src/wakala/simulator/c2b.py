@@ -28,6 +28,18 @@ class Collections:
     def __init__(self, world: World, courier: Courier) -> None:
         self._world = world
         self._courier = courier
+        self._tasks: set[asyncio.Task[Payment]] = set()
+
+    def pay_soon(self, order: Order) -> None:
+        """Pay in the background, for whoever does not wait."""
+        task = asyncio.create_task(self.pay(order))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def drop_all(self) -> None:
+        """Forget the payments under way, for a reset."""
+        for task in self._tasks:
+            task.cancel()
 
     async def pay(self, order: Order) -> Payment:
         """One payment from the menu, to its end. It waits for the merchant's validation if there is one."""
@@ -59,7 +71,7 @@ class Collections:
             return None
 
         def count() -> None:
-            payment.confirmations_sent += 1
+            payment.confirmations_answered += 1
 
         letter = Letter(
             kind="c2b_confirmation",
@@ -68,7 +80,7 @@ class Collections:
             amount_cents=payment.amount_cents,
             write=lambda amount_cents: messages.c2b_notice(payment, amount_cents),
             headers={},
-            sent=count,
+            answered=count,
         )
         return self._courier.dispatch(letter)
 
@@ -116,10 +128,10 @@ class Collections:
     def _message(self, payment: Payment, key: str) -> Message:
         values = {
             "receipt": payment.receipt,
-            "amount": messages.shillings(payment.amount_cents),
+            "amount": messages.grouped(payment.amount_cents),
             "merchant": payment.shortcode.name,
             "account": payment.account,
-            "balance": messages.shillings(payment.phone.balance_cents),
+            "balance": messages.grouped(payment.phone.balance_cents),
         }
         return Message(self._world.clock.now(), key, values)
 
@@ -146,7 +158,9 @@ def read_verdict(body: bytes) -> Verdict | None:
     if code is None:
         return None
     rejected_with = "" if str(code) == "0" else str(code)
-    return Verdict(rejected_with, str(answer.get("ResultDesc") or "Rejected"), str(answer.get("ThirdPartyTransID") or ""))
+    return Verdict(
+        rejected_with, str(answer.get("ResultDesc") or "Rejected"), str(answer.get("ThirdPartyTransID") or "")
+    )
 
 
 def _default_verdict(response_type: str) -> Result:

@@ -26,12 +26,15 @@ REORDER_HOLD_SECONDS = 5.0
 """A callback that is held for the next one goes out after this time even when there is no next one."""
 
 CONNECTIONS_MAX = 256
+KEEP_ALIVE_SECONDS = 2.0
+"""Shorter than any server's, so that no callback is lost to a connection the merchant has just closed."""
+
 REPLY_MAX_BYTES = 64 * 1024
 
 AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[str, int]]
 
 
-class NotLoopback(Exception):  # noqa: N818, the name says what was found
+class NotLoopbackError(Exception):
     """The target is another machine."""
 
 
@@ -45,7 +48,7 @@ class Letter:
     amount_cents: int
     write: Callable[[int], bytes]
     headers: dict[str, str]
-    sent: Callable[[], None]
+    answered: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,13 @@ class Courier:
 
     async def ask(self, kind: str, url: str, body: bytes, limit_seconds: float) -> Reply | None:
         """Post a question and wait for its answer at most that long on the simulator's clock; None is no answer."""
-        question = asyncio.create_task(self._post(kind, url, body, {}, (), limit_seconds=None))
+        question = asyncio.create_task(self._post(kind, url, body, {}, limit_seconds=None))
         patience = asyncio.create_task(self._clock.sleep(limit_seconds))
         try:
             await asyncio.wait((question, patience), return_when=asyncio.FIRST_COMPLETED)
             if question.done():
                 return question.result()
-            self._note(kind, url, body, f"No answer within {limit_seconds:g} s.", (), int(limit_seconds * 1000))
+            self._note(kind, url, body, f"No answer within {limit_seconds:g} s.", took_ms=int(limit_seconds * 1000))
             return None
         finally:
             question.cancel()
@@ -112,7 +115,7 @@ class Courier:
         struck = self._faults.take(letter.kind, letter.msisdn)
         names = tuple(struck)
         if "lost" in struck:
-            self._note(letter.kind, letter.url, letter.write(letter.amount_cents), "Lost on purpose.", names)
+            self._note(letter.kind, letter.url, letter.write(letter.amount_cents), "Lost on purpose.", faults=names)
             return
         body = _body(letter, struck)
         if "late" in struck:
@@ -121,10 +124,8 @@ class Courier:
             await self._wait_for_another(letter.kind)
         overtaken = self._held.pop(letter.kind, [])
         for _ in range(2 if "doubled" in struck else 1):
-            letter.sent()
-            await self._post(
-                letter.kind, letter.url, body, letter.headers, names, limit_seconds=POST_LIMIT_SECONDS
-            )
+            if await self._post(letter.kind, letter.url, body, letter.headers, faults=names):
+                letter.answered()
         for held in overtaken:
             held.set()
 
@@ -143,21 +144,22 @@ class Courier:
         url: str,
         body: bytes,
         headers: dict[str, str],
-        faults: tuple[str, ...],
         *,
-        limit_seconds: float | None,
+        faults: tuple[str, ...] = (),
+        limit_seconds: float | None = POST_LIMIT_SECONDS,
     ) -> Reply | None:
         started = time.monotonic()
         try:
             reply = await self._exchange(url, body, headers, limit_seconds)
-        except NotLoopback as refused:
-            self._note(kind, url, body, f"Not sent: {refused}", faults)
+        except NotLoopbackError as refused:
+            self._note(kind, url, body, f"Not sent: {refused}", faults=faults)
             return None
         except (aiohttp.ClientError, OSError, ValueError) as failed:
-            self._note(kind, url, body, f"No answer: {failed or type(failed).__name__}.", faults, _since_ms(started))
+            reason = f"No answer: {failed or type(failed).__name__}."
+            self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started))
             return None
         reason = "" if reply.status == 200 else f"The merchant answered {reply.status}; M-Pesa does not try again."
-        self._note(kind, url, body, reason, faults, _since_ms(started), reply)
+        self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started), reply=reply)
         return reply
 
     async def _exchange(self, url: str, body: bytes, headers: dict[str, str], limit_seconds: float | None) -> Reply:
@@ -179,7 +181,8 @@ class Courier:
         url: str,
         body: bytes,
         reason: str,
-        faults: tuple[str, ...],
+        *,
+        faults: tuple[str, ...] = (),
         took_ms: int = 0,
         reply: Reply | None = None,
     ) -> None:
@@ -199,19 +202,21 @@ class Courier:
 
 
 def loopback_socket(address: AddressInfo) -> socket.socket:
-    """A socket for an address of this machine; raises NotLoopback for any other.
+    """A socket for an address of this machine; raises NotLoopbackError for any other.
 
     Asked at connect time, after names were resolved, so no spelling of a URL gets past it.
     """
     family, kind, protocol, _, target = address
     host = target[0].partition("%")[0]
     if not ipaddress.ip_address(host).is_loopback:
-        raise NotLoopback(f"{host} is not this machine; start with --allow-callback-hosts to call it.")
+        raise NotLoopbackError(f"{host} is not this machine; start with --allow-callback-hosts to call it.")
     return socket.socket(family, kind, protocol)
 
 
 def _session(socket_factory: Callable[[AddressInfo], socket.socket] | None) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, socket_factory=socket_factory)
+    connector = aiohttp.TCPConnector(
+        limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_SECONDS, socket_factory=socket_factory
+    )
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -62,7 +62,12 @@ class Clock:
     async def sleep(self, delay_seconds: float) -> None:
         """Wait on this clock; moving it ends the wait early."""
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        alarm = self.after(delay_seconds, lambda: woken.done() or woken.set_result(None))
+
+        def wake() -> None:
+            if not woken.done():  # whoever slept may have been cancelled in this very turn
+                woken.set_result(None)
+
+        alarm = self.after(delay_seconds, wake)
         try:
             await woken
         finally:

@@ -70,7 +70,7 @@ class Fault:
         return self.times is not None and self.hits >= self.times
 
 
-class UnknownFault(ValueError):
+class UnknownFaultError(ValueError):
     """The catalogue has no such kind or name, or the queue is full."""
 
 
@@ -102,11 +102,11 @@ class Faults:
         delay_ms: int = 0,
         msisdn: str = "",
     ) -> Fault:
-        """Queue a fault; raises UnknownFault when the catalogue lacks it."""
+        """Queue a fault; raises UnknownFaultError when the catalogue lacks it."""
         if name not in CATALOGUE.get(kind, {}):
-            raise UnknownFault(f"There is no fault {name!r} of kind {kind!r}. {_offer(kind)}")
+            raise UnknownFaultError(f"There is no fault {name!r} of kind {kind!r}. {_offer(kind)}")
         if len(self._waiting) >= FAULTS_MAX:
-            raise UnknownFault(f"{FAULTS_MAX} faults wait already; use a probability instead.")
+            raise UnknownFaultError(f"{FAULTS_MAX} faults wait already; use a probability instead.")
         self._count += 1
         fault = Fault(self._count, kind, name, times, probability, delay_ms, msisdn)
         self._waiting.append(fault)

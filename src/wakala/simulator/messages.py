@@ -18,6 +18,11 @@ def shillings(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
 
+def grouped(cents: int) -> str:
+    """Two decimals and commas, as people read money; never on the wire."""
+    return f"{cents // 100:,}.{cents % 100:02d}"
+
+
 def stk_callback(payment: Payment, amount_cents: int) -> bytes:
     """The result of a prompt. Metadata exists only on success; no Balance item, as since 2023."""
     if payment.result is None or payment.settled_at is None:

@@ -41,7 +41,7 @@ class Push:
     description: str
 
 
-class UnknownOutcome(ValueError):
+class UnknownOutcomeError(ValueError):
     """Neither an outcome by name nor a result code with a text."""
 
 
@@ -76,6 +76,7 @@ class Prompts:
             expires_at=now + timedelta(seconds=self._world.rules.prompt_life_seconds),
         )
         phone.live = payment
+        self._world.live[payment.number] = payment
         self._world.remember(payment)
         return payment
 
@@ -95,13 +96,15 @@ class Prompts:
             self._later(payment, life_seconds, lambda: self.settle(payment, results.NO_RESPONSE))
             self._wake_autopilot(payment)
 
-    def act(self, payment: Payment, outcome: str, *, pin: str | None = None, text: str = "") -> asyncio.Task[None] | None:
+    def act(
+        self, payment: Payment, outcome: str, *, pin: str | None = None, text: str = ""
+    ) -> asyncio.Task[None] | None:
         """Do what a person would: an outcome by name, or any result code. Returns the callback under way, if any."""
-        if outcome == "pay":
+        if outcome in ("pay", "0"):
             return self.settle(payment, self._paying(payment, pin))
         if outcome == "ignore":
             return None
-        return self.settle(payment, self._result_of(outcome, text))
+        return self.settle(payment, known_result(outcome, text))
 
     def settle(self, payment: Payment, result: Result) -> asyncio.Task[None] | None:
         """End a prompt. The first result stands; a second one finds nothing to do."""
@@ -110,8 +113,8 @@ class Prompts:
         payment.quiet()
         payment.result = result
         payment.settled_at = self._world.clock.now()
-        if payment.phone.live is payment:
-            payment.phone.live = None
+        payment.phone.live = None
+        self._world.live.pop(payment.number, None)
         if payment.paid:
             self._collections.move_money(payment)
         else:
@@ -170,9 +173,6 @@ class Prompts:
     def _later(self, payment: Payment, delay_seconds: float, action: Callable[[], object]) -> None:
         payment.alarms.append(self._world.clock.after(delay_seconds, action))
 
-    def _result_of(self, outcome: str, text: str) -> Result:
-        return known_result(outcome, text)
-
     def _new_checkout_id(self, msisdn: str) -> str:
         at = self._world.clock.now()
         checkout_id = identifiers.checkout_id(at, msisdn)
@@ -183,7 +183,7 @@ class Prompts:
 
     def _send_callback(self, payment: Payment) -> asyncio.Task[None]:
         def count() -> None:
-            payment.callbacks_sent += 1
+            payment.callbacks_answered += 1
 
         letter = Letter(
             kind="stk_callback",
@@ -192,13 +192,13 @@ class Prompts:
             amount_cents=payment.amount_cents,
             write=lambda amount_cents: messages.stk_callback(payment, amount_cents),
             headers={"Businessshortcode": payment.shortcode.number},
-            sent=count,
+            answered=count,
         )
         return self._courier.dispatch(letter)
 
 
 def known_result(outcome: str, text: str = "") -> Result:
-    """The result behind an outcome's name or a code; raises UnknownOutcome when there is none."""
+    """The result behind an outcome's name or a code; raises UnknownOutcomeError when there is none."""
     named = OUTCOMES.get(outcome)
     if named is not None:
         return named
@@ -206,17 +206,24 @@ def known_result(outcome: str, text: str = "") -> Result:
         return results.result(results.code_from(outcome), text)
     except KeyError:
         known = ", ".join([*OUTCOMES, *map(str, results.TEXTS)])
-        raise UnknownOutcome(f"{outcome!r} is no outcome. Say one of {known}, or give the code a text.") from None
+        raise UnknownOutcomeError(f"{outcome!r} is no outcome. Say one of {known}, or give the code a text.") from None
+
+
+def check_outcome(outcome: str) -> None:
+    """Nothing when the autopilot can do this; raises UnknownOutcomeError otherwise."""
+    if outcome not in ("pay", "ignore"):
+        known_result(outcome)
+
+
+FAILURE_SMS: dict[results.Code, str] = {1: "sms_not_enough", 2001: "sms_wrong_pin", 1032: "sms_cancelled"}
 
 
 def _failure_message(payment: Payment, result: Result) -> Message:
-    key = {1: "sms_not_enough", 2001: "sms_wrong_pin", 1032: "sms_cancelled"}.get(
-        result.code if isinstance(result.code, int) else 0, "sms_failed"
-    )
+    key = FAILURE_SMS.get(result.code, "sms_failed")
     values = {
-        "amount": messages.shillings(payment.amount_cents),
+        "amount": messages.grouped(payment.amount_cents),
         "merchant": payment.shortcode.name,
-        "balance": messages.shillings(payment.phone.balance_cents),
+        "balance": messages.grouped(payment.phone.balance_cents),
         "text": result.text,
     }
     return Message(payment.asked_at if payment.settled_at is None else payment.settled_at, key, values)

@@ -4,6 +4,7 @@ The *reason* is ours: it says in a sentence what to change, and travels in a res
 so that the answer itself stays what M-Pesa sends.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from wakala.simulator.results import LOCKED_TEXT
@@ -21,6 +22,7 @@ class Refusal(Exception):  # noqa: N818, a refusal is the domain's word and no f
         self.message = message
         self.reason = reason
         self.body = body
+        self.after: Callable[[], object] | None = None  # runs when the refusal has left
 
 
 def bad_authentication() -> Refusal:

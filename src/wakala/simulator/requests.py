@@ -17,6 +17,9 @@ from wakala.simulator.world import Urls
 AMOUNT_MAX_SHILLINGS = 250_000
 """Per transaction (daraja.md 7.6)."""
 
+AMOUNT_MAX_DIGITS = 9
+"""Leading zeros were seen (daraja.md 9); a longer text is no amount and is not even read as a number."""
+
 FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 """No URL may contain them, in any case (daraja.md 7.2)."""
 
@@ -85,7 +88,7 @@ class Fields:
     def amount_cents(self, name: str) -> int:
         """Whole shillings; M-Pesa takes no cents."""
         value = self.text(name)
-        if not (_digits(value) and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
+        if not (_digits(value) and len(value) <= AMOUNT_MAX_DIGITS and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
             why = f"{name} must be a whole number from 1 to {AMOUNT_MAX_SHILLINGS}."
             raise refusals.invalid_field(name, why)
         return int(value) * 100
@@ -93,12 +96,8 @@ class Fields:
     def timestamp(self, name: str) -> str:
         """A time of fourteen digits. That it is near is not asked, as with M-Pesa (daraja.md 5)."""
         value = self.text(name)
-        try:
-            if not (_digits(value) and len(value) == 14):
-                raise ValueError(value)
-            datetime.strptime(value, "%Y%m%d%H%M%S")  # noqa: DTZ007, it has no zone on the wire
-        except ValueError:
-            raise refusals.invalid_field(name, f"{name} must be a real time as YYYYMMDDHHmmss.") from None
+        if not (_digits(value) and len(value) == 14 and _is_time(value)):
+            raise refusals.invalid_field(name, f"{name} must be a real time as YYYYMMDDHHmmss.")
         return value
 
     def choice(self, name: str, options: tuple[str, ...]) -> str:
@@ -190,6 +189,14 @@ def _spelled(value: Any) -> str:
 
 def _digits(value: str) -> bool:
     return value.isascii() and value.isdigit()
+
+
+def _is_time(value: str) -> bool:
+    try:
+        datetime.strptime(value, "%Y%m%d%H%M%S")  # noqa: DTZ007, it has no zone on the wire
+    except ValueError:
+        return False
+    return True
 
 
 def _is_url(value: str) -> bool:

@@ -156,9 +156,10 @@ class Payment:
     receipt: str = ""
     third_party_id: str = ""
     settled_at: datetime | None = None
+    ignored: bool = False  # its owner put the phone away; it ends by itself
     shortcode_balance_cents: int = 0
-    callbacks_sent: int = 0
-    confirmations_sent: int = 0
+    callbacks_answered: int = 0
+    confirmations_answered: int = 0
     alarms: list[Alarm] = field(default_factory=list)
 
     @property
@@ -192,6 +193,7 @@ class World:
         self.phones: dict[str, Phone] = {}
         self.payments: dict[int, Payment] = {}
         self.checkouts: dict[str, Payment] = {}
+        self.live: dict[int, Payment] = {}  # the prompts that phones show now
         self._receipts: set[str] = set()
         self._node = identifiers.node(self.random)
         self._requests_count = 3_400_000

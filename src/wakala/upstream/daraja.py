@@ -1,6 +1,7 @@
 """Towards M-Pesa by Daraja. Every call ends as a fact about the payment, with the bytes of both sides beside it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from wakala.identity import Source
@@ -19,8 +20,10 @@ from wakala.rules.payment import (
     Unsent,
 )
 from wakala.wire import daraja
-from wakala.wire.daraja_codes import DecodedError, ResultClass, Trouble
+from wakala.wire.daraja_codes import DecodedError, decode_error
+from wakala.wire.daraja_errors import Trouble
 from wakala.wire.http import HttpRequest
+from wakala.wire.stk_results import ResultClass
 
 REFRESH_EARLY_S = 60  # a token is renewed a minute before M-Pesa forgets it (daraja.md 1.2)
 RETRY_AFTER_S = 10  # when M-Pesa turned us away before taking anything, ask again after this
@@ -143,8 +146,8 @@ class Daraja:
 
     async def register(
         self, credentials: Credentials, scope: Scope, response_type: str, confirmation_url: str, validation_url: str
-    ) -> tuple[DecodedError | None, tuple[Exchange, ...]]:
-        """Tell M-Pesa our C2B URLs (daraja.md 2.3). None is success."""
+    ) -> tuple[str | None, tuple[Exchange, ...]]:
+        """Tell M-Pesa our C2B URLs (daraja.md 2.3): None, or why it did not take them."""
         exchanges: list[Exchange] = []
 
         def request(token: str) -> HttpRequest:
@@ -159,15 +162,15 @@ class Daraja:
             )
 
         reply = await self._call(credentials, scope, "c2b_register", request, exchanges)
-        if isinstance(reply, Reply):
-            answer = daraja.read_c2b_register(reply.status, reply.body)
-            return answer if isinstance(answer, DecodedError) else None, tuple(exchanges)
-        return _as_error(reply), tuple(exchanges)
+        if not isinstance(reply, Reply):
+            return _why(reply), tuple(exchanges)
+        answer = daraja.read_c2b_register(reply.status, reply.body)
+        return _why(answer) if isinstance(answer, DecodedError) else None, tuple(exchanges)
 
     async def simulate(
         self, credentials: Credentials, payment_scope: Scope, amount_cents: int, msisdn: str, reference: str
-    ) -> tuple[DecodedError | str, tuple[Exchange, ...]]:
-        """Pretend that a customer pays (sandbox only, daraja.md 2.4). A string is the simulator's own conversation ID."""
+    ) -> tuple[str | None, tuple[Exchange, ...]]:
+        """Pretend that a customer pays (sandbox only, daraja.md 2.4): None, or why it was refused."""
         exchanges: list[Exchange] = []
 
         def request(token: str) -> HttpRequest:
@@ -183,12 +186,10 @@ class Daraja:
             )
 
         reply = await self._call(credentials, payment_scope, "c2b_simulate", request, exchanges)
-        if isinstance(reply, Reply):
-            answer = daraja.read_c2b_simulate(reply.status, reply.body)
-            if isinstance(answer, DecodedError):
-                return answer, tuple(exchanges)
-            return answer.originator_conversation_id, tuple(exchanges)
-        return _as_error(reply), tuple(exchanges)
+        if not isinstance(reply, Reply):
+            return _why(reply), tuple(exchanges)
+        answer = daraja.read_c2b_simulate(reply.status, reply.body)
+        return _why(answer) if isinstance(answer, DecodedError) else None, tuple(exchanges)
 
     # ── one call: a token, the request, and once again with a new token where the old one was refused ──
 
@@ -197,7 +198,7 @@ class Daraja:
         credentials: Credentials,
         subject: Payment | Scope,
         name: str,
-        request: "RequestMaker",
+        request: Callable[[str], HttpRequest],
         exchanges: list[Exchange],
     ) -> Reply | NoReply | Fact:
         scope = subject.scope if isinstance(subject, Payment) else subject
@@ -222,9 +223,7 @@ class Daraja:
         async with self._turns.setdefault(credentials.shortcode_id, asyncio.Lock()):
             if self.is_ready(credentials):
                 return None
-            request = daraja.token_request(
-                credentials.base_url, credentials.consumer_key, credentials.consumer_secret
-            )
+            request = daraja.token_request(credentials.base_url, credentials.consumer_key, credentials.consumer_secret)
             reply = await self._exchange("token", request, exchanges, scope, payment_id)
             if isinstance(reply, NoReply):
                 return Unsent("unreachable", f"M-Pesa gave no access token: {reply.reason}.", self._retry_us())
@@ -290,15 +289,27 @@ class Daraja:
 def _is_token_refusal(reply: Reply | NoReply) -> bool:
     if not isinstance(reply, Reply) or reply.status == 200:
         return False
-    return daraja.decode_error(reply.status, reply.body).trouble is Trouble.TOKEN
+    return decode_error(reply.status, reply.body).trouble is Trouble.TOKEN
+
+
+def _why(trouble: NoReply | Fact | DecodedError) -> str:
+    """One sentence for a person, whatever kept us from an answer."""
+    match trouble:
+        case DecodedError(outcome=outcome):
+            return f"{outcome.cause.en} {outcome.next_step.en}"
+        case NoReply(reason=reason):
+            return f"M-Pesa gave no answer: {reason}."
+        case Refused(code=code, description=text):
+            return f"M-Pesa refused it ({code}): {text}"
+        case _:
+            return getattr(trouble, "reason", "")
 
 
 def _query_fact(reply: Reply | NoReply | Fact) -> Fact:
     if isinstance(reply, NoReply):
         return StillOpen(f"M-Pesa gave no answer to the query: {reply.reason}.", processing=False)
     if not isinstance(reply, Reply):
-        reason = getattr(reply, "reason", "") or getattr(reply, "description", "")
-        return StillOpen(f"The query could not be asked: {reason}", processing=False)
+        return StillOpen(f"The query could not be asked. {_why(reply)}", processing=False)
     answer = daraja.read_stk_query(reply.status, reply.body)
     if isinstance(answer, DecodedError):
         processing = answer.trouble is Trouble.PENDING

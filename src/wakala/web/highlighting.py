@@ -4,7 +4,9 @@ Nothing is lost on the way: members keep their order, doubled members stay doubl
 were sent (``10.00`` is not ``10.0``), since those are just the things a developer comes here to see.
 """
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -47,7 +49,7 @@ def show(text: str) -> Shown:
         parsed = None if is_cut else _parse(raw)
         if isinstance(parsed, Members | list):
             pretty = Markup("").join(_painted(parsed, 0))
-            return Shown(pretty=pretty, raw=raw, is_changed=pretty.striptags() != raw, is_cut=False)
+            return Shown(pretty=pretty, raw=raw, is_changed=_unpainted(pretty) != raw, is_cut=False)
     except (ValueError, RecursionError):
         pass
     return Shown(pretty=escape(raw), raw=raw, is_changed=False, is_cut=is_cut)
@@ -87,6 +89,10 @@ def _block(brackets: str, items: list[tuple[Markup, object]], depth: int) -> Ite
         yield Markup("," if position else "") + "\n" + INDENT * (depth + 1) + head
         yield from _painted(member, depth + 1)
     yield Markup("\n") + INDENT * depth + brackets[1]
+
+
+def _unpainted(painted: Markup) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", painted))  # the only tags are ours: the text was escaped
 
 
 def _quoted(text: str) -> str:

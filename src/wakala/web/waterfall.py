@@ -22,7 +22,8 @@ TOP_PX: Final = 26
 BOTTOM_PX: Final = 22
 
 FROM_MPESA: Final = frozenset({"stk_callback", "c2b_confirmation", "c2b_validation"})
-WITH_CUSTOMERS_SYSTEM: Final = frozenset({"api_request", "delivery"})
+BELIEVED: Final = frozenset({"ok", "accepted", "refused", "unknown"})
+WITH_YOUR_SYSTEM: Final = frozenset({"api_request", "delivery"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _exchange_span(entry: Mapping[str, Any], at: int) -> Span:
     duration_ms = entry["DurationMs"]
     return Span(
         name=entry["Name"],
-        party="yours" if entry["Name"] in WITH_CUSTOMERS_SYSTEM else "mpesa",
+        party="yours" if entry["Name"] in WITH_YOUR_SYSTEM else "mpesa",
         direction=entry["Direction"],
         start_ms=start_ms,
         end_ms=None if duration_ms is None else start_ms + float(duration_ms),
@@ -140,8 +141,8 @@ def is_failed(exchange: Mapping[str, Any]) -> bool:
 
 
 def is_trusted(verdict: str | None) -> bool:
-    """Quarantined messages are kept and shown, and never believed."""
-    return verdict is None or not verdict.startswith("quarantine")
+    """Any other verdict is the reason why a message was put in quarantine: kept and shown, and never believed."""
+    return verdict is None or verdict in BELIEVED
 
 
 def _is_answered(span: Span) -> bool:

@@ -11,6 +11,12 @@ Language = Literal["en", "sw"]
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
+# As CLDR shortens them; written out so that no page depends on the locales that a machine happens to have.
+MONTHS: Final[dict[Language, tuple[str, ...]]] = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "sw": ("Jan", "Feb", "Mac", "Apr", "Mei", "Jun", "Jul", "Ago", "Sep", "Okt", "Nov", "Des"),
+}
+
 
 def choose_language(asked: str | None, accept_language: str = "") -> Language:
     """The link's ``lang`` wins, then the first language of the browser's header that we speak, then English."""
@@ -88,7 +94,7 @@ ENGLISH: Final = Words(
         "mpesa_said": "M-Pesa said",
         "result_code": "Result code",
         "result_text": "Result text",
-        "copy": "Copy",
+        "copy_it": "Copy",
         "copied": "Copied",
         "why_failed": "Why did it fail?",
         "why_expired": "Why did it expire?",
@@ -114,6 +120,7 @@ ENGLISH: Final = Words(
         "still_open": "still open",
         "no_answer": "no answer",
         "went_wrong": "went wrong",
+        "in_quarantine": "in quarantine",
         "story": "What happened",
         "story_about": "Times are Nairobi time. Open a call to see the bytes of both sides.",
         "more": "More",
@@ -200,7 +207,7 @@ SWAHILI: Final = Words(
         "mpesa_said": "M-Pesa ilisema",
         "result_code": "Namba ya jibu",
         "result_text": "Maneno ya jibu",
-        "copy": "Nakili",
+        "copy_it": "Nakili",
         "copied": "Imenakiliwa",
         "why_failed": "Kwa nini imeshindikana?",
         "why_expired": "Kwa nini muda umeisha?",
@@ -226,6 +233,7 @@ SWAHILI: Final = Words(
         "still_open": "bado wazi",
         "no_answer": "hakuna jibu",
         "went_wrong": "imeharibika",
+        "in_quarantine": "imetengwa",
         "story": "Yaliyotokea",
         "story_about": "Saa ni za Nairobi. Fungua wito wowote uone data ya pande zote mbili.",
         "more": "Zaidi",

@@ -1,0 +1,88 @@
+"""The figures of one run: medians of its rounds, a table to read and a file to compare with."""
+
+import json
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+# What a row holds, the heading of its column, and how many decimals mean something.
+COLUMNS = (
+    ("rate_per_s", "per s", 0),
+    ("cpu_us", "CPU us", 0),
+    ("database_cpu_us", "db CPU us", 0),
+    ("p50_ms", "p50 ms", 1),
+    ("p99_ms", "p99 ms", 1),
+    ("rss_mb", "RSS MB", 0),
+    ("ratio_to_bare", "x bare", 2),
+    ("hellos_of_cpu", "hellos", 1),
+)
+WORDS = {
+    "hello": "ASGI hello, nothing done",
+    "insert": "durable rows, group commit, nothing else",
+    "bare_path": "whole payment, bare path",
+    "intake": "Wakala: request stored, answered, sent to M-Pesa",
+    "callback_ingest": "Wakala: callback stored and acknowledged",
+    "full_loop": "Wakala: whole payment, POST to notification",
+    "soak_start": "Wakala: the first payments of a soak",
+    "soak_end": "Wakala: and the last, on the same process",
+    "million_first": "Wakala: the first of a million payments",
+    "million_last": "Wakala: and the last of them",
+}
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Report:
+    """Rows by name and database, each with one set of figures a round."""
+
+    machine: Mapping[str, object]
+    rounds: dict[Key, list[dict[str, float]]] = field(default_factory=dict)
+
+    def note(self, name: str, database: str, figures: Mapping[str, float]) -> None:
+        self.rounds.setdefault((name, database), []).append(dict(figures))
+        print(f"  {name} {database}: {figures['rate_per_s']:,.0f}/s, {figures['cpu_us']:,.0f} us", flush=True)
+
+    def rows(self) -> list[dict[str, str | float]]:
+        """Medians, and the two ratios that can be compared between machines.
+
+        ``ratio_to_bare`` is our rate over the bare path's on the same database, for whole payments; ``hellos_of_cpu``
+        is the gateway's CPU a payment in units of an empty request, the steadier of the two.
+        """
+        medians = {
+            key: {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+            for key, rounds in self.rounds.items()
+        }
+        hello_us = medians[("hello", "")]["cpu_us"]
+        result: list[dict[str, str | float]] = []
+        for (name, database), figures in medians.items():
+            row: dict[str, str | float] = {"name": name, "database": database}
+            row |= {column: round(figures[column], 3) for column, _, _ in COLUMNS if column in figures}
+            row["hellos_of_cpu"] = round(figures["cpu_us"] / hello_us, 2)
+            bare = medians.get(("bare_path", database))
+            if name == "full_loop" and bare:
+                row["ratio_to_bare"] = round(figures["rate_per_s"] / bare["rate_per_s"], 3)
+            result.append(row)
+        return result
+
+    def show(self) -> None:
+        table = Table(title="Medians; one process on one core, the load on another", title_justify="left")
+        table.add_column("what")
+        table.add_column("database")
+        for _, heading, _ in COLUMNS:
+            table.add_column(heading, justify="right")
+        for row in self.rows():
+            cells = [
+                f"{row[column]:,.{decimals}f}" if isinstance(row.get(column), float | int) else ""
+                for column, _, decimals in COLUMNS
+            ]
+            table.add_row(WORDS[str(row["name"])], str(row["database"]), *cells)
+        Console(width=150).print(table)
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"machine": self.machine, "rows": self.rows()}, indent=2) + "\n")

@@ -1,0 +1,194 @@
+"""Measure what this machine can do at best, then Wakala against it: ``make bench``.
+
+The ceiling comes first and in the same run, for machines differ and this one may be busy: an empty ASGI answer, durable
+inserts, and the bare path, a whole payment done by the least code that can do it. Then Wakala's own rows. Read ratios
+and CPU time, not rates. Servers run on one core, the load on another; all traffic is loopback and bounded in time.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))  # the PostgreSQL starter that the tests use
+
+import msgspec  # noqa: E402
+
+import gateway  # noqa: E402
+import growth  # noqa: E402
+import machine  # noqa: E402
+import targets  # noqa: E402
+from load import Load, Measured  # noqa: E402
+from report import Report  # noqa: E402
+from services.postgres import PostgresServer, postgres_server  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+LOAD_TIMEOUT_S = 300
+IN_FLIGHT_FULL = 128  # enough to fill one core although each payment waits 30 ms for its callback
+UVICORN = ["-m", "uvicorn", "bare_app:app", "--app-dir", str(HERE), "--loop", "uvloop", "--http", "httptools"]
+UVICORN += ["--no-access-log", "--no-proxy-headers", "--log-level", "error"]
+
+Database = Literal["sqlite", "postgresql"]
+DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to look."""
+
+    rounds: int
+    seconds: float
+    callbacks: int
+    soak_payments: int
+    million: bool
+
+
+THOROUGH = Plan(rounds=3, seconds=2, callbacks=4000, soak_payments=100_000, million=True)
+QUICK = Plan(rounds=1, seconds=1, callbacks=1000, soak_payments=0, million=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run: its plan, its PostgreSQL, its folder on the disk and what came out."""
+
+    plan: Plan
+    postgres: PostgresServer
+    folder: Path
+    report: Report
+
+    def drive(self, load: Load) -> Measured:
+        command = [*machine.pinned(machine.LOAD_CORE), sys.executable, str(HERE / "load.py")]
+        return msgspec.json.decode(_output([*command, msgspec.json.encode(load).decode()]), type=Measured)
+
+    def note(self, name: str, database: str, measured: Measured) -> None:
+        figures = msgspec.to_builtins(measured)
+        if database != "postgresql":
+            del figures["database_cpu_us"]
+        self.report.note(name, database, figures)
+
+    @contextmanager
+    def store(self, database: Database) -> Iterator[str | None]:
+        """The URL of an empty PostgreSQL database; nothing for SQLite."""
+        if database == "sqlite":
+            yield None
+            return
+        with self.postgres.database() as url:
+            yield url
+
+    def database_pid(self, database: Database) -> int:
+        return self.postgres.pid if database == "postgresql" else 0
+
+    def fresh(self, name: str) -> Path:
+        return self.folder / f"{name}-{time.monotonic_ns()}"
+
+    # The ceiling
+
+    def hello(self) -> None:
+        port, log = machine.free_port(), self.folder / "hello.log"
+        with machine.server([sys.executable, *UVICORN, "--port", str(port)], port, log) as process:
+            load = Load(mode="hello", gateway_port=port, gateway_pid=process.pid, seconds=self.plan.seconds)
+            self.note("hello", "", self.drive(load))
+
+    def insert(self, database: Database) -> None:
+        with self.store(database) as url:
+            where = url or str(self.fresh("insert"))
+            output = _output([sys.executable, str(HERE / "inserts.py"), where, str(self.plan.seconds)])
+        self.report.note("insert", database, json.loads(output))
+
+    def bare_path(self, database: Database) -> None:
+        port, peer_port = machine.free_port(), machine.free_port()
+        with self.store(database) as url:
+            environment = {"BARE_STORE": url or str(self.fresh("bare")), "BARE_PORT": str(port)}
+            environment["BARE_PEER_PORT"] = str(peer_port)
+            command = [sys.executable, *UVICORN, "--port", str(port)]
+            with machine.server(command, port, self.folder / "bare.log", environment) as process:
+                running = gateway.Running(process.pid, port, peer_port, targets.bare())
+                self.note("bare_path", database, self.drive(self.full(running, database)))
+
+    # Wakala
+
+    def full(self, running: gateway.Running, database: Database, *, payments: int = 0) -> Load:
+        """Whole payments for the plan's time, or as many as asked for."""
+        return Load(
+            mode="full",
+            gateway_port=running.port,
+            own_port=running.peer_port,
+            path=running.target.path.decode(),
+            headers=running.target.headers.decode(),
+            in_flight=IN_FLIGHT_FULL,
+            gateway_pid=running.pid,
+            database_pid=self.database_pid(database),
+            seconds=LOAD_TIMEOUT_S if payments else self.plan.seconds,
+            warmup_s=0 if payments else 0.7,
+            payments=payments or 10**9,
+        )
+
+    def wakala(self, database: Database) -> None:
+        with self.store(database) as url, gateway.install(self.fresh("wakala"), url).serve() as running:
+            full = self.full(running, database)
+            self.note("full_loop", database, self.drive(full))
+            self.note("intake", database, self.drive(msgspec.structs.replace(full, mode="intake", in_flight=32)))
+            ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
+            self.note("callback_ingest", database, self.drive(ingest))
+
+    def growth(self) -> None:
+        """Whether memory and cost stay flat."""
+        if self.plan.soak_payments:
+            with gateway.install(self.fresh("soak"), None).serve() as running:
+                for name, payments in growth.soak(self.plan.soak_payments):
+                    self.note(name, "sqlite", self.drive(self.full(running, "sqlite", payments=payments)))
+        if self.plan.million and growth.fill is not None:
+            for database in DATABASES:
+                with self.store(database) as url:
+                    installation = gateway.install(self.fresh("million"), url)
+                    for name, payments in growth.million(installation, url):
+                        with installation.serve() as running:
+                            self.note(name, database, self.drive(self.full(running, database, payments=payments)))
+
+    def run(self, *, with_wakala: bool) -> None:
+        for number in range(1, self.plan.rounds + 1):
+            print(f"Round {number} of {self.plan.rounds}", flush=True)
+            self.hello()
+            for database in DATABASES:
+                self.insert(database)
+                self.bare_path(database)
+                if with_wakala:
+                    self.wakala(database)
+        if with_wakala:
+            self.growth()
+
+
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LOAD_TIMEOUT_S + 60)
+    if done.returncode:
+        raise RuntimeError(f"{Path(command[-2]).name} failed: {done.stderr[-3000:]}")
+    return done.stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one short round, no growth: under two minutes")
+    parser.add_argument("--ceiling", action="store_true", help="only what the machine can do, without Wakala")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
+    arguments = parser.parse_args()
+    with (
+        postgres_server(machine.DISK) as postgres,
+        tempfile.TemporaryDirectory(prefix="wakala-bench-", dir=machine.DISK) as folder,
+    ):
+        bench = Bench(QUICK if arguments.quick else THOROUGH, postgres, Path(folder), Report(machine.describe()))
+        bench.run(with_wakala=not arguments.ceiling)
+    bench.report.show()
+    bench.report.save(arguments.output)
+    print(f"Written to {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()

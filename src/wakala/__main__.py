@@ -1,0 +1,6 @@
+"""``python -m wakala`` is ``wakala``."""
+
+from wakala.cli import main
+
+if __name__ == "__main__":
+    main()

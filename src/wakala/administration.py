@@ -1,0 +1,169 @@
+"""Organisations, shortcodes and apps: how they enter. The command line is the first face of it."""
+
+import base64
+from dataclasses import dataclass, field
+
+from wakala.errors import CallerError, NotFoundError
+from wakala.identity import Source
+from wakala.journal.journal import Journal
+from wakala.rules.accounts import (
+    APPS_PER_ORGANISATION_LIMIT,
+    App,
+    BodyFormat,
+    Environment,
+    Shortcode,
+    ShortcodeKind,
+)
+from wakala.rules.signing import SECRET_PREFIX, app_digest, stored_digest
+from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey, new_data_key, seal
+
+WEBHOOK_KEY_BYTES = 32
+CONSUMER_KEY_BYTES = 15  # 24 characters of base32
+CONSUMER_SECRET_BYTES = 25  # 40 characters: 200 bits, far above the 112 that make a plain hash enough
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """An app with what is shown once and never again."""
+
+    app: App
+    consumer_secret: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShortcodeDetails:
+    """What an operator knows of a shortcode."""
+
+    number: str
+    kind: ShortcodeKind
+    environment: Environment
+    till: str | None
+    consumer_key: str
+    consumer_secret: str = field(repr=False)
+    passkey: str = field(repr=False)
+    response_type: str = "Completed"
+
+
+class Administration:
+    """One method per thing an administrator does."""
+
+    def __init__(self, journal: Journal, master: MasterKey, source: Source) -> None:
+        self._journal = journal
+        self._master = master
+        self._source = source
+
+    async def organisation(self, name: str) -> str:
+        """The ID of an organisation; it is made where there is none of that name."""
+        for organisation_id, known in (await self._journal.organisations()).items():
+            if known == name:
+                return organisation_id
+        organisation_id = self._source.new_id("org")
+        await self._journal.add_organisation(organisation_id, name, self._source.now_us())
+        return organisation_id
+
+    async def add_shortcode(self, organisation: str, details: ShortcodeDetails) -> Shortcode:
+        """A paybill, or a store number with its till."""
+        _check(details)
+        organisation_id = await self.organisation(organisation)
+        for known in await self._journal.shortcodes():
+            same_owner = known.organisation_id == organisation_id and known.environment == details.environment
+            if same_owner and known.number == details.number:
+                raise CallerError(f"{details.number} is already there for {organisation} in {details.environment}.")
+        shortcode_id = self._source.new_id("sc")
+        data_key = new_data_key(self._master, shortcode_id, self._source.random_bytes(SEAL_LENGTH_BYTES))
+
+        def sealed(column: str, secret: str) -> str:
+            nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
+            return seal(self._master, data_key, shortcode_id, f"shortcodes.{column}", secret, nonce=nonce)
+
+        apps = [app for app in await self._journal.apps() if app.organisation_id == organisation_id]
+        shortcode = Shortcode(
+            id=shortcode_id,
+            organisation_id=organisation_id,
+            environment=details.environment,
+            number=details.number,
+            kind=details.kind,
+            till=details.till,
+            side="daraja",
+            response_type=details.response_type,
+            data_key=data_key,
+            consumer_key=sealed("consumer_key", details.consumer_key),
+            consumer_secret=sealed("consumer_secret", details.consumer_secret),
+            passkey=sealed("passkey", details.passkey),
+            collector_app_id=apps[0].id if apps and details.environment is Environment.SANDBOX else None,
+            registered_us=None,
+            created_us=self._source.now_us(),
+        )
+        await self._journal.add_shortcode(shortcode)
+        return shortcode
+
+    async def add_app(self, organisation: str, name: str, callback_url: str | None, body_format: BodyFormat) -> NewApp:
+        """Consumer key and secret for one integration. It starts in the sandbox and collects there."""
+        organisation_id = await self.organisation(organisation)
+        apps = [app for app in await self._journal.apps() if app.organisation_id == organisation_id]
+        if len(apps) >= APPS_PER_ORGANISATION_LIMIT:
+            raise CallerError(f"{organisation} has {len(apps)} apps already; that is the limit.")
+        if any(app.name == name for app in apps):
+            raise CallerError(f"{organisation} has an app called {name} already. Choose another name.")
+        app_id = self._source.new_id("app")
+        key, secret = self._token(CONSUMER_KEY_BYTES), self._token(CONSUMER_SECRET_BYTES)
+        webhook_secret = SECRET_PREFIX + base64.b64encode(self._source.random_bytes(WEBHOOK_KEY_BYTES)).decode()
+        data_key = new_data_key(self._master, app_id, self._source.random_bytes(SEAL_LENGTH_BYTES))
+        nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
+        app = App(
+            id=app_id,
+            organisation_id=organisation_id,
+            name=name,
+            consumer_key=key,
+            digest=stored_digest(app_digest(key, secret)),
+            data_key=data_key,
+            webhook_secret=seal(self._master, data_key, app_id, "apps.webhook_secret", webhook_secret, nonce=nonce),
+            callback_url=callback_url,
+            body_format=body_format,
+            live_shortcode_id=None,
+            is_active=True,
+            created_us=self._source.now_us(),
+        )
+        await self._journal.add_app(app)
+        for shortcode in await self._journal.shortcodes():
+            is_theirs = shortcode.organisation_id == organisation_id
+            if is_theirs and shortcode.environment is Environment.SANDBOX and shortcode.collector_app_id is None:
+                await self._journal.set_collector(shortcode.id, app_id)
+        return NewApp(app, secret, webhook_secret)
+
+    async def set_callback_url(self, app: App, url: str | None) -> None:
+        """From the next attempt on."""
+        await self._journal.set_callback_url(app.organisation_id, app.id, url)
+
+    async def bind(self, app: App, number: str) -> Shortcode:
+        """Tie an app to a live shortcode of its organisation, for good."""
+        if app.live_shortcode_id is not None:
+            raise CallerError(f"{app.name} is bound already, and that cannot be changed. Make another app.")
+        for shortcode in await self._journal.shortcodes():
+            is_theirs = shortcode.organisation_id == app.organisation_id
+            if is_theirs and shortcode.environment is Environment.LIVE and shortcode.number == number:
+                await self._journal.bind_app(app.organisation_id, app.id, shortcode.id)
+                if shortcode.collector_app_id is None:
+                    await self._journal.set_collector(shortcode.id, app.id)
+                return shortcode
+        raise NotFoundError(f"This organisation has no live shortcode {number}: add it with `wakala shortcode add`.")
+
+    async def app(self, name_or_key: str) -> App:
+        """By name or consumer key."""
+        for app in await self._journal.apps():
+            if name_or_key in {app.name, app.consumer_key, app.id}:
+                return app
+        raise NotFoundError(f"There is no app called {name_or_key}: see `wakala app list`.")
+
+    def _token(self, length_bytes: int) -> str:
+        return base64.b32encode(self._source.random_bytes(length_bytes)).decode().lower()
+
+
+def _check(details: ShortcodeDetails) -> None:
+    if not (details.number.isdigit() and 5 <= len(details.number) <= 7):
+        raise CallerError("A shortcode has five to seven digits.")
+    if details.kind is ShortcodeKind.TILL and not details.till:
+        raise CallerError("A till needs both numbers: --number is the store number, --till the till number.")
+    if details.kind is ShortcodeKind.PAYBILL and details.till:
+        raise CallerError("A paybill has no till. Use --kind till for a store number with its till.")

@@ -1,0 +1,24 @@
+"""The command line: ``wakala --help`` teaches it."""
+
+import sys
+
+from wakala.cli.commands import cli
+from wakala.errors import WakalaError
+
+EXIT_FAILED = 1
+EXIT_NOT_FOUND = 4
+EXIT_BY_STATUS = {401: 3, 403: 3, 404: 4, 409: 5, 502: 6}
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run a command; every error is one sentence on stderr, never a stack trace."""
+    try:
+        cli()
+    except WakalaError as error:
+        sys.stderr.write(f"wakala: {error.sentence}\n")
+        for fault in error.faults:
+            sys.stderr.write(f"  {fault.pointer}: {fault.message}\n")
+        sys.exit(EXIT_BY_STATUS.get(error.status, EXIT_FAILED))
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,219 @@
+"""Shortcodes and apps."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wakala.cli.context import CONTEXT, print_json, print_table, run, say
+from wakala.errors import CallerError, ConfigurationError
+from wakala.rules.accounts import App, BodyFormat, Environment, Shortcode, ShortcodeKind
+
+shortcodes = typer.Typer(help="Paybills, and store numbers with their tills.", no_args_is_help=True)
+apps = typer.Typer(help="Apps: the consumer keys of your systems.", no_args_is_help=True)
+
+Organisation = Annotated[str, typer.Option(help="Who it belongs to; made on first use.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@shortcodes.command("add")
+def add_shortcode(
+    number: Annotated[str, typer.Option(help="The paybill, or the store number of a till (never the head office).")],
+    organisation: Organisation = "default",
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    kind: Annotated[ShortcodeKind, typer.Option(help="paybill or till.")] = ShortcodeKind.PAYBILL,
+    till: Annotated[str | None, typer.Option(help="The till number, for --kind till.")] = None,
+    consumer_key: Annotated[str | None, typer.Option(help="Daraja's consumer key; asked for if left out.")] = None,
+    consumer_secret: Annotated[str | None, typer.Option(help="Sandbox only; else use the file or the prompt.")] = None,
+    passkey: Annotated[str | None, typer.Option(help="Sandbox only; else use the file or the prompt.")] = None,
+    consumer_secret_file: Annotated[Path | None, typer.Option(help="A file that holds the consumer secret.")] = None,
+    passkey_file: Annotated[Path | None, typer.Option(help="A file that holds the passkey.")] = None,
+    response_type: Annotated[str, typer.Option(help="Completed or Cancelled, if validation is late.")] = "Completed",
+    json_output: Json = False,
+) -> None:
+    """Add a shortcode with what M-Pesa gave you for it. Secrets are sealed at once and never shown again."""
+    from wakala.administration import ShortcodeDetails  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import administration  # noqa: PLC0415
+
+    if response_type not in {"Completed", "Cancelled"}:
+        raise CallerError("--response-type is Completed or Cancelled, exactly so.")
+    if environment is Environment.LIVE and (consumer_secret or passkey):
+        raise CallerError("Live secrets do not belong on a command line: use the files, or be asked.")
+    details = ShortcodeDetails(
+        number=number,
+        kind=kind,
+        environment=environment,
+        till=till,
+        consumer_key=consumer_key or _asked("Consumer key", None),
+        consumer_secret=consumer_secret or _asked("Consumer secret", consumer_secret_file),
+        passkey=passkey or _asked("Passkey", passkey_file),
+        response_type=response_type,
+    )
+
+    async def work() -> Shortcode:
+        async with administration(CONTEXT.settings()) as desk:
+            return await desk.add_shortcode(organisation, details)
+
+    added = run(work())
+    if json_output:
+        print_json(_shortcode_json(added))
+    else:
+        say(f"Added {added.kind} {added.number} ({added.environment}). Next: wakala app create")
+
+
+def _asked(what: str, file: Path | None) -> str:
+    if file is not None:
+        if not file.is_file():
+            raise ConfigurationError(f"There is no file {file}.")
+        return file.read_text().strip()
+    if not sys.stdin.isatty():
+        raise CallerError(f"{what} is missing: give its file, or run this in a terminal to be asked.")
+    return str(typer.prompt(what, hide_input="key" not in what.lower()))
+
+
+@shortcodes.command("list")
+def list_shortcodes(json_output: Json = False) -> None:
+    """Show the shortcodes; secrets never."""
+    from wakala.cli.visits import opened_journal  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> list[Shortcode]:
+        async with opened_journal(CONTEXT.settings()) as journal:
+            return await journal.shortcodes()
+
+    found = [_shortcode_json(shortcode) for shortcode in run(work())]
+    if json_output:
+        print_json(found)
+        return
+    rows = [list(one.values()) for one in found]
+    columns = ["Number", "Till", "Kind", "Environment", "Side", "URLs registered"]
+    print_table("Shortcodes", columns, rows, "No shortcode yet: wakala shortcode add --help")
+
+
+def _shortcode_json(shortcode: Shortcode) -> dict[str, str | bool | None]:
+    return {
+        "Number": shortcode.number,
+        "Till": shortcode.till,
+        "Kind": shortcode.kind.value,
+        "Environment": shortcode.environment.value,
+        "Side": shortcode.side,
+        "UrlsRegistered": shortcode.registered_us is not None,
+    }
+
+
+@shortcodes.command("register")
+def register(
+    number: Annotated[str, typer.Argument(help="The shortcode whose C2B URLs M-Pesa should learn.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    json_output: Json = False,
+) -> None:
+    """Tell M-Pesa our C2B URLs for a shortcode: then every payment is confirmed from a second source.
+
+    In production M-Pesa takes this once; your own targets behind Wakala can change at any time.
+    """
+    from wakala.cli.visits import register_urls  # noqa: PLC0415 - keeps --help quick
+
+    urls = run(register_urls(CONTEXT.settings(), number, environment))
+    if json_output:
+        print_json(urls)
+    else:
+        say(f"M-Pesa took the URLs of {number}: every payment is now confirmed from a second source.")
+
+
+@apps.command("create")
+def create_app(
+    name: Annotated[str, typer.Option(help="What you call it.")],
+    organisation: Organisation = "default",
+    callback_url: Annotated[str | None, typer.Option(help="Where notifications go.")] = None,
+    body_format: Annotated[
+        BodyFormat, typer.Option(help="The shape of notifications: wakala, daraja or proxyapi.")
+    ] = BodyFormat.WAKALA,
+    json_output: Json = False,
+) -> None:
+    """Create an app. Its secrets are shown this once."""
+    from wakala.administration import NewApp  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import administration  # noqa: PLC0415
+
+    async def work() -> NewApp:
+        async with administration(CONTEXT.settings()) as desk:
+            return await desk.add_app(organisation, name, callback_url, body_format)
+
+    new = run(work())
+    shown = {
+        "Name": new.app.name,
+        "ConsumerKey": new.app.consumer_key,
+        "ConsumerSecret": new.consumer_secret,
+        "WebhookSecret": new.webhook_secret,
+        "CallbackUrl": new.app.callback_url,
+    }
+    if json_output:
+        print_json(shown)
+        return
+    print_table(f"App {name}", ["Field", "Value"], list(shown.items()), "")
+    say("Write these down now; they are not shown again. The sandbox is open to this app at once.")
+
+
+@apps.command("list")
+def list_apps(json_output: Json = False) -> None:
+    """Show the apps; secrets never."""
+    from wakala.cli.visits import opened_journal  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> list[App]:
+        async with opened_journal(CONTEXT.settings()) as journal:
+            return await journal.apps()
+
+    found = [
+        {
+            "Name": app.name,
+            "ConsumerKey": app.consumer_key,
+            "CallbackUrl": app.callback_url,
+            "BodyFormat": app.body_format.value,
+            "IsLive": app.live_shortcode_id is not None,
+            "IsActive": app.is_active,
+        }
+        for app in run(work())
+    ]
+    if json_output:
+        print_json(found)
+        return
+    columns = ["Name", "Consumer key", "Callback URL", "Format", "Live", "Active"]
+    print_table("Apps", columns, [list(one.values()) for one in found], "No app yet: wakala app create --help")
+
+
+@apps.command("callback-url")
+def callback_url(
+    app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
+    url: Annotated[str, typer.Argument(help="The new URL; used from the next attempt on.")],
+) -> None:
+    """Change where an app's notifications go. No restart."""
+    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+
+    if not url.startswith(("http://", "https://")):
+        raise CallerError("A callback URL begins with https:// (or http:// in the sandbox).")
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.set_callback_url(await desk.app(app), url)
+
+    run(work())
+    say(f"{app} is notified at {url} from the next attempt on.")
+
+
+@apps.command("bind")
+def bind(
+    app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
+    number: Annotated[str, typer.Argument(help="The live shortcode.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Go live: tie an app to one live shortcode. This can never be changed."""
+    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+
+    if not yes:
+        typer.confirm(f"{app} will move real money of {number}, for good. Go on?", abort=True)
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.bind(await desk.app(app), number)
+
+    run(work())
+    say(f"{app} is live on {number}.")

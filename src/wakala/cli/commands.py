@@ -1,0 +1,180 @@
+"""The commands, in the order in which a newcomer needs them."""
+
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wakala import __version__
+from wakala.cli import accounts, credentials, doctor, reading
+from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.config import load, write_private
+from wakala.errors import ConfigurationError
+
+cli = typer.Typer(
+    name="wakala",
+    help="Wakala, the self-hosted M-Pesa gateway.\n\n"
+    "New here? `wakala demo` shows a payment from order to receipt. "
+    "For your own: `wakala init`, `wakala shortcode add`, `wakala app create`, `wakala serve`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+cli.add_typer(accounts.shortcodes, name="shortcode")
+cli.add_typer(accounts.apps, name="app")
+cli.add_typer(credentials.credentials, name="credentials")
+cli.command("doctor")(doctor.doctor)
+cli.command("trace")(reading.trace)
+cli.command("requests")(reading.requests)
+cli.command("notifications")(reading.notifications)
+cli.command("quarantine")(reading.quarantine)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wakala {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", envvar="WAKALA_CONFIG", help="The configuration file; default ./wakala.toml."),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - the callback acts on it before any command runs
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+    CONTEXT.config = config
+    os.umask(0o077)
+
+
+@cli.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where configuration, key and database will live.")] = Path(),
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8080,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    public_url: Annotated[str, typer.Option(help="How M-Pesa reaches you, e.g. https://pay.example.co.ke .")] = "",
+    sandbox_url: Annotated[
+        str, typer.Option(help="Where sandbox requests go: Daraja's sandbox, or `wakala simulator`.")
+    ] = "http://127.0.0.1:8100",
+    database_url: Annotated[str, typer.Option(help="sqlite:///file or postgresql://...")] = "sqlite:///wakala.db",
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a new installation: a configuration, a key file and an empty database."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config, key = folder / "wakala.toml", folder / "wakala.key"
+    if config.exists():
+        raise ConfigurationError(f"There is an installation here already: edit {config}, or choose a new folder.")
+    is_local = sandbox_url.startswith(("http://127.", "http://localhost"))
+    write_private(
+        config,
+        _TEMPLATE.format(
+            host=host,
+            port=port,
+            public_url=public_url or f"http://{host}:{port}",
+            database_url=database_url,
+            sandbox_url=sandbox_url,
+            private='["127.0.0.0/8", "::1/128"]' if is_local else "[]",
+        ),
+    )
+    if not key.exists():
+        write_private(key, secrets.token_hex(32) + "\n")
+    from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
+
+    applied = run(prepare(load(config)))
+    if json_output:
+        print_json({"Configuration": str(config), "Key": str(key), "Migrations": applied})
+    else:
+        say(f"Made {config} and {key}. Back up the key file: without it no stored secret can be read.")
+        say("Next: wakala shortcode add --help")
+
+
+_TEMPLATE = """\
+# Wakala. Every setting may also come from the environment: WAKALA__SERVER__PORT=8080.
+# Secrets are not here: they are sealed in the database with the key file.
+
+[server]
+host = "{host}"
+port = {port}
+public_url = "{public_url}"
+trusted_proxies = []          # networks of your own reverse proxy, if there is one
+
+[database]
+url = "{database_url}"
+
+[daraja]
+sandbox_url = "{sandbox_url}"
+live_url = "https://api.safaricom.co.ke"
+
+[deliveries]
+private_targets = {private}   # private networks that notifications may go to
+
+[keys]
+file = "wakala.key"
+"""
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Instead of the configured address.")] = None,
+    port: Annotated[int | None, typer.Option(help="Instead of the configured port.")] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the gateway: API, callbacks, pages, deliveries, finisher. Ends in order on SIGTERM."""
+    from wakala.runtime import serve as run_gateway  # noqa: PLC0415 - keeps --help quick
+
+    _log(log_level)
+    if host:
+        os.environ["WAKALA__SERVER__HOST"] = host
+    if port:
+        os.environ["WAKALA__SERVER__PORT"] = str(port)
+    run_gateway(CONTEXT.settings())
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+@cli.command()
+def simulator(
+    host: Annotated[str, typer.Option(help="Loopback unless you know why.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8100,
+    seed: Annotated[int | None, typer.Option(help="Makes receipts and faults repeat.")] = None,
+    autopilot: Annotated[str, typer.Option(help="How prompts are answered by themselves: pay, cancel, ... .")] = "off",
+    answer_after_ms: Annotated[int, typer.Option(help="How long the autopilot waits.")] = 0,
+) -> None:
+    """Run M-Pesa in a box: Daraja's paths, phones in the browser, faults on demand."""
+    from wakala.simulator.main import serve as run_simulator  # noqa: PLC0415 - shares nothing with the gateway
+
+    run_simulator(host, port, seed=seed, autopilot=autopilot, answer_after_ms=answer_after_ms)
+
+
+@cli.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="One payment without a browser; print its trace; stop.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Where the demo keeps its files.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Gateway, simulator and a small shop on this machine: pay an order and see its trace."""
+    from wakala.demo.demo import run as run_demo  # noqa: PLC0415 - a program of its own
+
+    raise typer.Exit(run_demo(once=once, folder=folder, json_output=json_output))
+
+
+@cli.command()
+def migrate(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Bring the database's schema to this program's version. Forward only; safe to repeat."""
+    from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
+
+    applied = run(prepare(CONTEXT.settings()))
+    if json_output:
+        print_json({"Applied": applied})
+    else:
+        say("Applied: " + ", ".join(applied) if applied else "The schema is up to date.")

@@ -1,0 +1,63 @@
+"""What every command shares: where the settings are, and how an answer is printed."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from wakala.config import Settings, load
+
+Result = TypeVar("Result")
+DEFAULT_CONFIG = Path("wakala.toml")
+
+
+@dataclass(slots=True)
+class Context:
+    """Set once from the options before the command."""
+
+    config: Path | None = None
+
+    def settings(self) -> Settings:
+        """The settings of this installation."""
+        if self.config is None and not DEFAULT_CONFIG.exists():
+            return load(None)
+        return load(self.config or DEFAULT_CONFIG)
+
+
+CONTEXT = Context()
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Carry out the asynchronous part of a command."""
+    return asyncio.run(coroutine)
+
+
+def print_json(value: Any) -> None:
+    """For programs: JSON on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """For people: a table, or a sentence where there is nothing to show."""
+    console = Console()
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(title=escape(title), title_justify="left", title_style="bold", header_style="bold", expand=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console.print(table)
+
+
+def say(sentence: str) -> None:
+    """For people, on stderr, so that stdout stays for answers."""
+    sys.stderr.write(sentence + "\n")

@@ -1,0 +1,133 @@
+"""M-Pesa's credentials, explained by doing: make one, see where it goes, find out which part of one is wrong."""
+
+import base64
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.errors import CallerError, ConfigurationError, UpstreamError
+from wakala.identity import system_source
+from wakala.rules.accounts import Environment
+from wakala.rules.receipt import us_to_nairobi
+from wakala.wire.daraja import diagnose_password, stk_password
+
+credentials = typer.Typer(
+    help="Make and check M-Pesa's credentials: what each is for, where it goes, what a wrong one looks like.",
+    no_args_is_help=True,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@credentials.command("token")
+def token(
+    number: Annotated[str, typer.Argument(help="A shortcode of this installation.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    json_output: Json = False,
+) -> None:
+    """Fetch an access token, to prove consumer key and secret. The token itself is not shown.
+
+    It goes into `Authorization: Bearer ...` of every call and lives an hour. Wrong key or secret: HTTP 400, often with
+    an empty body. A good token that is refused later (404.001.03): the app lacks that API's product, or the hour is
+    over.
+    """
+    from wakala.cli.visits import connected, find_shortcode, opened_journal  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> str | None:
+        async with opened_journal(CONTEXT.settings()) as journal:
+            shortcode = await find_shortcode(journal, number, environment)
+            async with connected(CONTEXT.settings(), journal) as (directory, daraja):
+                trouble = await daraja.prepare(directory.credentials(shortcode.id))
+                if trouble is None:
+                    return None
+                return str(getattr(trouble.fact, "description", "") or getattr(trouble.fact, "reason", ""))
+
+    refusal = run(work())
+    if refusal is not None:
+        raise UpstreamError(f"M-Pesa gave no token for {number}: {refusal}")
+    if json_output:
+        print_json({"Shortcode": number, "Token": "granted"})
+    else:
+        say(f"M-Pesa granted a token for {number}: consumer key and secret are right.")
+
+
+@credentials.command("password")
+def password(
+    shortcode: Annotated[str, typer.Argument(help="The BusinessShortCode: paybill or store number.")],
+    passkey_file: Annotated[Path | None, typer.Option(help="A file with the passkey; else you are asked.")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="YYYYMMDDHHmmss, Nairobi; default now.")] = None,
+    check: Annotated[str | None, typer.Option(help="A password to take apart: says which part is wrong.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Make the STK password, or find out which part of a given one is wrong.
+
+    It is base64 of shortcode, passkey and timestamp, written one after the other, and goes into `Password` beside the
+    same `Timestamp`. A wrong one is answered `500.001.1001 Wrong credentials`. Wakala makes it anew for every request.
+    """
+    stamp = timestamp or us_to_nairobi(system_source().now_us())
+    passkey = _secret("Passkey", passkey_file)
+    if check is None:
+        made = stk_password(shortcode, passkey, stamp)
+        print_json({"Timestamp": stamp, "Password": made}) if json_output else typer.echo(f"{stamp}\n{made}")
+        return
+    faults = diagnose_password(check, shortcode, passkey, stamp)
+    if json_output:
+        print_json({"Right": not faults, "Faults": list(faults)})
+    elif not faults:
+        say("The password is right for this shortcode, passkey and timestamp.")
+    else:
+        raise CallerError("The password is wrong: " + " ".join(faults))
+
+
+@credentials.command("security-credential")
+def security_credential(
+    certificate: Annotated[Path, typer.Argument(help="M-Pesa's certificate for the environment (.cer or .pem).")],
+    password_file: Annotated[Path | None, typer.Option(help="A file with the initiator's password.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Encrypt an initiator's password as SecurityCredential, for payouts, reversals, status and balance.
+
+    RSA with PKCS#1 v1.5 padding, as M-Pesa demands; different every time, and each one is valid. A wrong one is
+    answered with result 2001 "The initiator information is invalid"; repeated failures lock the operator (8006). The
+    certificates in circulation expired years ago and are still the right ones.
+    """
+    if not certificate.is_file():
+        raise ConfigurationError(f"There is no certificate at {certificate}: download it from the Daraja portal.")
+    loaded = _certificate(certificate.read_bytes())
+    key = loaded.public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise ConfigurationError("This certificate has no RSA key; M-Pesa's has.")
+    secret = _secret("Initiator password", password_file)
+    # PKCS#1 v1.5 is M-Pesa's demand, the one exception in our list of algorithms.
+    sealed = base64.b64encode(key.encrypt(secret.encode(), padding.PKCS1v15())).decode()
+    fingerprint = loaded.fingerprint(SHA256()).hex(":").upper()
+    expired = loaded.not_valid_after_utc < dt.datetime.now(dt.UTC)
+    if json_output:
+        print_json({"SecurityCredential": sealed, "CertificateSha256": fingerprint, "CertificateExpired": expired})
+        return
+    typer.echo(sealed)
+    say(f"Made with certificate {fingerprint}" + (" (expired, as M-Pesa's are)." if expired else "."))
+
+
+def _certificate(raw: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
+    except ValueError:
+        raise ConfigurationError("This is not an X.509 certificate in PEM or DER form.") from None
+
+
+def _secret(what: str, file: Path | None) -> str:
+    if file is not None:
+        if not file.is_file():
+            raise ConfigurationError(f"There is no file {file}.")
+        return file.read_text().strip()
+    if not sys.stdin.isatty():
+        return sys.stdin.read().strip()
+    return str(typer.prompt(what, hide_input=True))

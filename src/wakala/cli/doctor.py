@@ -1,0 +1,167 @@
+"""`wakala doctor`: what could keep a payment from working, checked in the order in which it would be met."""
+
+import shutil
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from email.utils import parsedate_to_datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from wakala.cli.context import CONTEXT, print_json, print_table, run
+from wakala.config import Settings, master_key
+from wakala.errors import WakalaError
+from wakala.outgoing import NoReply, Outgoing, Reply, refusal, resolve
+
+FREE_DISK_BYTES = 1 << 30  # a gigabyte is some two hundred thousand payments with all their bytes
+CLOCK_LIMIT_S = 5  # M-Pesa's timestamps and webhook signatures both suffer from a wrong clock
+ASK_LIMIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, whether it is well, and what to do if not."""
+
+    check: str
+    state: str
+    finding: str
+
+
+def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check keys, files, database, clock, tokens and callback reachability, and say what to do."""
+    findings = run(_all())
+    if json_output:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        marks = {"ok": "✓ ok", "warning": "! look", "wrong": "✗ wrong"}
+        rows = [[f.check, marks[f.state], f.finding] for f in findings]
+        print_table("wakala doctor", ["Check", "", "Finding"], rows, "")
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _all() -> list[Finding]:
+    try:
+        settings = CONTEXT.settings()
+    except WakalaError as error:
+        return [Finding("configuration", "wrong", error.sentence)]
+    found = [Finding("configuration", "ok", f"read; public address {settings.public_url}")]
+    found.append(_key(settings))
+    found.append(_disk(settings))
+    found += [finding async for finding in _database_and_mpesa(settings)]
+    found.append(await _reachable(settings))
+    found += _public_url(settings)
+    return found
+
+
+def _key(settings: Settings) -> Finding:
+    try:
+        return Finding("key file", "ok", f"{settings.key_path}, key {master_key(settings).id}, mode 0600")
+    except WakalaError as error:
+        return Finding("key file", "wrong", error.sentence)
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.home).free
+    if free < FREE_DISK_BYTES:
+        return Finding("disk", "warning", f"only {free >> 20} MiB are free: make room before the journal needs it.")
+    return Finding("disk", "ok", f"{free >> 30} GiB free")
+
+
+async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
+    from wakala.cli.visits import connected, opened_journal  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        async with opened_journal(settings) as journal:
+            yield Finding("database", "ok", f"{_engine(settings)}, schema is current")
+            shortcodes, apps = await journal.shortcodes(), await journal.apps()
+            if not shortcodes:
+                yield Finding("shortcodes", "warning", "none yet: run `wakala shortcode add`.")
+            if not apps:
+                yield Finding("apps", "warning", "none yet: run `wakala app create`.")
+            yield await _clock(settings)
+            async with connected(settings, journal) as (directory, daraja):
+                for shortcode in shortcodes:
+                    name = f"token {shortcode.number} ({shortcode.environment})"
+                    trouble = await daraja.prepare(directory.credentials(shortcode.id))
+                    if trouble is None:
+                        yield Finding(name, "ok", "M-Pesa granted a token")
+                    else:
+                        fact = trouble.fact
+                        reason = getattr(fact, "description", "") or getattr(fact, "reason", "")
+                        yield Finding(name, "wrong", f"{reason} Check key and secret at the Daraja portal.")
+                    if shortcode.registered_us is None:
+                        advice = f"C2B URLs not registered: run `wakala shortcode register {shortcode.number}`."
+                        yield Finding(f"C2B {shortcode.number}", "warning", advice)
+            for app in apps:
+                yield await _target(app.name, app.callback_url, settings)
+    except WakalaError as error:
+        yield Finding("database", "wrong", error.sentence)
+
+
+def _engine(settings: Settings) -> str:
+    if settings.sqlite_path is None:
+        return "PostgreSQL"
+    import apsw  # noqa: PLC0415 - only where SQLite is used
+
+    return f"SQLite {apsw.sqlite_lib_version()} at {settings.sqlite_path}, WAL with full sync"
+
+
+async def _clock(settings: Settings) -> Finding:
+    """Against the Date header of M-Pesa's own server, where it sends one."""
+    reply = await _get(settings.daraja.sandbox_url)
+    if isinstance(reply, NoReply):
+        return Finding("M-Pesa (sandbox)", "wrong", f"{settings.daraja.sandbox_url} cannot be reached: {reply.reason}.")
+    date = next((value for name, value in reply.headers if name.lower() == "date"), None)
+    if date is None:
+        now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        return Finding("clock", "ok", f"{now} UTC; M-Pesa's server names no time to compare it with")
+    off_s = abs(parsedate_to_datetime(date).timestamp() - time.time())
+    if off_s > CLOCK_LIMIT_S:
+        return Finding("clock", "wrong", f"{off_s:.0f} s away from M-Pesa's: turn on time synchronisation.")
+    return Finding("clock", "ok", f"within {CLOCK_LIMIT_S} s of M-Pesa's")
+
+
+async def _reachable(settings: Settings) -> Finding:
+    """Our own public address, asked from here: it must lead back to a running gateway."""
+    url = settings.public_url + "/livez"
+    reply = await _get(url)
+    if isinstance(reply, Reply) and reply.status == 200 and b"Alive" in reply.body:
+        return Finding("callback address", "ok", f"{url} leads to a running gateway")
+    what = reply.reason if isinstance(reply, NoReply) else f"HTTP {reply.status}"
+    advice = f"{url} does not lead to a running gateway ({what}): start `wakala serve`, or mend DNS or proxy."
+    return Finding("callback address", "warning", advice)
+
+
+def _public_url(settings: Settings) -> list[Finding]:
+    from wakala.wire.daraja import lint_callback_url  # noqa: PLC0415 - keeps --help quick
+
+    faults = lint_callback_url(settings.public_url + "/callbacks/stk/x/y")
+    return [Finding("callback address", "warning", f"in production M-Pesa will refuse it: {fault}") for fault in faults]
+
+
+async def _target(name: str, url: str | None, settings: Settings) -> Finding:
+    """An app's callback URL: does its name resolve, and may it be called."""
+    check = f"app {name}"
+    if url is None:
+        advice = f"no callback URL, notifications are kept: `wakala app callback-url {name} URL`."
+        return Finding(check, "warning", advice)
+    parts = urlsplit(url)
+    try:
+        addresses = await resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    except OSError:
+        return Finding(check, "wrong", f"{parts.hostname} does not resolve: correct the callback URL.")
+    allowed = Outgoing(guarded=True, allowed=settings.deliveries.private_targets).allowed
+    refused = [reason for address in addresses if (reason := refusal(address, allowed))]
+    return Finding(check, "wrong", refused[0]) if refused else Finding(check, "ok", f"{url} may be called")
+
+
+async def _get(url: str) -> Reply | NoReply:
+    outgoing = Outgoing(guarded=False)
+    await outgoing.open()
+    try:
+        return await outgoing.send("GET", url, (("User-Agent", "Wakala/1"),), b"", total_s=ASK_LIMIT_S)
+    finally:
+        await outgoing.close()

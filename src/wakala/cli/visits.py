@@ -1,0 +1,175 @@
+"""Short visits to an installation: open the journal, do one thing, leave. A gateway may be running meanwhile."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from wakala.administration import Administration
+from wakala.config import Settings, master_key
+from wakala.directory import Directory
+from wakala.errors import NotFoundError, UpstreamError
+from wakala.identity import system_source
+from wakala.journal.journal import Journal
+from wakala.journal.migrations import migrate, require_newest
+from wakala.outgoing import Outgoing
+from wakala.rules.accounts import Environment, Shortcode
+from wakala.rules.payment import Scope
+from wakala.rules.signing import mac
+from wakala.runtime import database
+from wakala.upstream.daraja import Daraja
+from wakala.wire.trace import shown_phone, trace_view
+from wakala.wire.view import payment_view, time_text
+
+
+@asynccontextmanager
+async def opened_journal(settings: Settings) -> AsyncIterator[Journal]:
+    """The journal, as long as the visit lasts."""
+    store = database(settings)
+    await store.open()
+    try:
+        await require_newest(store)
+        yield Journal(store)
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def administration(settings: Settings) -> AsyncIterator[Administration]:
+    """The administrator's desk."""
+    async with opened_journal(settings) as journal:
+        yield Administration(journal, master_key(settings), system_source())
+
+
+@asynccontextmanager
+async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Daraja]]:
+    """The directory and a line to M-Pesa."""
+    base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
+    directory = Directory(journal, master_key(settings), base_urls)
+    await directory.refresh()
+    outgoing = Outgoing(guarded=False)
+    await outgoing.open()
+    try:
+        yield directory, Daraja(outgoing, system_source(), answer_limit_s=settings.daraja.answer_limit_s)
+    finally:
+        await outgoing.close()
+
+
+async def prepare(settings: Settings) -> list[str]:
+    """Bring the schema to this program's version; the names of what was applied."""
+    store = database(settings)
+    await store.open()
+    try:
+        return [f"{migration.number:04d}_{migration.name}" for migration in await migrate(store)]
+    finally:
+        await store.close()
+
+
+async def register_urls(settings: Settings, number: str, environment: Environment) -> dict[str, str]:
+    """Tell M-Pesa our C2B URLs for a shortcode, and remember that it took them."""
+    async with opened_journal(settings) as journal, connected(settings, journal) as (directory, daraja):
+        shortcode = await find_shortcode(journal, number, environment)
+        key = master_key(settings).derive("callback")
+
+        def url(kind: str) -> str:
+            secret = mac(key, f"callback {kind}", shortcode.id)
+            return f"{settings.public_url}/callbacks/{kind}/{shortcode.id}/{secret}"
+
+        scope = Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, environment)
+        refusal, exchanges = await daraja.register(
+            directory.credentials(shortcode.id),
+            scope,
+            shortcode.response_type,
+            url("c2b_confirmation"),
+            url("c2b_validation"),
+        )
+        for exchange in exchanges:
+            await journal.record_exchange(exchange)
+        if refusal is not None:
+            raise UpstreamError(f"M-Pesa did not take the URLs. {refusal}")
+        await journal.mark_registered(shortcode.id, system_source().now_us())
+        return {"Shortcode": number, "ConfirmationPath": "/callbacks/c2b_confirmation/" + shortcode.id + "/[secret]"}
+
+
+async def find_shortcode(journal: Journal, number: str, environment: Environment) -> Shortcode:
+    """By its number."""
+    for shortcode in await journal.shortcodes():
+        if shortcode.number == number and shortcode.environment is environment:
+            return shortcode
+    raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
+
+
+async def _organisations(journal: Journal, wanted: str | None) -> list[str]:
+    known = await journal.organisations()
+    return [organisation_id for organisation_id, name in known.items() if wanted in {None, name, organisation_id}]
+
+
+async def read_trace(
+    settings: Settings, request_id: str, environment: Environment, organisation: str | None
+) -> dict[str, Any] | None:
+    """The trace of a request, masked; None where nobody sent it."""
+    async with opened_journal(settings) as journal:
+        numbers = {shortcode.id: shortcode.number for shortcode in await journal.shortcodes()}
+        for organisation_id in await _organisations(journal, organisation):
+            payment = await journal.payment_by_request(organisation_id, environment, request_id)
+            if payment is not None:
+                events = await journal.events(payment.id)
+                return trace_view(
+                    payment,
+                    numbers.get(payment.scope.shortcode_id, ""),
+                    [(e.at_us, e.name, e.from_state, e.to_state, e.detail) for e in events],
+                    await journal.exchanges(payment.id),
+                    await journal.notifications_of(payment.id),
+                    masked=True,
+                )
+        return None
+
+
+async def read_requests(settings: Settings, environment: Environment, limit: int) -> list[dict[str, Any]]:
+    """The newest payments of all organisations, masked."""
+    async with opened_journal(settings) as journal:
+        numbers = {shortcode.id: shortcode.number for shortcode in await journal.shortcodes()}
+        found = []
+        for organisation_id in await journal.organisations():
+            found += await journal.list_payments(organisation_id, environment, limit=limit)
+        found.sort(key=lambda payment: payment.id, reverse=True)
+        views = [payment_view(payment, numbers.get(payment.scope.shortcode_id, "")) for payment in found[:limit]]
+        return [{**view, "SenderMSISDN": shown_phone(view["SenderMSISDN"])} for view in views]
+
+
+async def read_notifications(settings: Settings, environment: Environment, limit: int) -> list[dict[str, Any]]:
+    """The newest notifications of all organisations."""
+    async with opened_journal(settings) as journal:
+        found = []
+        for organisation_id in await journal.organisations():
+            found += await journal.list_notifications(organisation_id, environment, limit=limit)
+        found.sort(key=lambda notification: notification.id, reverse=True)
+        return [
+            {
+                "NotificationID": n.id,
+                "PaymentID": n.payment_id,
+                "Type": n.type,
+                "State": n.state.value,
+                "Attempts": n.attempts,
+                "CreatedAt": (time_text(n.created_us) or "")[:19],
+                "NextAttemptAt": time_text(n.due_us) if n.state == "waiting" else None,
+                "LastStatus": n.last_status,
+                "LastError": n.last_error,
+            }
+            for n in found[:limit]
+        ]
+
+
+async def read_quarantine(settings: Settings, limit: int) -> list[dict[str, Any]]:
+    """What came in and did not fit."""
+    async with opened_journal(settings) as journal:
+        return [
+            {
+                "At": time_text(exchange.started_us),
+                "Name": exchange.name,
+                "Peer": exchange.peer,
+                "Verdict": exchange.verdict,
+                "PaymentID": exchange.payment_id,
+                "Body": exchange.request_body.decode(errors="replace"),
+            }
+            for exchange in await journal.quarantined(limit=limit)
+        ]

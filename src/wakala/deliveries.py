@@ -1,0 +1,151 @@
+"""The story of a notification: staged with the change that owes it, attempted until it is taken, signed each time."""
+
+import datetime as dt
+import email.utils
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from wakala.directory import Directory
+from wakala.identity import Source
+from wakala.journal.journal import Journal
+from wakala.outgoing import NoReply, Outgoing, Reply
+from wakala.rules.accounts import BodyFormat
+from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict, judge
+from wakala.rules.exchange import Exchange
+from wakala.rules.payment import Change
+from wakala.rules.signing import webhook_signature
+from wakala.wire.notification import render
+
+ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
+LEASE_S = 180  # an attempt takes 15 s at most; the rest is waiting for its turn in the lane
+NO_LANE = ""
+
+
+class Deliveries:
+    """Stages and attempts. Which attempt runs when is the courier's business."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        directory: Directory,
+        outgoing: Outgoing,
+        source: Source,
+        schedule_s: tuple[float, ...],
+        *,
+        answer_limit_s: float,
+    ) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._outgoing = outgoing
+        self._source = source
+        self._schedule_s = schedule_s
+        self._answer_limit_s = answer_limit_s
+
+    def stage(self, change: Change, now_us: int) -> Notification:
+        """What ``change`` owes the merchant. The first of a payment is leased to this process's courier at once."""
+        payment = change.payment
+        app = self._directory.app(payment.scope.app_id)
+        shortcode = self._directory.shortcode(payment.scope.shortcode_id)
+        lane = _lane(payment.scope.app_id, payment.callback_url)
+        has_target = app is not None and bool(payment.callback_url or app.callback_url)
+        is_first = payment.notifications == 1
+        return Notification(
+            id=self._source.new_id("ntf"),
+            payment_id=payment.id,
+            sequence=payment.notifications,
+            scope=payment.scope,
+            type=change.notify or "",
+            body=render(
+                payment,
+                change.notify or "",
+                app.body_format if app else BodyFormat.WAKALA,
+                shortcode.number if shortcode else "",
+                now_us,
+            ),
+            lane=lane,
+            url=payment.callback_url,
+            state=DeliveryState.WAITING if has_target else DeliveryState.KEPT,
+            attempts=0,
+            due_us=now_us,
+            lease_us=now_us + LEASE_S * 1_000_000 if has_target and is_first else 0,
+            created_us=now_us,
+        )
+
+    async def attempt(self, notification: Notification) -> Verdict:
+        """One try: post, record what came of it, and say when to try again."""
+        app = self._directory.app(notification.scope.app_id)
+        url = notification.url or (app.callback_url if app else None)
+        now_us = self._source.now_us()
+        exchange = Exchange(
+            id=self._source.new_id("xch"),
+            name="delivery",
+            direction="out",
+            method="POST",
+            url=url or "",
+            request_headers=self._headers(notification, now_us) if url else (),
+            request_body=notification.body,
+            started_us=now_us,
+            payment_id=notification.payment_id,
+            notification_id=notification.id,
+            scope=notification.scope,
+        )
+        reply = await self._post(exchange)
+        exchange, attempted = _outcome(exchange, reply, now_us)
+        ended_us = self._source.now_us()
+        verdict = judge(attempted, notification.attempts + 1, ended_us, self._source.chance(), self._schedule_s)
+        await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us)
+        return verdict
+
+    async def _post(self, exchange: Exchange) -> Reply | NoReply:
+        if not exchange.url:
+            return NoReply(True, "the app has no callback URL any more", 0)
+        return await self._outgoing.send(
+            "POST", exchange.url, exchange.request_headers, exchange.request_body, total_s=self._answer_limit_s
+        )
+
+    def _headers(self, notification: Notification, now_us: int) -> tuple[tuple[str, str], ...]:
+        """Standard Webhooks 1.0.0: the ID is stable over attempts, the timestamp is each attempt's own."""
+        timestamp_s = now_us // 1_000_000
+        key = self._directory.webhook_key(notification.scope.app_id)
+        return (
+            ("Content-Type", "application/json"),
+            ("User-Agent", "Wakala/1"),
+            ("webhook-id", notification.id),
+            ("webhook-timestamp", str(timestamp_s)),
+            ("webhook-signature", webhook_signature(key, notification.id, timestamp_s, notification.body)),
+        )
+
+
+def _lane(app_id: str, callback_url: str | None) -> str:
+    """Whose turn it takes: an app's own URL is one lane, a URL given with a request shares the lane of its host."""
+    return f"{app_id} {urlsplit(callback_url).netloc}" if callback_url else app_id
+
+
+def _outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[Exchange, Attempted]:
+    if isinstance(reply, NoReply):
+        failed = replace(exchange, error=reply.reason, duration_us=reply.duration_us)
+        return failed, Attempted(None, reply.reason)
+    answered = replace(
+        exchange,
+        status=reply.status,
+        answer_headers=reply.headers,
+        answer_body=reply.body[:ANSWER_KEPT_BYTES],
+        duration_us=reply.duration_us,
+    )
+    return answered, Attempted(reply.status, None, _retry_after_s(reply, now_us))
+
+
+def _retry_after_s(reply: Reply, now_us: int) -> float | None:
+    """``Retry-After`` in seconds, whether given as seconds or as a date."""
+    given = next((value for name, value in reply.headers if name.lower() == "retry-after"), None)
+    if given is None:
+        return None
+    if given.strip().isdigit():
+        return float(given)
+    try:
+        moment = email.utils.parsedate_to_datetime(given)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return max(0.0, moment.timestamp() - now_us / 1_000_000)

@@ -1,0 +1,57 @@
+"""Who is really calling, when there are proxies in between; and whether that address may."""
+
+import ipaddress
+from collections.abc import Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """Networks from ``10.0.0.0/8`` or single addresses."""
+    return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
+
+
+def contains(nets: Sequence[Network], address: str) -> bool:
+    """True where ``address`` lies in one of ``nets``; never for what is no address."""
+    try:
+        given = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(given, ipaddress.IPv6Address) and given.ipv4_mapped:
+        given = given.ipv4_mapped
+    return any(given in net for net in nets if net.version == given.version)
+
+
+def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The caller: walk from the right over the hops we trust; the first that we do not is the client.
+
+    ``forwarded`` are the addresses of the one forwarding header that is read, left to right. From an untrusted peer
+    the header means nothing, whoever wrote it.
+    """
+    if not contains(trusted, peer):
+        return peer
+    for hop in reversed(forwarded):
+        if not contains(trusted, hop):
+            return hop
+    return peer
+
+
+def forwarded_hops(header: str, value: str) -> list[str]:
+    """The addresses in ``X-Forwarded-For`` or ``Forwarded`` (RFC 7239), left to right."""
+    if header.lower() != "forwarded":
+        return [_bare(hop) for hop in value.split(",") if hop.strip()]
+    hops = []
+    for element in value.split(","):
+        for pair in element.split(";"):
+            name, _, hop = pair.strip().partition("=")
+            if name.lower() == "for":
+                hops.append(_bare(hop))
+    return hops
+
+
+def _bare(hop: str) -> str:
+    """An address without quotes, brackets and port."""
+    text = hop.strip().strip('"')
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

@@ -1,0 +1,150 @@
+"""What the control API shows of the world: plain records for JSON, and for the checkers that read it."""
+
+from typing import Any
+
+from wakala.simulator.calls import Call
+from wakala.simulator.faults import CATALOGUE, Fault
+from wakala.simulator.machine import RULE_NAMES, Simulator
+from wakala.simulator.messages import shillings
+from wakala.simulator.world import Payment, Phone, Shortcode
+
+STATE_PAYMENTS_MAX = 50
+"""The state shows the latest; the whole list has a cursor of its own."""
+
+STATE_PHONES_MAX = 200
+"""A load test makes thousands; the state shows the first."""
+
+
+def state(simulator: Simulator) -> dict[str, Any]:
+    """The whole world on one page."""
+    world = simulator.world
+    latest = [payment for payment, _ in zip(reversed(world.payments.values()), range(STATE_PAYMENTS_MAX), strict=False)]
+    phones = [phone for phone, _ in zip(world.phones.values(), range(STATE_PHONES_MAX), strict=False)]
+    return {
+        "now": simulator.clock.now().isoformat(),
+        "clock_ahead_seconds": simulator.clock.ahead_seconds,
+        "seed": simulator.start_with.seed,
+        "rules": {name: getattr(world.rules, name) for name in RULE_NAMES},
+        "autopilot": {"outcomes": world.autopilot.outcomes, "answer_after_ms": world.autopilot.answer_after_ms},
+        "shortcodes": [shortcode_view(each) for each in world.shortcodes.values()],
+        "apps": [{"key": app.key, "shortcodes": sorted(app.shortcodes)} for app in world.apps.values()],
+        "phones_count": len(world.phones),
+        "phones": [phone_view(each) for each in phones],
+        "prompts": [payment_view(each) for each in world.live.values()],
+        "payments": [payment_view(each) for each in latest],
+        "counters": counters(simulator),
+        "faults": [fault_view(each) for each in simulator.faults.waiting],
+    }
+
+
+def counters(simulator: Simulator) -> dict[str, int]:
+    """How many payments there are of each fate, over all that are remembered."""
+    payments = simulator.world.payments.values()
+    paid = sum(1 for payment in payments if payment.paid)
+    pending = sum(1 for payment in payments if payment.result is None)
+    return {
+        "all": len(payments),
+        "paid": paid,
+        "pending": pending,
+        "failed": len(payments) - paid - pending,
+        "paid_cents": sum(payment.amount_cents for payment in payments if payment.paid),
+        "callbacks_answered": sum(payment.callbacks_answered for payment in payments),
+        "confirmations_answered": sum(payment.confirmations_answered for payment in payments),
+    }
+
+
+def payment_view(payment: Payment) -> dict[str, Any]:
+    """One payment; ``state`` is pending, paid or failed."""
+    result = payment.result
+    return {
+        "number": payment.number,
+        "origin": payment.origin,
+        "state": "pending" if result is None else "paid" if payment.paid else "failed",
+        "checkout_request_id": payment.checkout_id,
+        "merchant_request_id": payment.merchant_request_id,
+        "shortcode": payment.shortcode.number,
+        "msisdn": payment.phone.msisdn,
+        "amount": shillings(payment.amount_cents),
+        "amount_cents": payment.amount_cents,
+        "account": payment.account,
+        "result_code": None if result is None else result.code,
+        "result_text": "" if result is None else result.text,
+        "receipt": payment.receipt if payment.paid else "",
+        "third_party_id": payment.third_party_id,
+        "asked_at": payment.asked_at.isoformat(),
+        "settled_at": payment.settled_at.isoformat() if payment.settled_at else None,
+        "callback_url": payment.callback_url,
+        "callbacks_answered": payment.callbacks_answered,
+        "confirmations_answered": payment.confirmations_answered,
+    }
+
+
+def phone_view(phone: Phone) -> dict[str, Any]:
+    """One phone. Its PIN is shown: nobody should have to guess it here."""
+    return {
+        "msisdn": phone.msisdn,
+        "name": phone.name,
+        "pin": phone.pin,
+        "balance": shillings(phone.balance_cents),
+        "balance_cents": phone.balance_cents,
+        "switch": phone.switch,
+        "low_balance": phone.low_balance,
+        "never_answers": phone.never_answers,
+        "prompt": payment_view(phone.live) if phone.live else None,
+    }
+
+
+def shortcode_view(shortcode: Shortcode) -> dict[str, Any]:
+    """One shortcode with the passkey that a merchant needs for it."""
+    urls = shortcode.urls
+    return {
+        "number": shortcode.number,
+        "name": shortcode.name,
+        "kind": shortcode.kind,
+        "till": shortcode.till,
+        "passkey": shortcode.passkey,
+        "balance": shillings(shortcode.balance_cents),
+        "balance_cents": shortcode.balance_cents,
+        "external_validation": shortcode.external_validation,
+        "urls": None
+        if urls is None
+        else {
+            "confirmation": urls.confirmation,
+            "validation": urls.validation,
+            "response_type": urls.response_type,
+            "version": urls.version,
+        },
+    }
+
+
+def fault_view(fault: Fault) -> dict[str, Any]:
+    """One fault that waits."""
+    return {
+        "number": fault.number,
+        "kind": fault.kind,
+        "name": fault.name,
+        "means": CATALOGUE[fault.kind][fault.name],
+        "times": fault.times,
+        "probability": fault.probability,
+        "delay_ms": fault.delay_ms,
+        "msisdn": fault.msisdn,
+        "hits": fault.hits,
+    }
+
+
+def call_view(call: Call) -> dict[str, Any]:
+    """One call, in or out."""
+    return {
+        "number": call.number,
+        "at": call.at.isoformat(),
+        "direction": call.direction,
+        "kind": call.kind,
+        "method": call.method,
+        "target": call.target,
+        "request": call.request,
+        "status": call.status,
+        "answer": call.answer,
+        "reason": call.reason,
+        "took_ms": call.took_ms,
+        "faults": list(call.faults),
+    }

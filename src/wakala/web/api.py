@@ -1,0 +1,229 @@
+"""The Wakala API v1: thin. JSON becomes a command, a payment becomes JSON; what happens is in `payments`."""
+
+from dataclasses import replace
+
+from wakala.directory import Directory
+from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError, WakalaError
+from wakala.identity import Source
+from wakala.journal.journal import ApiAnswer, Journal
+from wakala.payments import Payments, PushCommand
+from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
+from wakala.rules.exchange import Exchange
+from wakala.rules.payment import Payment, Scope
+from wakala.rules.signing import access_token, mac
+from wakala.upstream.daraja import Daraja
+from wakala.web.auth import caller
+from wakala.web.plumbing import Handler, Incoming
+from wakala.wire import api as wire
+from wakala.wire.api import Command, HttpAnswer, PushBody
+from wakala.wire.trace import trace_view
+from wakala.wire.view import payment_view
+
+TOKEN_LIFE_S = 3_600  # as Daraja's (proxyapi.md 2.1 names no other)
+
+
+class Api:
+    """Endpoints of one installation, for both environments."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        directory: Directory,
+        payments: Payments,
+        daraja: Daraja,
+        source: Source,
+        public_url: str,
+        trace_key: bytes,
+    ) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._payments = payments
+        self._daraja = daraja
+        self._source = source
+        self._public_url = public_url
+        self._trace_key = trace_key
+
+    # ── commands ──
+
+    def command(self, command: Command, environment: Environment) -> Handler:
+        """The handler of one command in one environment."""
+
+        async def handle(incoming: Incoming) -> HttpAnswer:
+            app = caller(incoming, self._directory)
+            exchange = self._exchange(incoming, "api_request", app, environment)
+            try:
+                asked = wire.read(command, incoming.body)
+                shortcode = self._shortcode(app, environment, asked.shortcode, command)
+                if command.body is PushBody:
+                    return await self._push(asked, app, shortcode, exchange, incoming)
+                return await self._simulate(asked, shortcode, exchange, incoming)
+            except WakalaError as error:
+                answer = wire.problem(error, self._public_url, incoming.path)
+                await self._journal.record_exchange(_answered(exchange, answer, incoming))
+                return answer
+
+        return handle
+
+    def _shortcode(self, app: App, environment: Environment, named: str | None, command: Command) -> Shortcode:
+        shortcodes = self._directory.shortcodes_of(app.organisation_id, environment)
+        if environment is Environment.SANDBOX and named is None:
+            shortcodes = tuple(s for s in shortcodes if s.kind is command.kind) or shortcodes
+        shortcode = shortcode_for(app, environment, named, shortcodes)
+        if shortcode.kind is not command.kind:
+            other = "customerbuygoods" if command.kind == "paybill" else "customerpaybill"
+            raise NotAllowedHereError(f"{shortcode.number} is a {shortcode.kind}: use .../lnm/{other} for it.")
+        return shortcode
+
+    async def _push(
+        self, asked: wire.Asked, app: App, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
+    ) -> HttpAnswer:
+        command = PushCommand(
+            request_id=asked.request_id,
+            amount_cents=asked.amount_cents,
+            msisdn=asked.msisdn,
+            reference=asked.reference,
+            description=asked.description,
+            reference_data=asked.reference_data,
+            callback_url=asked.callback_url,
+        )
+
+        def answered(payment: Payment) -> ApiAnswer:
+            status, headers, body = wire.push_answer(payment, self._public_url)
+            return ApiAnswer(exchange.id, status, headers, body, incoming.elapsed_us())
+
+        payment, is_repeat = await self._payments.accept(command, app, shortcode, exchange, answered)
+        answer = wire.push_answer(payment, self._public_url)
+        if is_repeat:
+            status, headers, body = answer
+            answer = (status, (*headers, ("idempotent-replayed", "true")), body)
+            repeated = replace(exchange, payment_id=payment.id, scope=payment.scope)
+            await self._journal.record_exchange(_answered(repeated, answer, incoming))
+        return answer
+
+    async def _simulate(
+        self, asked: wire.Asked, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
+    ) -> HttpAnswer:
+        credentials = self._directory.credentials(shortcode.id)
+        scope = replace(exchange.scope, shortcode_id=shortcode.id) if exchange.scope else None
+        if scope is None:
+            raise WakalaError
+        refusal, exchanges = await self._daraja.simulate(
+            credentials, scope, asked.amount_cents, asked.msisdn, asked.reference
+        )
+        for one in exchanges:
+            await self._journal.record_exchange(one)
+        if refusal is not None:
+            raise UpstreamError(refusal)
+        body = {
+            "StatusCode": 0,
+            "ResponseCode": "0",
+            "ResponseDesc": "Accepted: it arrives as a C2B confirmation, if the shortcode's URLs are registered.",
+            "RequestID": asked.request_id or None,
+        }
+        answer = wire.plain(202, body)
+        await self._journal.record_exchange(_answered(replace(exchange, scope=scope), answer, incoming))
+        return answer
+
+    # ── reads ──
+
+    async def auth(self, incoming: Incoming) -> HttpAnswer:
+        """A bearer token for an hour, for the app's key and secret."""
+        app = caller(incoming, self._directory, basic_only=True)
+        expires_s = self._source.now_us() // 1_000_000 + TOKEN_LIFE_S
+        token = access_token(self._directory.token_key, app.id, expires_s)
+        return wire.token_answer(token, TOKEN_LIFE_S)
+
+    def request(self, environment: Environment) -> Handler:
+        """``GET .../requests/{RequestID}``: one payment as it stands."""
+
+        async def handle(incoming: Incoming) -> HttpAnswer:
+            payment = await self._own_payment(incoming, environment)
+            view = payment_view(payment, self._number(payment))
+            view["TraceURL"] = self.trace_url(payment.id)
+            return wire.plain(200, view)
+
+        return handle
+
+    def trace(self, environment: Environment) -> Handler:
+        """``GET .../requests/{RequestID}/trace``: everything about it, with both sides' bytes."""
+
+        async def handle(incoming: Incoming) -> HttpAnswer:
+            payment = await self._own_payment(incoming, environment)
+            view = await story(self._journal, payment, self._number(payment), masked=False)
+            view["TraceURL"] = self.trace_url(payment.id)
+            return wire.plain(200, view)
+
+        return handle
+
+    def requests(self, environment: Environment) -> Handler:
+        """``GET .../requests?before=&limit=``: newest first, by cursor."""
+
+        async def handle(incoming: Incoming) -> HttpAnswer:
+            app = caller(incoming, self._directory)
+            before, limit = _cursor(incoming.query)
+            found = await self._journal.list_payments(app.organisation_id, environment, before, limit)
+            body = {
+                "Requests": [payment_view(payment, self._number(payment)) for payment in found],
+                "Before": found[-1].id if len(found) == limit else None,
+            }
+            return wire.plain(200, body)
+
+        return handle
+
+    async def _own_payment(self, incoming: Incoming, environment: Environment) -> Payment:
+        app = caller(incoming, self._directory)
+        request_id = incoming.parameters["request_id"]
+        payment = await self._journal.payment_by_request(app.organisation_id, environment, request_id)
+        if payment is None:
+            raise NotFoundError(f"No request {request_id} was ever received here in {environment}.")
+        exchange = replace(
+            self._exchange(incoming, "api_read", app, environment), payment_id=payment.id, scope=payment.scope
+        )
+        await self._journal.record_exchange(replace(exchange, status=200, duration_us=incoming.elapsed_us()))
+        return payment
+
+    def _number(self, payment: Payment) -> str:
+        shortcode = self._directory.shortcode(payment.scope.shortcode_id)
+        return shortcode.number if shortcode else ""
+
+    def trace_url(self, payment_id: str) -> str:
+        """The page of a payment: whoever holds the link may look, with phone numbers masked."""
+        return f"{self._public_url}/trace/{payment_id}/{mac(self._trace_key, 'trace', payment_id)}"
+
+    def _exchange(self, incoming: Incoming, name: str, app: App, environment: Environment) -> Exchange:
+        return Exchange(
+            id=self._source.new_id("xch"),
+            name=name,
+            direction="in",
+            method=incoming.method,
+            url=incoming.path,
+            request_headers=incoming.headers,
+            request_body=incoming.body,
+            started_us=incoming.started_us,
+            peer=incoming.peer,
+            scope=Scope(app.organisation_id, app.id, "", environment),
+        )
+
+
+async def story(journal: Journal, payment: Payment, shortcode: str, *, masked: bool) -> dict[str, object]:
+    """The trace of a payment out of the journal."""
+    events = await journal.events(payment.id)
+    return trace_view(
+        payment,
+        shortcode,
+        [(e.at_us, e.name, e.from_state, e.to_state, e.detail) for e in events],
+        await journal.exchanges(payment.id),
+        await journal.notifications_of(payment.id),
+        masked=masked,
+    )
+
+
+def _answered(exchange: Exchange, answer: HttpAnswer, incoming: Incoming) -> Exchange:
+    status, headers, body = answer
+    return replace(exchange, status=status, answer_headers=headers, answer_body=body, duration_us=incoming.elapsed_us())
+
+
+def _cursor(query: str) -> tuple[str, int]:
+    given = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
+    limit = given.get("limit", "50")
+    return given.get("before") or "~", min(int(limit), 200) if limit.isdigit() and int(limit) > 0 else 50

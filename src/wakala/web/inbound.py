@@ -1,0 +1,217 @@
+"""M-Pesa calls us. Raw bytes first: nothing is answered before what came is on disk.
+
+A callback is believed only when all agree: the source address, the secret in the path, a payment that we know, its
+amount and M-Pesa's own ID. What does not fit is kept in quarantine and shown, never dropped, never believed.
+"""
+
+import logging
+from dataclasses import replace
+
+from wakala.directory import Directory
+from wakala.errors import MalformedUpstreamError, NotFoundError
+from wakala.identity import Source
+from wakala.journal.journal import Journal
+from wakala.payments import Payments
+from wakala.rules.accounts import Environment, Shortcode
+from wakala.rules.addresses import Network, contains
+from wakala.rules.exchange import Exchange
+from wakala.rules.matching import Confirmation as Notice
+from wakala.rules.payment import Evidence, Fact, Flag, Misfit, Payment, Scope, Settled
+from wakala.rules.signing import same
+from wakala.web.plumbing import Incoming
+from wakala.wire import daraja
+from wakala.wire.api import JSON, HttpAnswer
+from wakala.wire.daraja import C2bNotice, StkCallback
+
+log = logging.getLogger("wakala.inbound")
+
+STRANGERS_LIMIT_PER_MINUTE = 600  # unknown paths that are kept; beyond it a flood would fill the disk, so it is counted
+
+
+class Inbound:
+    """Callbacks of Daraja: STK results, C2B validations and confirmations."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        directory: Directory,
+        payments: Payments,
+        source: Source,
+        sources: dict[Environment, tuple[Network, ...]],
+    ) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._payments = payments
+        self._source = source
+        self._sources = sources
+        self._minute = 0
+        self._strangers = 0
+
+    # ── STK ──
+
+    async def stk(self, incoming: Incoming) -> HttpAnswer:
+        """The result of a push. It finds its payment by the path, even where the answer to our call was lost."""
+        payment_id = incoming.parameters["subject"]
+        exchange = self._exchange(incoming, "stk_callback")
+        if not same(incoming.parameters["secret"], self._payments.callback_mac("stk", payment_id)):
+            return await self._stranger(exchange, "the secret in the path is not ours")
+        payment = await self._journal.payment(payment_id)
+        if payment is None:
+            return await self._stranger(exchange, "the path is ours, but there is no such payment")
+        exchange = replace(exchange, payment_id=payment.id, scope=payment.scope)
+        if not self._may_call(incoming, payment.scope.environment):
+            return await self._stranger(exchange, f"{incoming.peer} is not one of M-Pesa's addresses")
+        try:
+            callback = daraja.read_stk_callback(incoming.body)
+        except MalformedUpstreamError:
+            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
+        fact = _stk_fact(payment, callback)
+        if isinstance(fact, Misfit):
+            exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
+        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, daraja.stk_ack()),))
+        return 200, JSON, daraja.stk_ack()
+
+    # ── C2B ──
+
+    async def c2b_confirmation(self, incoming: Incoming) -> HttpAnswer:
+        """Money that arrived. It cannot be refused, only recorded."""
+        exchange = self._exchange(incoming, "c2b_confirmation")
+        shortcode = self._known_shortcode(incoming, "c2b_confirmation")
+        if isinstance(shortcode, str):
+            return await self._stranger(exchange, shortcode)
+        exchange = replace(exchange, scope=_scope(shortcode))
+        try:
+            told = daraja.read_c2b(incoming.body)
+        except MalformedUpstreamError:
+            return await self._kept(exchange, "it cannot be read", daraja.c2b_confirmation_ack())
+        notice = _notice(told, incoming)
+        doubt = _doubt(notice, shortcode)
+        if doubt:
+            return await self._kept(exchange, doubt, daraja.c2b_confirmation_ack())
+        acknowledged = _acknowledged(exchange, incoming, daraja.c2b_confirmation_ack())
+        await self._payments.receive_confirmation(notice, _payer_name(told), shortcode, acknowledged)
+        return 200, JSON, daraja.c2b_confirmation_ack()
+
+    async def c2b_validation(self, incoming: Incoming) -> HttpAnswer:
+        """May this payment go through? Answered at once by the gateway's own default, and the record says so."""
+        exchange = self._exchange(incoming, "c2b_validation")
+        shortcode = self._known_shortcode(incoming, "c2b_validation")
+        if isinstance(shortcode, str):
+            return await self._stranger(exchange, shortcode)
+        exchange = replace(exchange, scope=_scope(shortcode))
+        try:
+            told = daraja.read_c2b(incoming.body)
+            doubt = _doubt(_notice(told, incoming), shortcode)
+        except MalformedUpstreamError:
+            doubt = "it cannot be read"
+        code = "C2B00016" if doubt == "it cannot be read" else "C2B00015"
+        body = daraja.c2b_validation_answer(accept=not doubt, code=code if doubt else None, third_party_id=None)
+        decided = replace(
+            _acknowledged(exchange, incoming, body),
+            verdict=f"quarantined: {doubt}" if doubt else exchange.verdict,
+            error="decided by the gateway: " + ("rejected" if doubt else "accepted by default"),
+        )
+        await self._journal.record_exchange(decided)
+        return 200, JSON, body
+
+    def _known_shortcode(self, incoming: Incoming, kind: str) -> Shortcode | str:
+        """The shortcode that the path names, or why the caller is not believed."""
+        shortcode_id = incoming.parameters["subject"]
+        if not same(incoming.parameters["secret"], self._payments.callback_mac(kind, shortcode_id)):
+            return "the secret in the path is not ours"
+        shortcode = self._directory.shortcode(shortcode_id)
+        if shortcode is None:
+            return "the path is ours, but there is no such shortcode"
+        if not self._may_call(incoming, shortcode.environment):
+            return f"{incoming.peer} is not one of M-Pesa's addresses"
+        return shortcode
+
+    # ── what does not fit ──
+
+    async def unknown(self, incoming: Incoming) -> HttpAnswer:
+        """A path below /callbacks/ that we never gave to anyone."""
+        return await self._stranger(self._exchange(incoming, "callback"), "nobody was given this path")
+
+    async def _stranger(self, exchange: Exchange, reason: str) -> HttpAnswer:
+        """Kept, so that a wrong setting can be found; told nothing."""
+        minute = exchange.started_us // 60_000_000
+        if minute != self._minute:
+            self._minute, self._strangers = minute, 0
+        self._strangers += 1
+        log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
+        if self._strangers <= STRANGERS_LIMIT_PER_MINUTE:
+            await self._journal.record_exchange(replace(exchange, verdict=f"quarantined: {reason}", status=404))
+        raise NotFoundError
+
+    async def _kept(self, exchange: Exchange, reason: str, ack: bytes) -> HttpAnswer:
+        """From M-Pesa as far as we can tell, but unusable: acknowledged, kept whole, not believed."""
+        log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
+        verdict = f"quarantined: {reason}"
+        await self._journal.record_exchange(replace(exchange, verdict=verdict, status=200, answer_body=ack))
+        return 200, JSON, ack
+
+    def _may_call(self, incoming: Incoming, environment: str) -> bool:
+        return contains(self._sources[Environment(environment)], incoming.peer)
+
+    def _exchange(self, incoming: Incoming, name: str) -> Exchange:
+        return Exchange(
+            id=self._source.new_id("xch"),
+            name=name,
+            direction="in",
+            method=incoming.method,
+            url=incoming.path,
+            request_headers=incoming.headers,
+            request_body=incoming.body,
+            started_us=incoming.started_us,
+            peer=incoming.peer,
+        )
+
+
+def _acknowledged(exchange: Exchange, incoming: Incoming, ack: bytes) -> Exchange:
+    """What M-Pesa will be told once the commit has happened; the duration is up to the commit."""
+    return replace(exchange, status=200, answer_headers=JSON, answer_body=ack, duration_us=incoming.elapsed_us())
+
+
+def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:
+    """The callback as a fact, or as a misfit where it does not agree with what was asked."""
+    if payment.checkout_request_id and callback.checkout_request_id != payment.checkout_request_id:
+        return Misfit(Flag.EVIDENCE_CONFLICT, "the CheckoutRequestID is not the one M-Pesa gave us")
+    if callback.amount_cents is not None and callback.amount_cents != payment.amount_cents:
+        told, asked = callback.amount_cents / 100, payment.amount_cents / 100
+        return Misfit(Flag.AMOUNT_DIFFERS, f"it says KES {told:.2f}, asked for were KES {asked:.2f}")
+    return Settled(
+        by=Evidence.STK_CALLBACK,
+        paid=callback.result.paid,
+        code=callback.result.outcome.code,
+        description=callback.result.outcome.description,
+        receipt=callback.receipt,
+        paid_us=callback.paid_us,
+        merchant_request_id=callback.merchant_request_id,
+        checkout_request_id=callback.checkout_request_id,
+    )
+
+
+def _notice(told: C2bNotice, incoming: Incoming) -> Notice:
+    return Notice(
+        receipt=told.trans_id,
+        shortcode=told.business_short_code,
+        reference=told.bill_ref_number,
+        amount_cents=told.amount_cents,
+        msisdn=told.msisdn,
+        paid_us=told.paid_us,
+        received_us=incoming.started_us,
+    )
+
+
+def _doubt(notice: Notice, shortcode: Shortcode) -> str | None:
+    if notice.shortcode not in {shortcode.number, shortcode.till}:
+        return f"it names shortcode {notice.shortcode}, the path belongs to {shortcode.number}"
+    return None
+
+
+def _payer_name(told: C2bNotice) -> str | None:
+    return " ".join(part for part in (told.first_name, told.middle_name, told.last_name) if part) or None
+
+
+def _scope(shortcode: Shortcode) -> Scope:
+    return Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment)

@@ -1,0 +1,134 @@
+"""OpenAPI 3.1, made from the commands and the errors: what is served is what is described."""
+
+from typing import Any
+
+import msgspec
+
+from wakala import __version__, errors
+from wakala.rules.accounts import Environment
+from wakala.wire.api import COMMANDS, Command
+
+PREFIXES = {Environment.LIVE: "/mpesa/v1", Environment.SANDBOX: "/sandbox/mpesa/v1"}
+
+_PROBLEMS = (
+    errors.CallerError,
+    errors.UnauthenticatedError,
+    errors.ForbiddenError,
+    errors.RequestIdSpentError,
+    errors.PayloadTooLargeError,
+    errors.InvalidFieldsError,
+    errors.DatabaseFaultError,
+)
+
+
+def document(public_url: str) -> dict[str, Any]:
+    """The whole document."""
+    bodies = [command.body for command in COMMANDS]
+    _, components = msgspec.json.schema_components(dict.fromkeys(bodies), ref_template="#/components/schemas/{name}")
+    paths: dict[str, Any] = {}
+    for environment, prefix in PREFIXES.items():
+        paths[f"{prefix}/auth"] = {"get": _read("An access token for an hour", [], environment)}
+        for command in COMMANDS:
+            if environment in command.environments:
+                paths[prefix + command.path] = {"post": _post(command, environment)}
+        one = [_path_parameter("RequestID", "The ID that you chose.")]
+        paths[f"{prefix}/requests"] = {"get": _read("Your requests, newest first", _CURSOR, environment)}
+        paths[f"{prefix}/requests/{{RequestID}}"] = {"get": _read("One request as it stands", one, environment)}
+        paths[f"{prefix}/requests/{{RequestID}}/trace"] = {
+            "get": _read("Everything about one request", one, environment)
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Wakala API",
+            "version": __version__,
+            "summary": "M-Pesa as simple REST and JSON, with every byte recorded.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url}],
+        "security": [{"basic": []}, {"bearer": []}, {"proxyapi": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Problem": _PROBLEM_SCHEMA},
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic", "description": "Consumer key and consumer secret."},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A token from GET .../auth."},
+                "proxyapi": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-Authorization",
+                    "description": "`Basic <hex SHA3-256 of key:secret>` or `Bearer <token>`, as Proxy API had it.",
+                },
+            },
+        },
+    }
+
+
+_CURSOR = [
+    {"name": "before", "in": "query", "schema": {"type": "string"}, "description": "`Before` of the page before."},
+    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}},
+]
+
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "RFC 9457, with the two fields that callers of M-Pesa look for.",
+    "required": ["type", "title", "status", "detail", "code", "ResponseCode", "ResponseDesc"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "One sentence that says what to do."},
+        "instance": {"type": "string"},
+        "code": {"type": "string"},
+        "retriable": {"type": "boolean"},
+        "ResponseCode": {"type": "string"},
+        "ResponseDesc": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "message"],
+                "properties": {"pointer": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def _path_parameter(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": description}
+
+
+def _read(summary: str, parameters: list[dict[str, Any]], environment: Environment) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "tags": [environment.value],
+        "parameters": parameters,
+        "responses": {"200": _json("The answer", {"type": "object"}), **_problems(errors.UnauthenticatedError)},
+    }
+
+
+def _post(command: Command, environment: Environment) -> dict[str, Any]:
+    body = {"$ref": f"#/components/schemas/{command.body.__name__}"}
+    return {
+        "summary": command.summary,
+        "description": command.body.__doc__,
+        "operationId": f"{environment.value}_{command.group}_{command.name}",
+        "tags": [environment.value],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "202": _json("Accepted, held, or sent with an unknown outcome: see State", {"type": "object"}),
+            **_problems(*_PROBLEMS),
+        },
+    }
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _problems(*kinds: type[errors.WakalaError]) -> dict[str, Any]:
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        str(kind.status): {"description": kind.title, "content": {"application/problem+json": schema}} for kind in kinds
+    }

@@ -1,0 +1,134 @@
+"""From ASGI to one record in and one answer out. Every endpoint goes through here, so every error has one shape."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
+
+from wakala.errors import PayloadTooLargeError, WakalaError
+from wakala.rules.addresses import Network, client_address, contains, forwarded_hops
+from wakala.rules.exchange import BODY_LIMIT_BYTES
+from wakala.wire.api import HttpAnswer, problem
+
+log = logging.getLogger("wakala.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One HTTP request, whole. ``peer`` is the caller after the proxies that are trusted."""
+
+    method: str
+    path: str
+    query: str
+    parameters: dict[str, str]
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    peer: str
+    started_us: int
+    started_ns: int
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name (lower case)."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def elapsed_us(self) -> int:
+        """Since the first byte was in our hands."""
+        return (time.perf_counter_ns() - self.started_ns) // 1000
+
+
+Handler = Callable[[Incoming], Awaitable[HttpAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the plumbing must know of the outside."""
+
+    public_url: str
+    trusted_proxies: tuple[Network, ...]
+    forwarded_header: str
+    now_us: Callable[[], int]
+
+
+class Endpoint:
+    """An ASGI endpoint around one handler. Bad input never becomes a 500; a bug becomes one, with a sentence."""
+
+    def __init__(self, handler: Handler, surroundings: Surroundings, *, truncates: bool = False) -> None:
+        self._handler = handler
+        self._surroundings = surroundings
+        self._truncates = truncates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read, handle, answer."""
+        try:
+            incoming = await self._read(scope, receive)
+            answer = await self._handler(incoming)
+        except WakalaError as error:
+            if error.status >= 500:
+                log.warning("%s %s: %s", scope["method"], _template(scope["path"]), error.sentence)
+            answer = problem(error, self._surroundings.public_url, _template(scope["path"]))
+        except Exception:
+            log.exception("%s %s broke", scope["method"], _template(scope["path"]))
+            answer = problem(WakalaError(), self._surroundings.public_url, _template(scope["path"]))
+        await respond(send, answer)
+
+    async def _read(self, scope: Scope, receive: Receive) -> Incoming:
+        surroundings = self._surroundings
+        started_ns, started_us = time.perf_counter_ns(), surroundings.now_us()
+        message = await receive()
+        body = message.get("body", b"")
+        if message.get("more_body"):
+            body = await self._read_rest(body, receive)
+        if len(body) > BODY_LIMIT_BYTES:
+            if not self._truncates:
+                raise PayloadTooLargeError
+            body = body[:BODY_LIMIT_BYTES]
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        peer = scope["client"][0] if scope.get("client") else ""
+        if surroundings.trusted_proxies and contains(surroundings.trusted_proxies, peer):
+            name = surroundings.forwarded_header
+            hops = [hop for key, value in headers if key == name for hop in forwarded_hops(name, value)]
+            peer = client_address(peer, hops, surroundings.trusted_proxies)
+        return Incoming(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            parameters=scope.get("path_params", {}),
+            headers=headers,
+            body=body,
+            peer=peer,
+            started_us=started_us,
+            started_ns=started_ns,
+        )
+
+    async def _read_rest(self, body: bytes, receive: Receive) -> bytes:
+        chunks, size = [body], len(body)
+        while True:
+            message: Message = await receive()
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= BODY_LIMIT_BYTES + len(chunk):
+                chunks.append(chunk)
+            if not message.get("more_body") or size > 16 * BODY_LIMIT_BYTES:
+                return b"".join(chunks)
+
+
+def _template(path: str) -> str:
+    """A path for logs and errors: callback and trace paths end in a secret."""
+    if path.startswith(("/callbacks/", "/trace/")):
+        return path.rpartition("/")[0] + "/[secret]"
+    return path
+
+
+async def respond(send: Send, answer: HttpAnswer) -> None:
+    """Put an answer on the wire."""
+    status, headers, body = answer
+    raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
+    raw.append((b"content-length", b"%d" % len(body)))
+    raw.append((b"x-content-type-options", b"nosniff"))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,53 @@
+"""JSON from outside, read without ever raising anything but "this is not an object".
+
+M-Pesa's texts are mostly ASCII, but names are typed by people: one broken byte in a name must not lose a payment.
+"""
+
+import msgspec
+
+_decode = msgspec.json.Decoder().decode
+NUMBER_LIMIT = 10**30  # far above any identifier; Python refuses to spell integers of thousands of digits
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_object(body: bytes) -> dict[str, object] | None:
+    """The JSON object in these bytes, or None where there is none. Bytes that are no UTF-8 become U+FFFD."""
+    try:
+        read = _decode(body)
+    except (ValueError, RecursionError):  # msgspec's own errors are ValueErrors
+        read = _second_try(body)
+    return read if isinstance(read, dict) else None
+
+
+def inner(outer: dict[str, object], name: str) -> dict[str, object] | None:
+    """The object under this name, or None."""
+    found = outer.get(name)
+    return found if isinstance(found, dict) else None
+
+
+def text(value: object) -> str | None:
+    """A scalar as M-Pesa might as well have written it: 17, 17.0 and "17" are one text. None for anything else."""
+    match value:
+        case str():
+            return value.strip()
+        case bool():
+            return None
+        case int() if abs(value) < NUMBER_LIMIT:
+            return str(value)
+        case float() if value.is_integer() and abs(value) < NUMBER_LIMIT:
+            return str(int(value))
+        case float():
+            return repr(value)
+        case _:
+            return None
+
+
+def _second_try(body: bytes) -> object:
+    mended = body.removeprefix(_BYTE_ORDER_MARK).decode(errors="replace").encode()
+    if mended == body:
+        return None
+    try:
+        return _decode(mended)
+    except (ValueError, RecursionError):  # msgspec's own errors are ValueErrors
+        return None

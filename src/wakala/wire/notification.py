@@ -1,0 +1,114 @@
+"""What merchants are sent: Wakala's own shape, or Daraja's or Proxy API's where the app asks for it."""
+
+from typing import Any
+
+import msgspec
+
+from wakala.rules.accounts import BodyFormat
+from wakala.rules.payment import Payment, State
+from wakala.rules.receipt import us_to_nairobi
+from wakala.wire.view import is_push, payment_view, shillings, time_text
+
+_encode = msgspec.json.Encoder().encode
+
+
+def render(payment: Payment, event: str, body_format: BodyFormat, shortcode: str, now_us: int) -> bytes:
+    """The body of a notification. Flags and later receipts have no word in the other shapes, so they come in ours."""
+    if event in {"payment.flagged", "payment.updated"} or body_format is BodyFormat.WAKALA:
+        return _wakala(payment, event, shortcode, now_us)
+    if not is_push(payment):
+        return (
+            _daraja_c2b(payment, shortcode) if body_format is BodyFormat.DARAJA else _proxyapi_c2b(payment, shortcode)
+        )
+    if body_format is BodyFormat.PROXYAPI and payment.state is State.SUCCEEDED:
+        return _proxyapi_push(payment)
+    return _daraja_push(payment)
+
+
+def _wakala(payment: Payment, event: str, shortcode: str, now_us: int) -> bytes:
+    return _encode({"type": event, "timestamp": time_text(now_us), "data": payment_view(payment, shortcode)})
+
+
+def _daraja_push(payment: Payment) -> bytes:
+    """Daraja's STK callback, byte-compatible: numbers unquoted, no metadata unless paid (daraja.md 3.1)."""
+    inner: dict[str, Any] = {
+        "MerchantRequestID": payment.merchant_request_id or "",
+        "CheckoutRequestID": payment.checkout_request_id or "",
+        "ResultCode": _number(payment.result_code),
+        "ResultDesc": payment.result_desc or payment.reason or "",
+    }
+    if payment.state is State.SUCCEEDED:
+        items: list[dict[str, Any]] = [{"Name": "Amount", "Value": float(shillings(payment.amount_cents))}]
+        if payment.receipt:
+            items.append({"Name": "MpesaReceiptNumber", "Value": payment.receipt})
+        if payment.paid_us is not None:
+            items.append({"Name": "TransactionDate", "Value": int(us_to_nairobi(payment.paid_us))})
+        items.append({"Name": "PhoneNumber", "Value": int(payment.msisdn)})
+        inner["CallbackMetadata"] = {"Item": items}
+    return _encode({"Body": {"stkCallback": inner}})
+
+
+def _number(code: str | None) -> int | str:
+    """Codes are numbers where M-Pesa sends numbers; 1037 stands for an outcome that never came."""
+    if code is None:
+        return 1037
+    return int(code) if code.isdigit() else code
+
+
+def _proxyapi_push(payment: Payment) -> bytes:
+    """Proxy API's own callback for a paid push (proxyapi.md 5.4)."""
+    names = (payment.payer_name or "").split()
+    metadata = {
+        "TransactionID": payment.receipt or "",
+        "TransactionTime": us_to_nairobi(payment.paid_us) if payment.paid_us is not None else "",
+        "SenderMSISDN": payment.msisdn,
+        "SenderFirstName": names[0] if names else "",
+        "SenderLastName": names[-1] if len(names) > 1 else "",
+        "DueDate": 0,  # a subscription's due date at Proxy API; there is none here
+    }
+    body = {
+        "RequestID": payment.request_id,
+        "CheckoutRequestID": payment.checkout_request_id or "",
+        "CallbackMetadata": metadata,
+    }
+    return _encode({"Body": {"pvpCallback": body}})
+
+
+def _daraja_c2b(payment: Payment, shortcode: str) -> bytes:
+    """Daraja's C2B confirmation: every value a string (daraja.md 2.5)."""
+    names = (payment.payer_name or "").split()
+    body = {
+        "TransactionType": "Pay Bill",
+        "TransID": payment.receipt,
+        "TransTime": us_to_nairobi(payment.paid_us) if payment.paid_us is not None else "",
+        "TransAmount": f"{payment.amount_cents / 100:.2f}",
+        "BusinessShortCode": shortcode,
+        "BillRefNumber": payment.reference,
+        "InvoiceNumber": "",
+        "OrgAccountBalance": "",
+        "ThirdPartyTransID": "",
+        "MSISDN": payment.msisdn,
+        "FirstName": names[0] if names else "",
+        "MiddleName": " ".join(names[1:-1]),
+        "LastName": names[-1] if len(names) > 1 else "",
+    }
+    return _encode(body)
+
+
+def _proxyapi_c2b(payment: Payment, shortcode: str) -> bytes:
+    """Proxy API's C2B confirmation (proxyapi.md 3.1), without its signature: its key came with the message."""
+    names = (payment.payer_name or "").split()
+    body = {
+        "TransactionType": "CustomerPayBillConfirmation",
+        "TransactionTime": us_to_nairobi(payment.paid_us) if payment.paid_us is not None else "",
+        "TransactionID": payment.receipt,
+        "TransactionAmount": shillings(payment.amount_cents),
+        "BusinessShortcode": shortcode,
+        "AccountReference": payment.reference,
+        "SenderMSISDN": payment.msisdn,
+        "SenderFirstName": names[0] if names else "",
+        "SenderMiddleName": " ".join(names[1:-1]) or None,
+        "SenderLastName": names[-1] if len(names) > 1 else "",
+        "RemainingCredits": 0,  # prepaid credits at Proxy API; there are none here
+    }
+    return _encode(body)

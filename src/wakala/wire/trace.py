@@ -1,0 +1,150 @@
+"""The trace: everything about one request in the order of time, as JSON that the page and the command line share."""
+
+import re
+from typing import Any
+
+from wakala.rules.delivery import Notification
+from wakala.rules.exchange import Exchange, Headers
+from wakala.rules.money import display
+from wakala.rules.msisdn import mask
+from wakala.rules.outcome import Sentence
+from wakala.rules.payment import Payment
+from wakala.wire.view import both, payment_view, time_text
+
+_PHONE = re.compile(r"(?<![0-9])(254[17])([0-9]{5})([0-9]{3})(?![0-9])")
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "received": ("Your system asked for KES {amount} from {phone}.", "Mfumo wako uliomba KES {amount} kutoka {phone}."),
+    "collected": ("M-Pesa told us of KES {amount} that came in.", "M-Pesa ilitujulisha KES {amount} zilizoingia."),
+    "sending": ("Wakala wrote down the intent and called M-Pesa.", "Wakala iliandika nia na kuita M-Pesa."),
+    "accepted": (
+        "M-Pesa took the request; the prompt went to the phone.",
+        "M-Pesa ilipokea ombi; ujumbe ulitumwa kwa simu.",
+    ),
+    "accepted_late": (
+        "M-Pesa's own answer arrived after its callback.",
+        "Jibu la M-Pesa lilifika baada ya taarifa yake.",
+    ),
+    "held": ("M-Pesa could not take it: {reason}", "M-Pesa haikuweza kulipokea: {reason}"),
+    "refused": ("M-Pesa refused it: {reason}", "M-Pesa ililikataa: {reason}"),
+    "lost_sight": ("Sent, but the outcome is not known: {reason}", "Limetumwa, lakini matokeo hayajulikani: {reason}"),
+    "unsure": (
+        "M-Pesa reported {code}, which settles nothing: {description}",
+        "M-Pesa iliripoti {code}: {description}",
+    ),
+    "succeeded": ("Paid. Evidence: {by}, {description}", "Imelipwa. Ushahidi: {by}, {description}"),
+    "failed": ("Not paid. M-Pesa: {code}, {description}", "Haijalipwa. M-Pesa: {code}, {description}"),
+    "confirmed": ("A second source agrees: {by}.", "Chanzo cha pili kinakubaliana: {by}."),
+    "receipt_added": ("The receipt arrived: {receipt}.", "Risiti imefika: {receipt}."),
+    "contradicted": (
+        "Another source disagrees ({by}: {code}, {description}); flagged for a person, nothing was rewritten.",
+        "Chanzo kingine hakikubaliani ({by}: {code}, {description}); limewekewa alama, hakuna kilichobadilishwa.",
+    ),
+    "asked": ("Wakala asked M-Pesa. {reason}", "Wakala iliuliza M-Pesa. {reason}"),
+    "quarantined": ("Something came that does not fit: {reason}", "Kuna kitu kilichokuja kisicholingana: {reason}"),
+    "gave_up": ("The schedule ended: {reason}", "Ratiba imeisha: {reason}"),
+    "late_answer": ("A late answer changed nothing. {reason}", "Jibu la kuchelewa halikubadilisha kitu. {reason}"),
+}
+
+EventRow = tuple[int, str, str | None, str, dict[str, str]]
+"""Time in microseconds, name, state before, state after, detail."""
+
+
+def trace_view(
+    payment: Payment,
+    shortcode: str,
+    events: list[EventRow],
+    exchanges: list[Exchange],
+    notifications: list[Notification],
+    *,
+    masked: bool,
+) -> dict[str, Any]:
+    """The whole story. ``masked`` hides phone numbers, in fields and inside bytes, for eyes without that right."""
+    view = payment_view(payment, shortcode)
+    start_us = min([payment.created_us, *(exchange.started_us for exchange in exchanges)])
+    entries = [_event(row, payment, start_us) for row in events]
+    entries += [_exchange(exchange, start_us) for exchange in exchanges]
+    entries.sort(key=lambda entry: (entry["OffsetMs"], entry["Type"] == "event"))
+    view["Entries"] = entries
+    view["Notifications"] = [_notification(notification) for notification in notifications]
+    return _hidden(view) if masked else view
+
+
+def _event(row: EventRow, payment: Payment, start_us: int) -> dict[str, Any]:
+    at_us, name, before, after, detail = row
+    return {
+        "Type": "event",
+        "At": time_text(at_us),
+        "OffsetMs": (at_us - start_us) / 1000,
+        "Name": name,
+        "From": before,
+        "To": after,
+        "Sentence": both(_sentence(name, payment, detail)),
+        "Detail": detail,
+    }
+
+
+def _sentence(name: str, payment: Payment, detail: dict[str, str]) -> Sentence:
+    english, swahili = _SENTENCES.get(name, (name.replace("_", " ").capitalize() + ".",) * 2)
+    words = _Words(detail, amount=display(payment.amount_cents), phone=shown_phone(payment.msisdn))
+    return Sentence(english.format_map(words).strip(), swahili.format_map(words).strip())
+
+
+class _Words(dict[str, str]):
+    """A word that a sentence wants and the detail lacks is left out."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _exchange(exchange: Exchange, start_us: int) -> dict[str, Any]:
+    return {
+        "Type": "exchange",
+        "At": time_text(exchange.started_us),
+        "OffsetMs": (exchange.started_us - start_us) / 1000,
+        "DurationMs": exchange.duration_us / 1000 if exchange.duration_us is not None else None,
+        "Name": exchange.name,
+        "Direction": exchange.direction,
+        "Method": exchange.method,
+        "URL": exchange.url,
+        "Peer": exchange.peer,
+        "Status": exchange.status,
+        "Error": exchange.error,
+        "Verdict": "accepted" if exchange.verdict == "ok" else exchange.verdict,
+        "RequestHeaders": _pairs(exchange.request_headers),
+        "RequestBody": exchange.request_body.decode(errors="replace"),
+        "AnswerHeaders": _pairs(exchange.answer_headers),
+        "AnswerBody": exchange.answer_body.decode(errors="replace"),
+    }
+
+
+def _pairs(headers: Headers) -> list[list[str]]:
+    return [[name, value] for name, value in headers]
+
+
+def _notification(notification: Notification) -> dict[str, Any]:
+    is_waiting = notification.state == "waiting"
+    return {
+        "NotificationID": notification.id,
+        "Type": notification.type,
+        "State": notification.state.value,
+        "Attempts": notification.attempts,
+        "NextAttemptAt": time_text(notification.due_us) if is_waiting else None,
+        "LastStatus": notification.last_status,
+        "LastError": notification.last_error,
+    }
+
+
+def shown_phone(msisdn: str) -> str:
+    """Masked; what M-Pesa already masked or hashed is shown as it came, shortened."""
+    return mask(msisdn) if msisdn.isdigit() and len(msisdn) == 12 else msisdn[:16]
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return _PHONE.sub(lambda found: mask(found[0]), value)
+    if isinstance(value, list):
+        return [_hidden(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _hidden(item) for key, item in value.items()}
+    return value

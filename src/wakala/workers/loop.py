@@ -1,0 +1,49 @@
+"""The one loop that every worker shares: step, and rest only where the step found nothing to do."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from wakala.errors import WakalaError
+
+log = logging.getLogger("wakala.workers")
+
+FAULT_PAUSE_S = 1.0  # after a fault, so that a database that is away is not hammered
+
+
+class Loop:
+    """Runs a step for ever. A step returns True while there may be more; an error in one turn does not end the loop."""
+
+    def __init__(self, name: str, step: Callable[[], Awaitable[bool]], rest_s: float) -> None:
+        self.name = name
+        self._step = step
+        self._rest_s = rest_s
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin in the background."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self) -> None:
+        """Finish the turn and end."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            rest_s = self._rest_s
+            try:
+                if await self._step():
+                    continue
+            except WakalaError as error:
+                log.warning("%s: %s", self.name, error.sentence)
+                rest_s = max(rest_s, FAULT_PAUSE_S)
+            except Exception:
+                log.exception("%s: a turn failed; the next one follows", self.name)
+                rest_s = max(rest_s, FAULT_PAUSE_S)
+            try:
+                await asyncio.wait_for(self._stopping.wait(), rest_s)
+            except TimeoutError:
+                continue
