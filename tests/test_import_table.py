@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "administration": {"rules", "journal", "identity"},
     "payments": {"rules", "journal", "upstream", "directory", "identity"},
     "deliveries": {"rules", "wire", "journal", "outgoing", "directory", "identity"},
-    "workers": {"payments", "deliveries", "journal", "directory", "identity"},
+    "workers": {"payments", "deliveries", "journal", "rules", "directory", "identity"},
     "web": {"payments", "deliveries", "journal", "wire", "rules", "directory", "identity"},
     "runtime": EVERYTHING_BUT_THE_SIMULATOR,
     "cli": EVERYTHING_BUT_THE_SIMULATOR,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from wakala.directory import Directory
-from wakala.errors import DatabaseFaultError, RequestIdSpentError, RequestInFlightError
+from wakala.errors import DatabaseFaultError, RequestIdSpentError, RequestInFlightError, UpstreamError
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Confirmation, Journal
 from wakala.rules.accounts import App, Shortcode
@@ -191,6 +191,17 @@ class Payments:
         """The secret end of a callback path."""
         return mac(self._callback_key, f"callback {kind}", subject)
 
+    async def simulate(
+        self, shortcode: Shortcode, scope: Scope, amount_cents: int, msisdn: str, reference: str
+    ) -> None:
+        """Sandbox: let a customer pay by hand. What comes of it arrives as a C2B confirmation, as in life."""
+        credentials = self._directory.credentials(shortcode.id)
+        refusal, exchanges = await self._daraja.simulate(credentials, scope, amount_cents, msisdn, reference)
+        for exchange in exchanges:
+            await self._journal.record_exchange(exchange)
+        if refusal is not None:
+            raise UpstreamError(refusal)
+
     # ── settle ──
 
     async def settle(
@@ -279,6 +290,7 @@ class Payments:
         self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
     ) -> bool:
         pushes = await self._journal.open_pushes(shortcode.id, notice.amount_cents)
+        pushes = [push for push in pushes if push.sent_us is not None]  # what never left cannot have been paid
         found = match(notice, [_candidate(push, shortcode) for push in pushes], self._terms.match_window_us)
         entry = self._confirmation(notice, payer_name, shortcode)
         now_us = self._source.now_us()

@@ -92,7 +92,6 @@ class Gateway:
             self.journal,
             self.directory,
             self.payments,
-            self.daraja,
             self.source,
             settings.public_url,
             trace_key,

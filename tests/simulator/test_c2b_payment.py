@@ -5,7 +5,8 @@ import hashlib
 from typing import Any
 
 import pytest
-from simulator.conftest import CUSTOMER, Box, sample, until
+
+from simulator.box import CUSTOMER, Box, sample, until
 
 MENU = {"number": "600984", "msisdn": CUSTOMER, "amount": 75, "account": "ACC-19"}
 
@@ -63,7 +64,10 @@ async def test_validation_is_off_by_default(box: Box) -> None:
 
 async def test_validation_comes_first_with_the_receipt_and_without_a_balance(box: Box) -> None:
     await validated(box)
-    box.merchant.replies["/validate"] = (200, {"ResultCode": "0", "ResultDesc": "Accepted", "ThirdPartyTransID": "GW-7"})
+    box.merchant.replies["/validate"] = (
+        200,
+        {"ResultCode": "0", "ResultDesc": "Accepted", "ThirdPartyTransID": "GW-7"},
+    )
     payment = await box.control("c2b/pay", MENU)
     [confirmation] = await box.merchant.received("/confirm")
     [validation] = box.merchant.at("/validate")
@@ -135,7 +139,10 @@ async def test_a_till_push_is_confirmed_without_an_account(box: Box) -> None:
     await box.control("autopilot", {"mode": "pay"})
     await box.till_push(AccountReference="SHOP")
     [confirmation] = await box.merchant.received("/confirm")
-    assert (confirmation.json["BillRefNumber"], confirmation.json["TransactionType"]) == ("", "Customer Merchant Payment")
+    assert (confirmation.json["BillRefNumber"], confirmation.json["TransactionType"]) == (
+        "",
+        "Customer Merchant Payment",
+    )
 
 
 async def test_a_failed_push_is_not_confirmed(box: Box) -> None:
@@ -148,7 +155,14 @@ async def test_a_failed_push_is_not_confirmed(box: Box) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"number": "111111"}, {"amount": 0}, {"account": " "}, {"msisdn": "0712345678"}, {"pin": "0000"}, {"colour": "red"}],
+    [
+        {"number": "111111"},
+        {"amount": 0},
+        {"account": " "},
+        {"msisdn": "0712345678"},
+        {"pin": "0000"},
+        {"colour": "red"},
+    ],
 )
 async def test_a_bad_order_gets_a_sentence(box: Box, wrong: dict[str, Any]) -> None:
     answer = await box.client.post("/simulator/c2b/pay", json={**MENU, **wrong})

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from simulator.conftest import Box, sample
+
+from simulator.box import Box, sample
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -34,7 +35,8 @@ async def test_the_first_wrong_field_is_named(box: Box, field: str, value: Any) 
 
 
 @pytest.mark.parametrize(
-    ("path", "word"), [("MPesa/c2b", "MPESA"), ("m-pesa", "M-PESA"), ("run.exe", "EXE"), ("sql", "SQL"), ("?query", "QUERY")]
+    ("path", "word"),
+    [("MPesa/c2b", "MPESA"), ("m-pesa", "M-PESA"), ("run.exe", "EXE"), ("sql", "SQL"), ("?query", "QUERY")],
 )
 async def test_forbidden_words_are_refused_in_any_case(box: Box, path: str, word: str) -> None:
     answer = await box.register(ValidationURL=f"{box.merchant.url}/{path}")

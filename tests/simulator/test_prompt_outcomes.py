@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from simulator.conftest import CUSTOMER, Box, sample
+
+from simulator.box import CUSTOMER, Box, sample
 
 PHONE = f"phones/{CUSTOMER}"
 
@@ -126,7 +127,9 @@ async def test_the_test_number_never_answers(box: Box) -> None:
     assert (told["ResultCode"], told["ResultDesc"]) == result_of("stk_callback_fail_unreachable")
 
 
-@pytest.mark.parametrize(("switch", "code"), [("off", 1037), ("no-signal", 1037), ("sim-outdated", 1037), ("busy", 1001)])
+@pytest.mark.parametrize(
+    ("switch", "code"), [("off", 1037), ("no-signal", 1037), ("sim-outdated", 1037), ("busy", 1001)]
+)
 async def test_a_switched_phone_cannot_be_reached(box: Box, switch: str, code: int) -> None:
     await box.control("phones", {"msisdn": CUSTOMER, "switch": switch})
     await box.pushed()

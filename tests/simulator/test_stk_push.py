@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 import pytest
-from simulator.conftest import Box, password, sample
+
+from simulator.box import Box, password, sample
 
 PUSH = "/mpesa/stkpush/v1/processrequest"
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from simulator.conftest import Box, password, sample
+
+from simulator.box import Box, password, sample
 
 
 def told(name: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import base64
 import re
 
 import pytest
-from simulator.conftest import Box, sample
+
+from simulator.box import Box, sample
 
 GENERATE = "/oauth/v1/generate?grant_type=client_credentials"
 
@@ -16,7 +17,9 @@ async def test_a_token_has_28_letters_and_digits_and_its_life_is_a_string(box: B
     assert body["expires_in"] == "3599"
 
 
-@pytest.mark.parametrize("header", [None, "Bearer abc", "Basic", "Basic !!!", "Basic " + base64.b64encode(b"no").decode()])
+@pytest.mark.parametrize(
+    "header", [None, "Bearer abc", "Basic", "Basic !!!", "Basic " + base64.b64encode(b"no").decode()]
+)
 async def test_what_is_not_basic_is_refused_with_400_008_01(box: Box, header: str | None) -> None:
     answer = await box.client.get(GENERATE, headers={"Authorization": header} if header else {})
     expected = sample("oauth_err_bad_auth_type")

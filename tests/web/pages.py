@@ -431,8 +431,9 @@ class Window:
     async def accessibility_faults(self) -> list[str]:
         # axe is put in by the debugger, which the page's own CSP does not bind.
         found = await Axe().run(self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
-        return [f"{fault['id']}: {node['html'][:200]}" for fault in found.response["violations"]
-                for node in fault["nodes"]]
+        return [
+            f"{fault['id']}: {node['html'][:200]}" for fault in found.response["violations"] for node in fault["nodes"]
+        ]
 
     async def scrolls_sideways(self) -> bool:
         return bool(await self.page.evaluate("document.documentElement.scrollWidth > innerWidth"))
@@ -472,6 +473,8 @@ async def window(
 
 async def until(condition: Callable[[], Awaitable[bool]], *, within_s: float = 10) -> None:
     """Waits for a condition; fails when the time is over."""
-    async with asyncio.timeout(within_s):
-        while not await condition():
-            await asyncio.sleep(0.02)
+    clock = asyncio.get_running_loop()
+    deadline = clock.time() + within_s
+    while not await condition():
+        assert clock.time() < deadline, "It did not come true in time."
+        await asyncio.sleep(0.02)

@@ -35,7 +35,17 @@ def parse_cents(value: float | str | Decimal, *, allow_negative: bool = False) -
 
     ``allow_negative`` is for statements and balances, where money leaving is written with a minus.
     """
-    cents = _cents_of_int(value) if isinstance(value, int) else _cents_of_text(_spelled(value))
+    match value:
+        case bool():
+            raise InvalidAmountError("An amount is a number, not true or false.")
+        case int():
+            cents = value * CENTS_PER_SHILLING
+        case float():
+            cents = _cents_of_float(value)
+        case Decimal():
+            cents = _cents_of_decimal(value)
+        case _:
+            cents = _cents_of_text(value.strip())
     if cents < 0 and not allow_negative:
         raise InvalidAmountError("An amount cannot be negative.")
     if abs(cents) > READABLE_MAX_SHILLINGS * CENTS_PER_SHILLING:
@@ -69,26 +79,27 @@ def _written(cents: int, *, separator: str) -> str:
     return f"{sign}{shillings:{separator}}.{rest:02d}"
 
 
-def _cents_of_int(shillings: int) -> int:
-    if isinstance(shillings, bool):
-        raise InvalidAmountError("An amount is a number, not true or false.")
-    return shillings * CENTS_PER_SHILLING
+def _cents_of_float(shillings: float) -> int:
+    """JSON's 239.10 is the float nearest to it; a float that is nearest to no whole number of cents is no amount."""
+    if not isfinite(shillings) or abs(shillings) > READABLE_MAX_SHILLINGS:
+        raise InvalidAmountError("This is more money than any M-Pesa account can hold.")
+    cents = round(shillings * CENTS_PER_SHILLING)
+    if cents / CENTS_PER_SHILLING != shillings:
+        raise InvalidAmountError("An amount has no fractions of a cent.")
+    return cents
 
 
-def _spelled(value: float | str | Decimal) -> str:
-    """The decimal digits of a value: the shortest that give this float back, so that 239.1 stays 239.1."""
-    match value:
-        case str():
-            return value.strip()
-        case float() if isfinite(value) and abs(value) <= READABLE_MAX_SHILLINGS:
-            return f"{Decimal(repr(value)):f}"
-        case Decimal() if value.is_finite() and abs(value) <= READABLE_MAX_SHILLINGS and _has_few_places(value):
-            return f"{value:f}"
-        case _:
-            raise InvalidAmountError("Write the amount in digits, such as 1250.00.")
+def _cents_of_decimal(shillings: Decimal) -> int:
+    if not shillings.is_finite() or abs(shillings) > READABLE_MAX_SHILLINGS:
+        raise InvalidAmountError("This is more money than any M-Pesa account can hold.")
+    scaled = shillings.scaleb(2)
+    if not _has_few_places(scaled) or scaled != scaled.to_integral_value():
+        raise InvalidAmountError("An amount has no fractions of a cent.")
+    return int(scaled)
 
 
 def _has_few_places(value: Decimal) -> bool:
+    """Whether the ratio is cheap to work out; 1E-999999 would not be."""
     exponent = value.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -DECIMALS_MAX_DIGITS
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from wakala.directory import Directory
-from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError, WakalaError
+from wakala.errors import NotAllowedHereError, NotFoundError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Journal
 from wakala.payments import Payments, PushCommand
@@ -11,7 +11,6 @@ from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import access_token, mac
-from wakala.upstream.daraja import Daraja
 from wakala.web.auth import caller
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import api as wire
@@ -30,7 +29,6 @@ class Api:
         journal: Journal,
         directory: Directory,
         payments: Payments,
-        daraja: Daraja,
         source: Source,
         public_url: str,
         trace_key: bytes,
@@ -38,7 +36,6 @@ class Api:
         self._journal = journal
         self._directory = directory
         self._payments = payments
-        self._daraja = daraja
         self._source = source
         self._public_url = public_url
         self._trace_key = trace_key
@@ -103,17 +100,8 @@ class Api:
     async def _simulate(
         self, asked: wire.Asked, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
     ) -> HttpAnswer:
-        credentials = self._directory.credentials(shortcode.id)
-        scope = replace(exchange.scope, shortcode_id=shortcode.id) if exchange.scope else None
-        if scope is None:
-            raise WakalaError
-        refusal, exchanges = await self._daraja.simulate(
-            credentials, scope, asked.amount_cents, asked.msisdn, asked.reference
-        )
-        for one in exchanges:
-            await self._journal.record_exchange(one)
-        if refusal is not None:
-            raise UpstreamError(refusal)
+        scope = Scope(shortcode.organisation_id, _app_id(exchange), shortcode.id, shortcode.environment)
+        await self._payments.simulate(shortcode, scope, asked.amount_cents, asked.msisdn, asked.reference)
         body = {
             "StatusCode": 0,
             "ResponseCode": "0",
@@ -216,6 +204,10 @@ async def story(journal: Journal, payment: Payment, shortcode: str, *, masked: b
         await journal.notifications_of(payment.id),
         masked=masked,
     )
+
+
+def _app_id(exchange: Exchange) -> str:
+    return exchange.scope.app_id if exchange.scope else ""
 
 
 def _answered(exchange: Exchange, answer: HttpAnswer, incoming: Incoming) -> Exchange:

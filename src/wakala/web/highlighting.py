@@ -82,13 +82,13 @@ def _painted(value: object, depth: int) -> Iterator[Markup]:
 
 def _block(brackets: str, items: list[tuple[Markup, object]], depth: int) -> Iterator[Markup]:
     if not items:
-        yield Markup(brackets)
+        yield escape(brackets)
         return
-    yield Markup(brackets[0])
+    yield escape(brackets[0])
     for position, (head, member) in enumerate(items):
-        yield Markup("," if position else "") + "\n" + INDENT * (depth + 1) + head
+        yield escape(",\n" if position else "\n") + INDENT * (depth + 1) + head
         yield from _painted(member, depth + 1)
-    yield Markup("\n") + INDENT * depth + brackets[1]
+    yield escape("\n") + INDENT * depth + brackets[1]
 
 
 def _unpainted(painted: Markup) -> str:

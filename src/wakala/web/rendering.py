@@ -89,6 +89,8 @@ def spell_money(amount: float | Decimal, currency: str) -> Markup:
 
 def spell_duration(milliseconds: float) -> str:
     """A length of time as people say it, with as many digits as they would read."""
+    if milliseconds == 0:
+        return "0\u00a0ms"
     if milliseconds < 0.95:
         return f"{milliseconds:.1f}\u00a0ms"
     if milliseconds < 999.5:
@@ -98,11 +100,15 @@ def spell_duration(milliseconds: float) -> str:
         return f"{seconds:.1f}\u00a0s"
     minutes, rest_s = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes}\u00a0min {rest_s}\u00a0s"
+        return _two(minutes, "min", rest_s, "s")
     hours, rest_min = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours}\u00a0h {rest_min}\u00a0min"
-    return f"{hours // 24}\u00a0d {hours % 24}\u00a0h"
+        return _two(hours, "h", rest_min, "min")
+    return _two(hours // 24, "d", hours % 24, "h")
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large}\u00a0{large_unit}" + (f" {small}\u00a0{small_unit}" if small else "")
 
 
 def _moment(text: str) -> datetime:
@@ -200,7 +206,7 @@ def render_problem(status: int, title: str, sentence: str, language: str) -> str
 
 
 def render_unknown_trace(language: str) -> str:
-    """The 404 of a trace link that fits no payment. It says the same whether the payment or only the secret is wrong."""
+    """The 404 of a trace link that fits no payment. It says the same whether the payment or the secret is wrong."""
     words = wording.WORDS[wording.choose_language(language)].page
     return render_problem(404, words["problem_404_title"], words["problem_404_sentence"], language)
 
