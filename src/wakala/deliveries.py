@@ -2,8 +2,9 @@
 
 import datetime as dt
 import email.utils
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from wakala.directory import Directory
 from wakala.identity import Source

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+DRAUGHT_BYTES = 4_096
+
 Clock = Callable[[], int]
 """Microseconds since 1970 UTC."""
 
@@ -25,6 +27,22 @@ class Source:
         return int.from_bytes(self.random_bytes(4)) / 2**32
 
 
+class _Well:
+    """The system's randomness, fetched in larger draughts: an ID needs eight bytes and there are many IDs."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._place = 0
+
+    def draw(self, length: int) -> bytes:
+        """Bytes that were never given out before."""
+        start = self._place
+        if start + length > len(self._bytes):
+            self._bytes, start = os.urandom(max(DRAUGHT_BYTES, length)), 0
+        self._place = start + length
+        return self._bytes[start : self._place]
+
+
 def system_source() -> Source:
-    """The machine's own clock and randomness."""
-    return Source(lambda: time.time_ns() // 1000, os.urandom)
+    """The machine's own clock and randomness. Not to be shared between threads."""
+    return Source(lambda: time.time_ns() // 1000, _Well().draw)

@@ -7,7 +7,9 @@ query) becomes a fact and goes through `settle`, so there is one place where a p
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+
+from msgspec.structs import replace
 
 from wakala.directory import Directory
 from wakala.errors import DatabaseFaultError, RequestIdSpentError, RequestInFlightError, UpstreamError

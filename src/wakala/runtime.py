@@ -1,6 +1,7 @@
 """The front door: settings become running objects. The only place with the real clock, real IDs and real clients."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ log = logging.getLogger("wakala")
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
 SECOND_US = 1_000_000
+COLLECT_AFTER = (50_000, 20, 50)  # our records hold no cycles, so looking for them seldom is enough
 
 
 def database(settings: Settings, *, exclusive: bool = False) -> Database:
@@ -181,6 +183,8 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _serve(settings: Settings) -> None:
+    gc.freeze()  # what was imported never becomes garbage
+    gc.set_threshold(*COLLECT_AFTER)
     gateway = Gateway(settings)
     await gateway.start()
     config = uvicorn.Config(

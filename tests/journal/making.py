@@ -1,7 +1,8 @@
 """Records for the tests of the journal, with a source of time and IDs that counts."""
 
 import itertools
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wakala.identity import Source
 from wakala.rules.accounts import App, BodyFormat, Environment, Shortcode, ShortcodeKind

@@ -1,9 +1,9 @@
 """The journal's contract for payments, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, exchange, notification, opening, paid, payment
 from wakala.errors import DatabaseFaultError

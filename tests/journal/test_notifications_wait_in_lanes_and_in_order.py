@@ -1,7 +1,8 @@
 """The journal's contract for notifications and C2B confirmations, on both databases."""
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from journal.making import NOW_US, after, exchange, notification, opening, paid, payment
 from wakala.journal.journal import Confirmation, Journal

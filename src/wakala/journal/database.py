@@ -6,10 +6,11 @@ that it lost. So one caller's duplicate never fails another's, on either databas
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
+
+import msgspec
 
 Row = tuple[Any, ...]
 
@@ -17,16 +18,14 @@ BATCH_LIMIT_OPERATIONS = 256  # enough to fill a commit, small enough to stay wi
 QUEUE_LIMIT_OPERATIONS = 20_000  # beyond this the disk is not keeping up and callers are told so at once
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """One statement, by the name of its file, with one row of parameters."""
 
     statement: str
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One thing that happens: all of it, or none. ``key`` is what the guard returns when it wins."""
 
     key: str

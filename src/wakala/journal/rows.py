@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from wakala.journal.database import Row, Write
 from wakala.rules.accounts import App, BodyFormat, Environment, Shortcode, ShortcodeKind
@@ -12,8 +13,7 @@ from wakala.rules.exchange import Exchange, Headers, kept, redact_headers, redac
 from wakala.rules.payment import Answer, Change, Evidence, Flag, Kind, Payment, Scope, State
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One thing that happened to a payment, as the trace tells it."""
 
     sequence: int
@@ -25,8 +25,7 @@ class Event:
     detail: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(msgspec.Struct, frozen=True):
     """A C2B confirmation, once a receipt. ``payment_id`` is None while it waits to learn whose it is."""
 
     organisation_id: str
@@ -117,7 +116,7 @@ def event_row(payment: Payment, change: Change, before: State | None, exchange_i
         before,
         payment.state,
         exchange_id,
-        json.dumps(change.detail) if change.detail else "{}",
+        msgspec.json.encode(change.detail).decode() if change.detail else "{}",
     )
 
 
@@ -152,7 +151,7 @@ def exchange_row(x: Exchange) -> Row:
 
 def headers_text(headers: Headers) -> str:
     """Headers as stored: JSON pairs, secret values out."""
-    return json.dumps(redact_headers(headers)) if headers else "[]"
+    return msgspec.json.encode(redact_headers(headers)).decode() if headers else "[]"
 
 
 def exchange_of(row: Sequence[Any]) -> Exchange:

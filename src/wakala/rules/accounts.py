@@ -1,7 +1,8 @@
 """Organisations' apps and shortcodes: who may do what."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotAllowedHereError
 
@@ -30,8 +31,7 @@ class BodyFormat(StrEnum):
     PROXYAPI = "proxyapi"
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcode:
+class Shortcode(msgspec.Struct, frozen=True):
     """A paybill, or a store number with its one till. Secrets are sealed; the vault opens them with ``data_key``."""
 
     id: str
@@ -56,8 +56,7 @@ class Shortcode:
         return self.till or self.number
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(msgspec.Struct, frozen=True):
     """Consumer key and secret of one integration; only a hash of the secret's digest is kept."""
 
     id: str

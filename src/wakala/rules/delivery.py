@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from wakala.rules.payment import Scope
 
 
@@ -15,8 +17,7 @@ class DeliveryState(StrEnum):
     GIVEN_UP = "given_up"  # the schedule ended or the endpoint said 410; it can be listed, read and replayed
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(msgspec.Struct, frozen=True, gc=False):
     """What we owe the merchant for one change of one payment. The body is final: every attempt sends the same bytes."""
 
     id: str

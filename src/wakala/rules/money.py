@@ -18,7 +18,10 @@ PUSH_MAX_SHILLINGS = 250_000  # the most one M-Pesa transaction may carry (daraj
 # Balances are larger than payments. A thousand billion is far beyond any M-Pesa account, and fits every 64-bit column.
 READABLE_MAX_SHILLINGS = 1_000_000_000_000
 AMOUNT_MAX_CHARS = 64  # the limit above with separators, sign and decimals, and ample room for padding zeros
-DECIMALS_MAX_DIGITS = 32  # M-Pesa writes two; more than this is no amount and would only be costly to write out
+DECIMALS_MAX_DIGITS = 32  # M-Pesa writes two; 1E-999999 would take minutes to work out
+
+_NOT_DIGITS = "Write the amount in digits, such as 1250.00."
+_FRACTIONS = "An amount has no fractions of a cent."
 
 _SPELLING = re.compile(r"([+-]?)([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]*))?")
 
@@ -82,34 +85,32 @@ def _written(cents: int, *, separator: str) -> str:
 def _cents_of_float(shillings: float) -> int:
     """JSON's 239.10 is the float nearest to it; a float that is nearest to no whole number of cents is no amount."""
     if not isfinite(shillings) or abs(shillings) > READABLE_MAX_SHILLINGS:
-        raise InvalidAmountError("This is more money than any M-Pesa account can hold.")
+        raise InvalidAmountError(_NOT_DIGITS)
     cents = round(shillings * CENTS_PER_SHILLING)
     if cents / CENTS_PER_SHILLING != shillings:
-        raise InvalidAmountError("An amount has no fractions of a cent.")
+        raise InvalidAmountError(_FRACTIONS)
     return cents
 
 
 def _cents_of_decimal(shillings: Decimal) -> int:
     if not shillings.is_finite() or abs(shillings) > READABLE_MAX_SHILLINGS:
-        raise InvalidAmountError("This is more money than any M-Pesa account can hold.")
-    scaled = shillings.scaleb(2)
-    if not _has_few_places(scaled) or scaled != scaled.to_integral_value():
-        raise InvalidAmountError("An amount has no fractions of a cent.")
-    return int(scaled)
-
-
-def _has_few_places(value: Decimal) -> bool:
-    """Whether the ratio is cheap to work out; 1E-999999 would not be."""
-    exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -DECIMALS_MAX_DIGITS
+        raise InvalidAmountError(_NOT_DIGITS)
+    exponent = shillings.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -DECIMALS_MAX_DIGITS:
+        raise InvalidAmountError(_FRACTIONS)
+    numerator, denominator = shillings.as_integer_ratio()
+    cents, rest = divmod(numerator * CENTS_PER_SHILLING, denominator)
+    if rest:
+        raise InvalidAmountError(_FRACTIONS)
+    return cents
 
 
 def _cents_of_text(text: str) -> int:
     found = _SPELLING.fullmatch(text) if len(text) <= AMOUNT_MAX_CHARS else None
     if found is None:
-        raise InvalidAmountError("Write the amount in digits, such as 1250.00.")
+        raise InvalidAmountError(_NOT_DIGITS)
     sign, shillings, decimals = found.group(1), found.group(2).replace(",", ""), found.group(3) or ""
     if decimals[2:].strip("0"):
-        raise InvalidAmountError("An amount has no fractions of a cent.")
+        raise InvalidAmountError(_FRACTIONS)
     cents = int(shillings) * CENTS_PER_SHILLING + int(decimals[:2].ljust(2, "0"))
     return -cents if sign == "-" else cents

@@ -58,7 +58,7 @@ class Collections:
         phone, shortcode = payment.phone, payment.shortcode
         phone.balance_cents -= payment.amount_cents
         shortcode.balance_cents += payment.amount_cents
-        phone.last_paid_seconds[payment.amount_cents] = self._world.clock.seconds()
+        phone.remember_amount(payment.amount_cents, self._world.clock.seconds())
         payment.shortcode_balance_cents = shortcode.balance_cents
         payment.receipt = payment.receipt or self._world.new_receipt()
         key = "sms_paid_till" if payment.buy_goods else "sms_paid_paybill"

@@ -26,6 +26,9 @@ TOKENS_MAX = 10_000
 MESSAGES_MAX = 30
 """SMS that a phone keeps: more than anyone scrolls through."""
 
+AMOUNTS_MAX = 200
+"""Different amounts a phone remembers for rule 17: nobody pays that many within its two minutes."""
+
 STARTING_BALANCE_CENTS = 100_000_00
 DEFAULT_PIN = "1234"
 
@@ -132,6 +135,13 @@ class Phone:
     live: "Payment | None" = None  # the one prompt it may show at a time
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
     last_paid_seconds: dict[int, float] = field(default_factory=dict)  # amount in cents to when; feeds rule 17
+
+    def remember_amount(self, amount_cents: int, at_seconds: float) -> None:
+        """Note when this amount was paid last, for rule 17; of too many amounts the oldest is forgotten."""
+        self.last_paid_seconds.pop(amount_cents, None)
+        self.last_paid_seconds[amount_cents] = at_seconds
+        if len(self.last_paid_seconds) > AMOUNTS_MAX:
+            del self.last_paid_seconds[next(iter(self.last_paid_seconds))]
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """The Wakala API v1: thin. JSON becomes a command, a payment becomes JSON; what happens is in `payments`."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from wakala.directory import Directory
 from wakala.errors import NotAllowedHereError, NotFoundError, WakalaError

@@ -2,20 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
-from wakala.errors import MethodNotAllowedError, NotFoundError, WakalaError
+from wakala.errors import NotFoundError
 from wakala.web.api import Api
 from wakala.web.inbound import Inbound
 from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
-from wakala.wire.api import COMMANDS, HttpAnswer, plain, problem
+from wakala.wire.api import COMMANDS, HttpAnswer, plain
 
 Readiness = Callable[[], Awaitable[None]]
 """Raises the error that keeps the gateway from serving."""
@@ -25,7 +21,7 @@ def build(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings, 
     """The gateway's one ASGI application. The busiest routes stand first."""
 
     def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
-        return Route(path, Endpoint(handler, surroundings, truncates=truncates), methods=[method])
+        return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
 
     routes: list[BaseRoute] = [
         *(
@@ -54,14 +50,11 @@ def build(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings, 
         route("GET", "/readyz", _ready(ready)),
     ]
 
-    async def http_fault(request: Request, fault: Exception) -> Response:
-        """A path or method that is not in the table."""
-        is_method = isinstance(fault, HTTPException) and fault.status_code == 405
-        error: WakalaError = MethodNotAllowedError() if is_method else NotFoundError("There is nothing at this path.")
-        status, headers, body = problem(error, surroundings.public_url, request.url.path)
-        return Response(body, status, dict(headers))
+    return Router(routes, default=Endpoint(_nothing, surroundings), redirect_slashes=False)
 
-    return Starlette(routes=routes, exception_handlers={HTTPException: http_fault})
+
+async def _nothing(_: Incoming) -> HttpAnswer:
+    raise NotFoundError("There is nothing at this path.")
 
 
 def _openapi(surroundings: Surroundings) -> Handler:

@@ -5,7 +5,8 @@ amount and M-Pesa's own ID. What does not fit is kept in quarantine and shown, n
 """
 
 import logging
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wakala.directory import Directory
 from wakala.errors import MalformedUpstreamError, NotFoundError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
-from wakala.errors import PayloadTooLargeError, WakalaError
+from wakala.errors import MethodNotAllowedError, PayloadTooLargeError, WakalaError
 from wakala.rules.addresses import Network, client_address, contains, forwarded_hops
 from wakala.rules.exchange import BODY_LIMIT_BYTES
 from wakala.wire.api import HttpAnswer, problem
@@ -57,14 +57,18 @@ class Surroundings:
 class Endpoint:
     """An ASGI endpoint around one handler. Bad input never becomes a 500; a bug becomes one, with a sentence."""
 
-    def __init__(self, handler: Handler, surroundings: Surroundings, *, truncates: bool = False) -> None:
+    def __init__(
+        self, handler: Handler, surroundings: Surroundings, *, method: str | None = None, truncates: bool = False
+    ) -> None:
         self._handler = handler
+        self._methods = {"GET": ("GET", "HEAD"), None: None}.get(method, (method,))
         self._surroundings = surroundings
         self._truncates = truncates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, handle, answer."""
         try:
+            self._check_method(scope["method"])
             incoming = await self._read(scope, receive)
             answer = await self._handler(incoming)
         except WakalaError as error:
@@ -75,6 +79,10 @@ class Endpoint:
             log.exception("%s %s broke", scope["method"], _template(scope["path"]))
             answer = problem(WakalaError(), self._surroundings.public_url, _template(scope["path"]))
         await respond(send, answer)
+
+    def _check_method(self, method: str) -> None:
+        if self._methods is not None and method not in self._methods:
+            raise MethodNotAllowedError
 
     async def _read(self, scope: Scope, receive: Receive) -> Incoming:
         surroundings = self._surroundings

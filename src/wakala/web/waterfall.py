@@ -23,7 +23,8 @@ BOTTOM_PX: Final = 22
 
 FROM_MPESA: Final = frozenset({"stk_callback", "c2b_confirmation", "c2b_validation"})
 BELIEVED: Final = frozenset({"ok", "accepted", "refused", "unknown"})
-WITH_YOUR_SYSTEM: Final = frozenset({"api_request", "delivery"})
+WITH_YOUR_SYSTEM: Final = frozenset({"api_request", "api_read", "delivery"})
+NOT_DRAWN: Final = frozenset({"api_read"})  # a look at the payment changes nothing, and may come days later
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class _Stretch:
 
 def spans_of(entries: Sequence[Mapping[str, Any]], *, is_open: bool) -> list[Span]:
     """The exchanges as spans, with the wait for the customer put between an accepted prompt and M-Pesa's result."""
-    spans = [_exchange_span(entry, at) for at, entry in enumerate(entries) if entry["Type"] == "exchange"]
+    spans = [_exchange_span(entry, at) for at, entry in enumerate(entries) if _is_drawn(entry)]
     prompt = next((span for span in spans if span.name == "stk_push" and _is_answered(span)), None)
     if prompt is not None and prompt.end_ms is not None:
         until_ms = next((float(e["OffsetMs"]) for e in entries if _ends_the_wait(e, prompt.end_ms)), None)
@@ -117,6 +118,10 @@ def draw(spans: Sequence[Span]) -> Waterfall:
         total_ms=last_ms - min((span.start_ms for span in spans), default=0.0),
         hidden=len(spans) - len(shown),
     )
+
+
+def _is_drawn(entry: Mapping[str, Any]) -> bool:
+    return entry["Type"] == "exchange" and entry["Name"] not in NOT_DRAWN
 
 
 def _exchange_span(entry: Mapping[str, Any], at: int) -> Span:

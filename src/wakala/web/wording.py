@@ -152,6 +152,9 @@ ENGLISH: Final = Words(
     },
     exchanges={
         "api_request": "API request",
+        "api_read": "Your system looks it up",
+        "c2b_register": "Register the addresses",
+        "c2b_simulate": "Simulate a payment",
         "token": "Access token",
         "stk_push": "Ask for the phone prompt",
         "stk_query": "Ask how it stands",
@@ -265,6 +268,9 @@ SWAHILI: Final = Words(
     },
     exchanges={
         "api_request": "Ombi la API",
+        "api_read": "Mfumo wako unaangalia hali",
+        "c2b_register": "Kusajili anwani",
+        "c2b_simulate": "Kuigiza malipo",
         "token": "Tokeni ya kuingia",
         "stk_push": "Kuomba ujumbe wa simu",
         "stk_query": "Kuuliza hali ya malipo",

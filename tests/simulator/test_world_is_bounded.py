@@ -1,0 +1,62 @@
+"""What the simulator remembers has an end: payments, phones, tokens and amounts."""
+
+from random import Random
+
+import pytest
+
+from wakala.simulator import sandbox, world
+from wakala.simulator.clock import Clock
+from wakala.simulator.world import Payment, World
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> World:
+    for name in ("PAYMENTS_MAX", "PHONES_MAX", "TOKENS_MAX", "AMOUNTS_MAX"):
+        monkeypatch.setattr(world, name, 5)
+    return World(Clock(), Random(1), sandbox.populate)
+
+
+def payment(small: World, checkout: str) -> Payment:
+    made = Payment(
+        number=small.new_payment_number(),
+        origin="stk",
+        shortcode=small.shortcodes["174379"],
+        phone=small.phone("254712345678"),
+        amount_cents=100,
+        account="A",
+        asked_at=small.clock.now(),
+        buy_goods=False,
+        party_b="174379",
+        checkout_id=checkout,
+        receipt=small.new_receipt(),
+    )
+    small.remember(made)
+    return made
+
+
+def test_the_oldest_payments_are_forgotten_first(small: World) -> None:
+    for number in range(8):
+        payment(small, f"ws_CO_{number}")
+    assert list(small.payments) == [4, 5, 6, 7, 8]
+    assert list(small.checkouts) == ["ws_CO_3", "ws_CO_4", "ws_CO_5", "ws_CO_6", "ws_CO_7"]
+
+
+def test_a_phone_that_shows_a_prompt_is_never_forgotten(small: World) -> None:
+    for known in small.phones.values():
+        known.live = payment(small, f"ws_CO_{known.msisdn}")
+    for number in range(10):
+        small.phone(f"2547999999{number:02d}")
+    assert len(small.phones) == 5
+    assert "254712345678" in small.phones
+
+
+def test_the_oldest_tokens_go_first(small: World) -> None:
+    tokens = [small.issue_token(small.apps["sandbox-key"]) for _ in range(8)]
+    assert list(small.tokens) == tokens[3:]
+
+
+def test_a_phone_remembers_its_latest_amounts(small: World) -> None:
+    phone = small.phone("254712345678")
+    for amount in (1, 2, 3, 4, 5, 1, 6):
+        phone.remember_amount(amount, float(amount))
+    assert list(phone.last_paid_seconds) == [3, 4, 5, 1, 6]
