@@ -109,7 +109,7 @@ class Outgoing:
                 allow_redirects=False,
             ) as response:
                 content = await _read_capped(response.content)
-                heads = tuple((name, value) for name, value in response.headers.items())
+                heads = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
                 return Reply(response.status, heads, content, _since_us(started))
         except _RefusedTargetError as error:
             return NoReply(True, str(error), _since_us(started))
