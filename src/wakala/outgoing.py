@@ -11,10 +11,11 @@ import ipaddress
 import socket
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
+import msgspec
 
 CONNECT_LIMIT_S = 5.0
 READ_LIMIT_BYTES = 65_536
@@ -37,8 +38,7 @@ _CLOSED = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What came back. ``body`` is cut at `READ_LIMIT_BYTES`."""
 
     status: int
@@ -47,8 +47,7 @@ class Reply:
     duration_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class NoReply:
+class NoReply(msgspec.Struct, frozen=True):
     """Nothing came back. ``unsent`` is True only where certainly not one byte of the request left."""
 
     unsent: bool
@@ -98,7 +97,7 @@ class Outgoing:
         if self._session is None:
             raise RuntimeError("Outgoing is not open")
         started = time.perf_counter_ns()
-        timeout = aiohttp.ClientTimeout(total=total_s, connect=min(CONNECT_LIMIT_S, total_s))
+        timeout = _timeout(total_s)
         try:
             async with self._session.request(
                 method,
@@ -164,6 +163,11 @@ async def _read_capped(content: aiohttp.StreamReader) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
     return b"".join(chunks)
+
+
+@lru_cache
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s, connect=min(CONNECT_LIMIT_S, total_s))
 
 
 def _since_us(started_ns: int) -> int:

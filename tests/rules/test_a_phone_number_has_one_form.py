@@ -1,4 +1,5 @@
 import re
+from contextlib import suppress
 from hashlib import sha256
 
 import pytest
@@ -41,7 +42,7 @@ def test_numbers_are_read_as_numbers_too(msisdn: str) -> None:
         "25471234567",
         "+00254712345678",
         "0712345678x",
-        "07１2345678",
+        "07\uff112345678",
         "0712345678" + " " * 40,
         -712345678,
         0,
@@ -57,10 +58,8 @@ def test_what_is_no_kenyan_mobile_number_is_refused(text: str | int) -> None:
 
 @given(st.text())
 def test_reading_gives_twelve_digits_or_refuses_and_nothing_else(text: str) -> None:
-    try:
+    with suppress(InvalidMsisdnError):
         assert re.fullmatch(r"254[17][0-9]{8}", parse(text))
-    except InvalidMsisdnError:
-        pass
 
 
 def test_an_unallotted_or_moved_number_is_not_refused() -> None:

@@ -33,7 +33,7 @@ def test_receipts_whose_day_is_known(receipt: str, day: date) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "UCE4K7P2Q", "UCE4K7P2QXX", "uce4k7p2qx", "UCE4K7P-QX", "UCE4K7P2Q\n", "ＵCE4K7P2QX"]
+    "text", ["", "UCE4K7P2Q", "UCE4K7P2QXX", "uce4k7p2qx", "UCE4K7P-QX", "UCE4K7P2Q\n", "\uff35CE4K7P2QX"]
 )
 def test_what_is_no_receipt_has_no_date(text: str) -> None:
     assert not is_receipt(text)
@@ -74,8 +74,10 @@ def test_nairobi_is_three_hours_ahead() -> None:
 
 @pytest.mark.parametrize(
     "stamp",
-    [None, "", "2026", "20261314101528", "20260230101528", "20260314241528", "14.03.2026 10:15:28", True, -1, 10**5000]
-    + [1.5, float("nan"), float("inf"), [], {}, b"20260314101528", "٢٠٢٦٠٣١٤١٠١٥٢٨"],
+    [
+        *(None, "", "2026", "20261314101528", "20260230101528", "20260314241528", "14.03.2026 10:15:28"),
+        *(True, -1, 10**5000, 1.5, float("nan"), float("inf"), [], {}, b"20260314101528", "٢٠٢٦٠٣١٤١٠١٥٢٨"),
+    ],
     ids=lambda stamp: repr(stamp)[:20] if not isinstance(stamp, int) else "number",
 )
 def test_what_cannot_be_read_is_nothing_and_no_error(stamp: object) -> None:

@@ -1,5 +1,6 @@
 """The shop's side of the Wakala API: two calls, and an honest answer when the network is not."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -83,13 +84,17 @@ class Gateway:
             timeout=self._limits,
             allow_redirects=False,
         ) as answer:
-            raw = await answer.content.read(BODY_LIMIT_BYTES)
+            raw = b""
+            async for chunk in answer.content.iter_any():
+                raw += chunk
+                if len(raw) > BODY_LIMIT_BYTES:
+                    break
             return answer.status, _object(raw)
 
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        read = aiohttp.hdrs and __import__("json").loads(raw)
+        read = json.loads(raw)
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}

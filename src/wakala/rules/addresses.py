@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -11,7 +12,8 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
 
 
-def contains(nets: Sequence[Network], address: str) -> bool:
+@lru_cache(maxsize=1024)
+def contains(nets: tuple[Network, ...], address: str) -> bool:
     """True where ``address`` lies in one of ``nets``; never for what is no address."""
     try:
         given = ipaddress.ip_address(address)
@@ -22,7 +24,7 @@ def contains(nets: Sequence[Network], address: str) -> bool:
     return any(given in net for net in nets if net.version == given.version)
 
 
-def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+def client_address(peer: str, forwarded: Sequence[str], trusted: tuple[Network, ...]) -> str:
     """The caller: walk from the right over the hops we trust; the first that we do not is the client.
 
     ``forwarded`` are the addresses of the one forwarding header that is read, left to right. From an untrusted peer

@@ -375,6 +375,8 @@ def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule)
     if payment.state in {State.SENDING, State.UNKNOWN}:
         due = schedule.due_us(payment, payment.checks)
         return Change(_next(payment, Step.ACCEPT, now_us, next_check_us=due, **ids), Step.ACCEPT, "accepted", detail)
+    if payment.state in {State.RECEIVED, State.HELD}:  # nothing is on its way that could be accepted
+        return _noted(payment, "late_answer", detail, now_us)
     after = _next(payment, Step.CONFIRM, now_us, **ids)  # the callback was faster than the answer (daraja.md 9)
     return Change(after, Step.CONFIRM, "accepted_late", detail)
 
@@ -502,7 +504,7 @@ def _contradicted(payment: Payment, flag: Flag, detail: dict[str, str], now_us: 
 
 def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedule) -> Change:
     detail = {"reason": fact.reason}
-    if payment.state.is_final:
+    if payment.state not in {State.PENDING, State.UNKNOWN}:
         return _noted(payment, "asked", detail, now_us)
     step = Step.ACCEPT if fact.processing and payment.state is State.UNKNOWN else Step.ASK
     checks = payment.checks + 1

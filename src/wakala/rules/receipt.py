@@ -6,6 +6,7 @@ M-Pesa is read here without raising: None means that nobody can tell.
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 NAIROBI = timezone(timedelta(hours=3), "EAT")
 
@@ -34,7 +35,7 @@ def is_placeholder(text: str) -> bool:
 
 def date_hint(receipt: str) -> date | None:
     """The Nairobi date that a receipt's first three characters spell; a hint only, found by observation (7.9)."""
-    if not is_receipt(receipt):
+    if not is_receipt(receipt) or not receipt[0].isalpha():
         return None
     year, month, day = receipt[0], receipt[1], receipt[2]
     try:
@@ -45,7 +46,11 @@ def date_hint(receipt: str) -> date | None:
 
 def nairobi_to_us(stamp: object) -> int | None:
     """Microseconds since 1970 of M-Pesa's YYYYMMDDHHMMSS, sent as text or as a number."""
-    digits = _stamp_digits(stamp)
+    return _us_of_digits(_stamp_digits(stamp))
+
+
+@lru_cache(maxsize=256)
+def _us_of_digits(digits: str) -> int | None:
     if _STAMP.fullmatch(digits) is None:
         return None
     year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:8])
@@ -59,7 +64,13 @@ def nairobi_to_us(stamp: object) -> int | None:
 
 def us_to_nairobi(us: int) -> str:
     """The reading of M-Pesa's clock, YYYYMMDDHHMMSS, at our moment; parts of a second are dropped."""
-    moment = (_EPOCH + timedelta(microseconds=us)).astimezone(NAIROBI)
+    return _second_in_nairobi(us // 1_000_000)
+
+
+@lru_cache(maxsize=256)
+def _second_in_nairobi(seconds: int) -> str:
+    """Spelled once a second, however many payments that second has."""
+    moment = (_EPOCH + timedelta(seconds=seconds)).astimezone(NAIROBI)
     return f"{moment.year:04d}{moment.month:02d}{moment.day:02d}{moment.hour:02d}{moment.minute:02d}{moment.second:02d}"
 
 

@@ -180,6 +180,8 @@ def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:
     if callback.amount_cents is not None and callback.amount_cents != payment.amount_cents:
         told, asked = callback.amount_cents / 100, payment.amount_cents / 100
         return Misfit(Flag.AMOUNT_DIFFERS, f"it says KES {told:.2f}, asked for were KES {asked:.2f}")
+    if callback.result.paid and callback.amount_cents is None:
+        return Misfit(Flag.AMOUNT_DIFFERS, "it says paid and names no amount")
     return Settled(
         by=Evidence.STK_CALLBACK,
         paid=callback.result.paid,

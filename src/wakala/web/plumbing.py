@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from wakala.errors import MethodNotAllowedError, PayloadTooLargeError, WakalaError
@@ -15,8 +16,7 @@ from wakala.wire.api import HttpAnswer, problem
 log = logging.getLogger("wakala.web")
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One HTTP request, whole. ``peer`` is the caller after the proxies that are trusted."""
 
     method: str

@@ -4,6 +4,7 @@ One shape for notifications, ``GET .../requests/{RequestID}`` and the trace, so 
 """
 
 import datetime as dt
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -75,7 +76,14 @@ def time_text(us: int | None) -> str | None:
     """RFC 3339 in UTC with microseconds."""
     if us is None:
         return None
-    return (_EPOCH + dt.timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    seconds, micros = divmod(us, 1_000_000)
+    return f"{_second_text(seconds)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second_text(seconds: int) -> str:
+    """Most times of one moment share their second."""
+    return (_EPOCH + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def shillings(cents: int) -> int | float:

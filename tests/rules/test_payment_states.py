@@ -1,0 +1,184 @@
+"""The table of states, and what each fact does to a payment in each state."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, paid, payment
+from wakala.errors import BrokenRuleError
+from wakala.rules.payment import (
+    FINAL,
+    MEANING,
+    TABLE,
+    Answer,
+    Evidence,
+    Fact,
+    Flag,
+    GaveUp,
+    LostSight,
+    Misfit,
+    Payment,
+    Refused,
+    Repeat,
+    Sending,
+    Settled,
+    State,
+    Step,
+    StillOpen,
+    Unsent,
+    advance,
+    decide,
+    repeat_of,
+)
+
+FAILED = Settled(Evidence.STK_CALLBACK, False, "1032", "Request cancelled by user.")
+UNSURE = Settled(Evidence.STK_CALLBACK, None, "17", "Rule limited.")
+
+
+def in_state(state: State, **changes: object) -> Payment:
+    sent = None if state is State.RECEIVED else NOW_US
+    return payment(**{"state": state, "version": 5, "sent_us": sent, **changes})  # type: ignore[arg-type]
+
+
+facts = st.one_of(
+    st.just(ACCEPTED),
+    st.builds(Refused, st.sampled_from(["500.001.1001", "x"]), st.just("refused")),
+    st.builds(Unsent, st.just("busy"), st.just("busy"), st.just(NOW_US + 10)),
+    st.builds(LostSight, st.just("no_answer"), st.just("silence")),
+    st.builds(
+        Settled,
+        st.sampled_from(Evidence),
+        st.sampled_from([True, False, None]),
+        st.sampled_from(["0", "1", "17"]),
+        st.just("text"),
+        st.sampled_from([None, "UKN0000001", "UKN0000002"]),
+    ),
+    st.builds(StillOpen, st.just("asked"), st.booleans()),
+    st.builds(Misfit, st.sampled_from(Flag), st.just("odd")),
+)
+
+
+def test_every_state_has_a_meaning_and_final_states_let_nothing_out() -> None:
+    assert set(MEANING) == set(State) == set(TABLE)
+    for state in FINAL:
+        assert set(TABLE[state].values()) == {state}
+
+
+def test_a_step_that_the_table_lacks_is_stopped() -> None:
+    with pytest.raises(BrokenRuleError):
+        advance(in_state(State.SUCCEEDED), Step.SEND)
+
+
+@given(st.lists(facts, max_size=12), st.sampled_from([State.SENDING, State.PENDING, State.UNKNOWN, State.HELD]))
+def test_no_order_of_facts_breaks_the_table_or_leaves_a_final_state(told: list[Fact], start: State) -> None:
+    current = in_state(start)
+    outcomes = []
+    for fact in told:
+        change = decide(current, fact, NOW_US, SCHEDULE)
+        assert change.payment.version == current.version + 1
+        if current.state.is_final:
+            assert change.payment.state is current.state
+            assert change.payment.result_code == current.result_code
+        if change.notify and change.notify not in {"payment.flagged", "payment.updated"}:
+            outcomes.append(change.notify)
+        if change.payment.state.is_final:
+            assert change.payment.next_check_us is None
+        else:
+            assert change.payment.next_check_us is not None
+        current = change.payment
+    assert len(outcomes) <= 1
+    assert len(outcomes) == int(current.state.is_final)
+
+
+@given(st.lists(facts, max_size=10))
+def test_the_first_answer_never_changes(told: list[Fact]) -> None:
+    current, first = in_state(State.SENDING), None
+    for fact in told:
+        current = decide(current, fact, NOW_US, SCHEDULE).payment
+        answer = (current.answer, current.answer_code, current.answer_desc)
+        if first is None and current.answer is not None:
+            first = answer
+        assert first is None or answer == first
+
+
+def test_a_callback_before_the_answer_settles_and_the_answer_is_only_noted() -> None:
+    settled = after(in_state(State.SENDING), paid("UKN0000001"))
+    assert settled.payment.state is State.SUCCEEDED
+    late = after(settled.payment, ACCEPTED)
+    assert (late.payment.state, late.name, late.notify) == (State.SUCCEEDED, "accepted_late", None)
+    assert late.payment.checkout_request_id == ACCEPTED.checkout_request_id
+    assert late.payment.answer is Answer.ACCEPTED
+
+
+def test_a_second_source_confirms_without_a_second_notification() -> None:
+    settled = after(in_state(State.PENDING), paid("UKN0000001")).payment
+    again = after(settled, dataclasses.replace(paid("UKN0000001"), by=Evidence.C2B_CONFIRMATION, payer_name="ASHA"))
+    assert (again.name, again.notify, again.payment.payer_name) == ("confirmed", None, "ASHA")
+
+
+def test_a_query_settles_without_a_receipt_and_the_receipt_follows_as_an_update() -> None:
+    asked = after(in_state(State.PENDING), Settled(Evidence.STK_QUERY, True, "0", "ok"))
+    assert (asked.payment.state, asked.payment.receipt, asked.notify) == (State.SUCCEEDED, None, "payment.succeeded")
+    late = after(asked.payment, paid("UKN0000001"))
+    assert (late.payment.receipt, late.notify, late.payment.flags) == ("UKN0000001", "payment.updated", ())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "flag"),
+    [
+        (paid("UKN0000001"), FAILED, Flag.EVIDENCE_CONFLICT),
+        (paid("UKN0000001"), paid("UKN0000002"), Flag.EVIDENCE_CONFLICT),
+        (FAILED, paid("UKN0000001"), Flag.EVIDENCE_CONFLICT),
+        (GaveUp("schedule over"), paid("UKN0000001"), Flag.PAID_AFTER_EXPIRY),
+    ],
+)
+def test_evidence_that_contradicts_raises_one_flag_and_rewrites_nothing(first: Fact, second: Fact, flag: Flag) -> None:
+    settled = after(in_state(State.PENDING), first).payment
+    contradicted = after(settled, second)
+    assert contradicted.payment.state is settled.state
+    assert contradicted.payment.receipt == settled.receipt
+    assert (contradicted.payment.flags, contradicted.notify) == ((flag,), "payment.flagged")
+    assert after(contradicted.payment, second).notify is None
+
+
+def test_an_unclear_result_is_asked_about_on_the_schedule_and_then_expires() -> None:
+    current = after(in_state(State.PENDING), UNSURE).payment
+    assert (current.state, current.next_check_us) == (State.UNKNOWN, NOW_US + 10_000_000)
+    dues = []
+    while not SCHEDULE.is_over(current):
+        current = after(current, StillOpen("nothing", processing=False)).payment
+        dues.append(current.next_check_us)
+    assert dues == [NOW_US + 20_000_000, NOW_US + 60_000_000]
+    ended = after(current, GaveUp("no evidence"))
+    assert (ended.payment.state, ended.payment.reason, ended.notify) == (
+        State.EXPIRED,
+        "no evidence",
+        "payment.expired",
+    )
+
+
+def test_what_never_left_fails_and_what_left_expires() -> None:
+    assert after(in_state(State.HELD), GaveUp("too late")).payment.state is State.FAILED
+    assert after(in_state(State.UNKNOWN), GaveUp("too late")).payment.state is State.EXPIRED
+
+
+def test_sending_starts_the_clock_of_the_schedule() -> None:
+    sending = decide(payment(), Sending(), NOW_US, SCHEDULE).payment
+    assert (sending.state, sending.sent_us) == (State.SENDING, NOW_US)
+    assert after(sending, ACCEPTED).payment.next_check_us == NOW_US + 10_000_000
+
+
+def test_a_misfit_is_asked_about_at_once_and_settles_nothing() -> None:
+    odd = after(in_state(State.PENDING, next_check_us=NOW_US + 99), Misfit(Flag.AMOUNT_DIFFERS, "KES 1"))
+    assert (odd.payment.state, odd.payment.next_check_us, odd.notify) == (State.PENDING, NOW_US, None)
+    assert odd.payment.flags == (Flag.AMOUNT_DIFFERS,)
+
+
+def test_a_repeat_is_told_the_first_answer_or_in_flight_or_spent() -> None:
+    first = payment()
+    assert repeat_of(first, first.fingerprint) is Repeat.IN_FLIGHT
+    assert repeat_of(replace(first, answer=Answer.ACCEPTED), first.fingerprint) is Repeat.SAME
+    assert repeat_of(replace(first, answer=Answer.ACCEPTED), "other") is Repeat.SPENT
