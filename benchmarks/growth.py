@@ -1,16 +1,13 @@
 """Whether memory and cost stay flat: over many payments in one process, and over a store that holds a million."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from fill import fill
 from gateway import Installation
 
 SOAK_START_SHARE = 0.1
 MILLION = 1_000_000
 MILLION_SAMPLE = 10_000
-
-# Fills the store behind an installation directly with so many finished payments: (installation, database URL or None
-# for SQLite, count). None until the journal's schema is settled; the rows of the million are left out then.
-fill: Callable[[Installation, str | None, int], None] | None = None
 
 
 def soak(payments: int) -> Iterator[tuple[str, int]]:
@@ -23,6 +20,5 @@ def soak(payments: int) -> Iterator[tuple[str, int]]:
 def million(installation: Installation, database_url: str | None) -> Iterator[tuple[str, int]]:
     """The first 10,000 payments of a store, and the last 10,000 of a million: a payment should cost the same."""
     yield "million_first", MILLION_SAMPLE
-    if fill is not None:
-        fill(installation, database_url, MILLION - 2 * MILLION_SAMPLE)
+    fill(installation.folder, database_url, MILLION - 2 * MILLION_SAMPLE)
     yield "million_last", MILLION_SAMPLE

@@ -145,7 +145,7 @@ class Bench:
             with gateway.install(self.fresh("soak"), None).serve() as running:
                 for name, payments in growth.soak(self.plan.soak_payments):
                     self.note(name, "sqlite", self.drive(self.full(running, "sqlite", payments=payments)))
-        if self.plan.million and growth.fill is not None:
+        if self.plan.million:
             for database in DATABASES:
                 with self.store(database) as url:
                     installation = gateway.install(self.fresh("million"), url)

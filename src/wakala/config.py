@@ -71,6 +71,7 @@ class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer_limit_s: float = 15
     private_targets: tuple[str, ...] = ()  # private networks that may be called; by configuration only
     lane_limit: int = 32  # attempts at once to one endpoint
+    lease_s: float = 180  # an attempt takes 15 s at most; the rest is waiting for its turn in the lane
 
 
 class Finisher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

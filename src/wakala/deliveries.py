@@ -18,7 +18,6 @@ from wakala.rules.signing import webhook_signature
 from wakala.wire.notification import render
 
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
-LEASE_S = 180  # an attempt takes 15 s at most; the rest is waiting for its turn in the lane
 NO_LANE = ""
 
 
@@ -34,6 +33,7 @@ class Deliveries:
         schedule_s: tuple[float, ...],
         *,
         answer_limit_s: float,
+        lease_s: float,
     ) -> None:
         self._journal = journal
         self._directory = directory
@@ -41,6 +41,7 @@ class Deliveries:
         self._source = source
         self._schedule_s = schedule_s
         self._answer_limit_s = answer_limit_s
+        self._lease_us = int(lease_s * 1_000_000)
 
     def stage(self, change: Change, now_us: int) -> Notification:
         """What ``change`` owes the merchant. The first of a payment is leased to this process's courier at once."""
@@ -68,9 +69,13 @@ class Deliveries:
             state=DeliveryState.WAITING if has_target else DeliveryState.KEPT,
             attempts=0,
             due_us=now_us,
-            lease_us=now_us + LEASE_S * 1_000_000 if has_target and is_first else 0,
+            lease_us=self.lease_end_us(now_us) if has_target and is_first else 0,
             created_us=now_us,
         )
+
+    def lease_end_us(self, now_us: int) -> int:
+        """Until when a courier that takes a notification now may count it as its own."""
+        return now_us + self._lease_us
 
     async def attempt(self, notification: Notification) -> Verdict:
         """One try: post, record what came of it, and say when to try again."""

@@ -77,6 +77,7 @@ class Gateway:
             self.source,
             settings.deliveries.schedule_s,
             answer_limit_s=settings.deliveries.answer_limit_s,
+            lease_s=settings.deliveries.lease_s,
         )
         self.courier = Courier(self.journal, self.deliveries, self.source, settings.deliveries.lane_limit)
         self.payments = Payments(

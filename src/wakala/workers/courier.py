@@ -8,7 +8,7 @@ import asyncio
 import collections
 import logging
 
-from wakala.deliveries import LEASE_S, Deliveries
+from wakala.deliveries import Deliveries
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
@@ -58,8 +58,7 @@ class Courier:
             if room <= 0 or self._stopping:
                 continue
             for notification in await self._journal.notifications_due(name, now_us, room):
-                lease_us = now_us + LEASE_S * 1_000_000
-                if await self._journal.claim_notification(notification, lease_us):
+                if await self._journal.claim_notification(notification, self._deliveries.lease_end_us(now_us)):
                     lane.queue.append(notification)
                     claimed = True
             self._start(name, lane)
