@@ -41,9 +41,7 @@ INSERT INTO notifications SELECT {nid}, {pid}, 1, organisation_id, collector_app
 FROM shortcodes, {series}
 """
 _ALL = (_PAYMENT, _EVENTS, _EXCHANGES, _NOTIFICATIONS)
-_BODY = (
-    '{"BusinessShortCode":"174379","TransactionType":"CustomerPayBillOnline","Amount":150,"PartyA":"254712345678"}' * 2
-)
+_BODY = 2 * '{"BusinessShortCode":"174379","TransactionType":"CustomerPayBillOnline","PartyA":"254712345678"}'
 
 
 def _sqlite(statement: str, start: int, end: int) -> str:

@@ -107,7 +107,7 @@ class Outgoing:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                content = await _read_capped(response.content)
+                content = await _read_capped(response)
                 heads = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
                 return Reply(response.status, heads, content, _since_us(started))
         except _RefusedTargetError as error:
@@ -153,11 +153,13 @@ def _unwrapped(address: Address) -> list[Address]:
     return found
 
 
-async def _read_capped(content: aiohttp.StreamReader) -> bytes:
+async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+    if response.content_length is not None and response.content_length <= READ_LIMIT_BYTES:
+        return await response.read()
     chunks: list[bytes] = []
     size = 0
     while size < READ_LIMIT_BYTES:
-        chunk = await content.read(READ_LIMIT_BYTES - size)
+        chunk = await response.content.read(READ_LIMIT_BYTES - size)
         if not chunk:
             break
         chunks.append(chunk)
@@ -167,7 +169,7 @@ async def _read_capped(content: aiohttp.StreamReader) -> bytes:
 
 @lru_cache
 def _timeout(total_s: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total_s, connect=min(CONNECT_LIMIT_S, total_s))
+    return aiohttp.ClientTimeout(total=total_s, sock_connect=min(CONNECT_LIMIT_S, total_s))
 
 
 def _since_us(started_ns: int) -> int:

@@ -6,6 +6,7 @@ query) becomes a fact and goes through `settle`, so there is one place where a p
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -43,6 +44,8 @@ from wakala.rules.payment import (
 )
 from wakala.rules.signing import fingerprint, mac
 from wakala.upstream.daraja import Daraja
+
+RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
 Stage = Callable[[Change, int], Notification]
 """Makes the notification that a change owes, with the time; see `deliveries.Deliveries.stage`."""
@@ -99,6 +102,7 @@ class Payments:
         self._callback_key = callback_key
         self._stage = stage
         self._offer = offer
+        self._recent: OrderedDict[str, Payment] = OrderedDict()
 
     # ── accept ──
 
@@ -119,6 +123,7 @@ class Payments:
         if not await self._journal.open_payment(changes, exchange):
             return await self._repeat(received), True
         payment = changes[-1].payment
+        self._remember(payment)
         if payment.state is State.SENDING:
             return await self._push(payment, answered), False
         return await self.send(payment, answered), False
@@ -232,10 +237,27 @@ class Payments:
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
+                self._remember(change.payment)
                 if notification is not None:
                     self._offer(notification)
                 return change.payment
             payment = await self._reread(payment)
+
+    async def find(self, payment_id: str) -> Payment | None:
+        """A payment by its ID, from memory where it was open a moment ago.
+
+        What is remembered may be older than the journal: every change compares versions, and the loser reads again.
+        """
+        return self._recent.get(payment_id) or await self._journal.payment(payment_id)
+
+    def _remember(self, payment: Payment) -> None:
+        """Open payments only, and a bounded number: their callbacks come within seconds."""
+        if payment.state.is_final:
+            self._recent.pop(payment.id, None)
+            return
+        self._recent[payment.id] = payment
+        if len(self._recent) > RECENT_LIMIT_PAYMENTS:
+            self._recent.popitem(last=False)
 
     def _impatient(self, payment: Payment, fact: Fact, now_us: int) -> Fact:
         """A payment that could not leave for too long fails: the shopper has gone."""
@@ -259,6 +281,7 @@ class Payments:
         found = await self._journal.payment(payment.id)
         if found is None:
             raise DatabaseFaultError
+        self._remember(found)
         return found
 
     # ── C2B confirmations: the second source, or a payment nobody asked for ──

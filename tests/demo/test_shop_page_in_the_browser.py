@@ -1,4 +1,4 @@
-"""The shop in a real browser: paid with and without JavaScript, accessible, inside its CSP, at every width and theme."""
+"""The shop in a real browser: paid with and without JavaScript, accessible and inside its CSP at every width."""
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -8,12 +8,14 @@ from web.pages import window
 
 CAUSE = {"en": "The customer cancelled the prompt.", "sw": "Mteja alighairi ujumbe kwenye simu yake."}
 STEP = {"en": "Try again when you are ready.", "sw": "Jaribu tena ukiwa tayari."}
+HAS_FOCUS = "document.activeElement.id === 'phone'"
 
 
 async def order(page: Page, till: Till, language: str = "en") -> None:
     """Buy the tea by keyboard."""
     await page.goto(f"{till.shop_url}/buy/chai?lang={language}")
-    await page.keyboard.type("0712 345 678")  # the field has the focus
+    await page.wait_for_function(HAS_FOCUS)
+    await page.keyboard.type("0712 345 678")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/orders/*")
 
@@ -45,6 +47,7 @@ async def test_a_wrong_number_is_said_at_the_field_which_gets_the_focus(browser:
     async with window(browser, till.shop_url, width=320) as seen:
         page = seen.page
         await page.goto(f"{till.shop_url}/buy/kiondo?lang=sw")
+        await page.wait_for_function(HAS_FOCUS)
         await page.keyboard.type("0612")
         await page.keyboard.press("Enter")
         await page.get_by_text("Hii si namba ya simu ya Kenya").wait_for()

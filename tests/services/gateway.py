@@ -82,6 +82,21 @@ class House:
     app: NewApp
     secrets: dict[str, str] = field(default_factory=dict)
 
+    async def raw(self, request: bytes) -> httpx2.Response:
+        """Send bytes that no honest client would, on a socket of their own; the answer as a client would see it."""
+        reader, writer = await asyncio.open_connection(self.client.base_url.host, self.client.base_url.port)
+        try:
+            writer.write(request)
+            await writer.drain()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        finally:
+            writer.close()
+            await writer.wait_closed()
+        status, *lines = head.split(b"\r\n")
+        headers = [(name.strip(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+        return httpx2.Response(int(status.split()[1]), headers=headers, content=body)
+
     async def settle_directory(self) -> None:
         """Have the gateway see what an administrator changed, without waiting for its next look."""
         await self.gateway.directory.refresh()

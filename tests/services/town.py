@@ -64,7 +64,7 @@ class Town:
     merchant: Merchant
     simulator_url: str
     port: int
-    credentials: aiohttp.BasicAuth | None = None
+    credentials: dict[str, str] = field(default_factory=dict)
     gateways: list[Gateway] = field(default_factory=list)
 
     # ── the operator ──
@@ -90,7 +90,7 @@ class Town:
         await self.told("shortcode", "add", "--number", PAYBILL, *keys)
         await self.told("shortcode", "add", "--number", STORE, "--kind", "till", "--till", TILL, *keys)
         app = await self.told("app", "create", "--name", "shop", "--callback-url", self.merchant.url)
-        self.credentials = aiohttp.BasicAuth(app["ConsumerKey"], app["ConsumerSecret"])
+        self.credentials = {"Authorization": aiohttp.encode_basic_auth(app["ConsumerKey"], app["ConsumerSecret"])}
         self.merchant.secret = app["WebhookSecret"]
 
     async def register(self, *numbers: str) -> None:
@@ -133,7 +133,7 @@ class Town:
         """One request of the shop; a body makes it a POST."""
         method = "GET" if body is None else "POST"
         url = f"{gateway.api}/{path}"
-        async with self.session.request(method, url, json=body, auth=self.credentials) as answer:
+        async with self.session.request(method, url, json=body, headers=self.credentials) as answer:
             return Answer(answer.status, await answer.json(content_type=None), dict(answer.headers))
 
     async def pay(self, gateway: Gateway, request_id: str, *, till: bool = False, **changes: Any) -> Answer:

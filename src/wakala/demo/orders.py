@@ -35,14 +35,17 @@ PRODUCTS: Final = {
             "chai",
             150,
             {"en": "Kericho tea", "sw": "Chai ya Kericho"},
-            {"en": "Black tea from the green hills, 250 g", "sw": "Majani ya chai ya milimani, gramu 250"},
+            {"en": "Black tea from the green hills, 250\u00a0g", "sw": "Majani ya chai ya milimani, gramu\u00a0250"},
             {"en": "A red tin of tea with two leaves", "sw": "Kopo jekundu la chai lenye majani mawili"},
         ),
         Product(
             "kahawa",
             650,
             {"en": "Nyeri coffee", "sw": "Kahawa ya Nyeri"},
-            {"en": "Whole beans, medium roast, 250 g", "sw": "Kahawa ya buni, iliyokaangwa wastani, gramu 250"},
+            {
+                "en": "Whole beans, medium roast, 250\u00a0g",
+                "sw": "Kahawa ya buni, iliyokaangwa wastani, gramu\u00a0250",
+            },
             {"en": "A dark bag of coffee", "sw": "Mfuko mweusi wa kahawa"},
         ),
         Product(

@@ -7,6 +7,7 @@ environment.
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -29,6 +30,8 @@ from wakala.demo.notifications import is_genuine
 from wakala.demo.orders import PRODUCTS, Order, Orders, is_order_id, new_order_id, told
 from wakala.demo.phones import parse_phone, spell_phone
 from wakala.demo.wording import WORDS, choose_language
+
+log = logging.getLogger("shop")
 
 BODY_LIMIT_BYTES: Final = 65_536  # a notification has at most 20 KB, a form a few hundred bytes
 GOODBYE_LIMIT_S: Final = 3
@@ -114,6 +117,7 @@ class Shop:
         return RedirectResponse(f"/orders/{order_id}?lang={language}", 303)
 
     async def _place(self, order: Order) -> None:
+        log.info("order %s: KES %d asked of the gateway", order.id, order.product.price_kes)
         self._orders.keep(order)  # before the call: the notification may come before the answer
         answer = await self._gateway.ask_for_payment(
             order.id, order.product.price_kes, order.msisdn, f"DUKA-{order.id[:6]}"
@@ -181,6 +185,7 @@ class Shop:
         """``POST /wakala``: the one place where an order becomes paid."""
         body = await _body(request)
         if not is_genuine(request.headers, body, self._settings.webhook_secret, self._now_s()):
+            log.warning("a notification whose signature does not fit was refused")
             return Response("The signature does not fit.", 401, media_type="text/plain")
         try:
             message = json.loads(body)
@@ -190,7 +195,8 @@ class Shop:
         order = self._orders.find(str(data.get("RequestID")))
         # Unknown orders are acknowledged too: this shop forgets with every restart, and a repeat would not help it.
         if not self._orders.is_repeated(request.headers["webhook-id"]) and order is not None:
-            self._orders.keep(told(order, kind, data))
+            order = self._orders.keep(told(order, kind, data))
+            log.info("order %s: told %s, is %s", order.id, kind, order.state)
         return Response(status_code=204)
 
     # ── the rest ──
@@ -268,11 +274,13 @@ async def _form(request: Request) -> dict[str, str]:
 def main() -> None:
     """Serves on the loopback until a signal ends it."""
     settings = Settings.from_environment(os.environ)
+    logging.basicConfig(level="INFO", format="%(message)s")
     uvicorn.run(
         create_app(settings),
         host="127.0.0.1",
         port=settings.port,
-        log_level="info",
+        log_level="warning",
+        access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GOODBYE_LIMIT_S,
     )

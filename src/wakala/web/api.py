@@ -1,11 +1,21 @@
 """The Wakala API v1: thin. JSON becomes a command, a payment becomes JSON; what happens is in `payments`."""
 
+import re
+from urllib.parse import parse_qsl
+
 from msgspec.structs import replace
 
 from wakala.directory import Directory
-from wakala.errors import NotAllowedHereError, NotFoundError, WakalaError
+from wakala.errors import (
+    FieldFault,
+    ForbiddenError,
+    InvalidFieldsError,
+    NotAllowedHereError,
+    NotFoundError,
+    WakalaError,
+)
 from wakala.identity import Source
-from wakala.journal.journal import ApiAnswer, Journal
+from wakala.journal.journal import LAST_ID, PAGE_LIMIT_ROWS, ApiAnswer, Journal
 from wakala.payments import Payments, PushCommand
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
 from wakala.rules.exchange import Exchange
@@ -17,6 +27,9 @@ from wakala.wire import api as wire
 from wakala.wire.api import Command, HttpAnswer, PushBody
 from wakala.wire.trace import trace_view
 from wakala.wire.view import payment_view
+
+PAGE_ROWS = 50  # of a listing where no limit was asked for
+_LIMIT = re.compile(r"[1-9][0-9]{0,8}")
 
 TOKEN_LIFE_S = 3_600  # as Daraja's (proxyapi.md 2.1 names no other)
 
@@ -147,7 +160,7 @@ class Api:
         """``GET .../requests?before=&limit=``: newest first, by cursor."""
 
         async def handle(incoming: Incoming) -> HttpAnswer:
-            app = caller(incoming, self._directory)
+            app = self._reader(incoming, environment)
             before, limit = _cursor(incoming.query)
             found = await self._journal.list_payments(app.organisation_id, environment, before, limit)
             body = {
@@ -159,8 +172,10 @@ class Api:
         return handle
 
     async def _own_payment(self, incoming: Incoming, environment: Environment) -> Payment:
-        app = caller(incoming, self._directory)
+        app = self._reader(incoming, environment)
         request_id = incoming.parameters["request_id"]
+        if not request_id.isprintable():  # no RequestID has control characters, and PostgreSQL takes no NUL
+            raise NotFoundError
         payment = await self._journal.payment_by_request(app.organisation_id, environment, request_id)
         if payment is None:
             raise NotFoundError(f"No request {request_id} was ever received here in {environment}.")
@@ -169,6 +184,13 @@ class Api:
         )
         await self._journal.record_exchange(replace(exchange, status=200, duration_us=incoming.elapsed_us()))
         return payment
+
+    def _reader(self, incoming: Incoming, environment: Environment) -> App:
+        """Who may read here: live payments are for apps that went live, not for one that still tries things out."""
+        app = caller(incoming, self._directory)
+        if environment is Environment.LIVE and app.live_shortcode_id is None:
+            raise ForbiddenError("This app is not bound to a live shortcode, so it reads the sandbox only.")
+        return app
 
     def _number(self, payment: Payment) -> str:
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
@@ -216,6 +238,14 @@ def _answered(exchange: Exchange, answer: HttpAnswer, incoming: Incoming) -> Exc
 
 
 def _cursor(query: str) -> tuple[str, int]:
-    given = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
-    limit = given.get("limit", "50")
-    return given.get("before") or "~", min(int(limit), 200) if limit.isdigit() and int(limit) > 0 else 50
+    """``before`` and ``limit``; what nobody can mean is refused, not guessed."""
+    given = dict(parse_qsl(query, keep_blank_values=True, encoding="latin-1"))
+    before, limit = given.get("before") or LAST_ID, given.get("limit") or str(PAGE_ROWS)
+    faults = []
+    if not (before.isascii() and before.isprintable()):
+        faults.append(FieldFault("/before", "Send the `Before` of the page before, or leave it out."))
+    if not _LIMIT.fullmatch(limit):
+        faults.append(FieldFault("/limit", f"Send a whole number from 1 to {PAGE_LIMIT_ROWS}, or leave it out."))
+    if faults:
+        raise InvalidFieldsError(faults=tuple(faults))
+    return before, min(int(limit), PAGE_LIMIT_ROWS)

@@ -1,7 +1,6 @@
 """Who is calling the Wakala API: standard Authorization, or X-Authorization as Proxy API had it."""
 
 import base64
-import binascii
 
 from wakala.directory import Directory
 from wakala.errors import UnauthenticatedError
@@ -31,7 +30,7 @@ def _digest(credential: str) -> str:
         return credential
     try:
         pair = base64.b64decode(credential, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # binascii's and codecs' own errors, and what is no ASCII at all
         raise UnauthenticatedError(
             "Authorization: Basic wants base64 of consumerKey:consumerSecret (X-Authorization: its SHA3-256 as hex)."
         ) from None

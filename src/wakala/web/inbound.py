@@ -56,7 +56,7 @@ class Inbound:
         exchange = self._exchange(incoming, "stk_callback")
         if not same(incoming.parameters["secret"], self._payments.callback_mac("stk", payment_id)):
             return await self._stranger(exchange, "the secret in the path is not ours")
-        payment = await self._journal.payment(payment_id)
+        payment = await self._payments.find(payment_id)
         if payment is None:
             return await self._stranger(exchange, "the path is ours, but there is no such payment")
         exchange = replace(exchange, payment_id=payment.id, scope=payment.scope)

@@ -12,7 +12,14 @@ from wakala.rules.outcome import Outcome
 from wakala.wire import daraja_errors, stk_results
 from wakala.wire.daraja_errors import ErrorRow, Trouble, outcome_of
 from wakala.wire.loose_json import inner, read_object, text
-from wakala.wire.stk_results import DESCRIPTION_MAX_CHARS, DecodedResult, ResultClass, ResultRow, decode_result
+from wakala.wire.stk_results import (
+    CODE_MAX_CHARS,
+    DESCRIPTION_MAX_CHARS,
+    DecodedResult,
+    ResultClass,
+    ResultRow,
+    decode_result,
+)
 
 __all__ = [
     "DecodedError",
@@ -92,7 +99,7 @@ def _read(body: bytes) -> _Told:
 def _read_envelope(found: dict[str, object]) -> _Told:
     code = text(found.get("errorCode")) or text(found.get("ResponseCode")) or ""
     message = next((told for name in _MESSAGE_NAMES if (told := text(found.get(name)))), "")
-    return _Told(code[:80], message, text(found.get("requestId")) or None)
+    return _Told(code[:CODE_MAX_CHARS], message, text(found.get("requestId")) or None)
 
 
 _MESSAGE_NAMES = ("errorMessage", "ResponseDescription", "ResultDesc", "message")
@@ -102,7 +109,7 @@ def _read_fault(fault: dict[str, object]) -> _Told:
     """Apigee's own fault, or its SOAP-like cousin, whose code lies one level deeper (daraja.md 1.5)."""
     detail = inner(fault, "detail") or {}
     code = text(detail.get("errorcode")) or text((inner(detail, "source") or {}).get("errorcode")) or ""
-    return _Told(code[:80], text(fault.get("faultstring")) or "")
+    return _Told(code[:CODE_MAX_CHARS], text(fault.get("faultstring")) or "")
 
 
 def _read_torn(body: bytes) -> _Told:
@@ -121,7 +128,7 @@ def _page_text(body: bytes) -> str:
 
 def _cleaned(message: str) -> str:
     """One line without the token that M-Pesa echoes when it refuses it (daraja.md 1.4)."""
-    line = " ".join(message[: 4 * DESCRIPTION_MAX_CHARS].split())
+    line = " ".join(message[: 4 * DESCRIPTION_MAX_CHARS].replace("\x00", " ").split())
     return _TOKEN_ECHO.sub(r"\1[secret]", line)[:DESCRIPTION_MAX_CHARS]
 
 

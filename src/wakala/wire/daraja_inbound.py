@@ -79,6 +79,60 @@ class C2bNotice:
 
 def read_stk_callback(body: bytes) -> StkCallback:
     """The result of a push, read by name and never by position (daraja.md 3.1)."""
+    try:
+        return _usual_callback(_decode_usual(body))
+    except (ValueError, KeyError):  # anything unusual: msgspec's own errors are ValueErrors
+        return _any_callback(body)
+
+
+class _Item(msgspec.Struct, forbid_unknown_fields=True):
+    Name: str
+    Value: str | int | float
+
+
+class _Metadata(msgspec.Struct, forbid_unknown_fields=True):
+    Item: list[_Item]
+
+
+class _Result(msgspec.Struct, forbid_unknown_fields=True):
+    MerchantRequestID: str
+    CheckoutRequestID: str
+    ResultCode: int
+    ResultDesc: str
+    CallbackMetadata: _Metadata
+
+
+class _Inner(msgspec.Struct, forbid_unknown_fields=True):
+    result: _Result = msgspec.field(name="stkCallback")
+
+
+class _Outer(msgspec.Struct, forbid_unknown_fields=True):
+    Body: _Inner
+
+
+_decode_usual = msgspec.json.Decoder(_Outer).decode
+_USUAL = {"Amount", "MpesaReceiptNumber", "TransactionDate", "PhoneNumber"}
+
+
+def _usual_callback(outer: _Outer) -> StkCallback:
+    """A paid push as it almost always comes: four items, known types. ValueError or KeyError for everything else."""
+    told = outer.Body.result
+    items = {item.Name: item.Value for item in told.CallbackMetadata.Item}
+    amount, receipt, moment, phone = (
+        items[name] for name in ("Amount", "MpesaReceiptNumber", "TransactionDate", "PhoneNumber")
+    )
+    merchant, checkout = told.MerchantRequestID.strip(), told.CheckoutRequestID.strip()
+    paid_us = nairobi_to_us(moment)
+    number = _msisdn(phone)
+    cents = _cents(amount)
+    key = _receipt(receipt)
+    if len(told.CallbackMetadata.Item) != len(_USUAL) or None in {paid_us, number, cents, key} or not checkout:
+        raise ValueError("unusual")
+    result = decode_result(told.ResultCode, told.ResultDesc.strip())
+    return StkCallback(merchant, checkout, result, cents, key, paid_us, number, {})
+
+
+def _any_callback(body: bytes) -> StkCallback:
     root = read_object(body)
     envelope = inner(root, "Body") if root else None
     callback = inner(envelope, "stkCallback") if envelope else None

@@ -27,10 +27,13 @@ def inner(outer: dict[str, object], name: str) -> dict[str, object] | None:
 
 
 def text(value: object) -> str | None:
-    """A scalar as M-Pesa might as well have written it: 17, 17.0 and "17" are one text. None for anything else."""
+    """A scalar as M-Pesa might as well have written it: 17, 17.0 and "17" are one text. None for anything else.
+
+    Null characters become U+FFFD: PostgreSQL takes none, and one in a name must not lose a payment.
+    """
     match value:
         case str():
-            return value.strip()
+            return value.replace("\x00", "\ufffd").strip()
         case bool():
             return None
         case int() if abs(value) < NUMBER_LIMIT:

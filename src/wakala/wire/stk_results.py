@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from wakala.rules.outcome import Finality, Outcome, Sentence, Verdict
 
+CODE_MAX_CHARS = 80  # Apigee's longest has about 70
 DESCRIPTION_MAX_CHARS = 300  # M-Pesa's own sentences stay below 200; the rest is noise and is kept raw in the trace
 
 
@@ -52,7 +53,7 @@ class ResultRow:
 
 def decode_result(code: int | str, description: str) -> DecodedResult:
     """What a result code means; ``description`` is kept as M-Pesa wrote it and decides nothing."""
-    spelled = str(code).strip()
+    spelled = str(code).strip()[:CODE_MAX_CHARS]
     row = BY_CODE.get(spelled) or _hinted(description)
     return DecodedResult(row.kind, outcome_of(row, spelled, description))
 
@@ -65,9 +66,9 @@ def outcome_of(row: ResultRow, code: str, description: str) -> Outcome:
 
 
 def _hinted(description: str) -> ResultRow:
-    """For a code that nobody lists: still unknown, but two well-known texts say why (daraja.md 4.1)."""
+    """For a code that nobody lists: still unknown, but two well-known texts say why."""
     told = description.lower()
-    return next((row for marker, row in _HINTS if marker in told), _UNLISTED)
+    return next((row for row in HINTED if row.text.lower() in told), _UNLISTED)
 
 
 _MEANING: Mapping[ResultClass, tuple[Verdict, Finality]] = MappingProxyType(
@@ -119,32 +120,26 @@ _UNLISTED = ResultRow(
     ),
     _WAIT,
 )
-_HINTS: tuple[tuple[str, ResultRow], ...] = (
-    (
-        "merchant not allowed to carry out transaction type",
-        ResultRow(
-            "",
-            ResultClass.UNKNOWN,
-            "Merchant not allowed to carry out transaction type",
-            Sentence(
-                "The transaction type does not suit this shortcode.",
-                "Aina ya malipo hailingani na namba hii ya biashara.",
-            ),
-            _CHECK_PAIRING,
+# Texts that come with codes nobody lists (daraja.md 4.1). They say why, but not surely that no money moved.
+HINTED: tuple[ResultRow, ...] = (
+    ResultRow(
+        "",
+        ResultClass.UNKNOWN,
+        "Merchant not allowed to carry out transaction type",
+        Sentence(
+            "The transaction type does not suit this shortcode.", "Aina ya malipo hailingani na namba hii ya biashara."
         ),
+        _CHECK_PAIRING,
     ),
-    (
-        "missing iccid",
-        ResultRow(
-            "",
-            ResultClass.UNKNOWN,
-            "Missing ICCID value in request",
-            Sentence(
-                "This number is most likely not on a Safaricom line, so no prompt can reach it.",
-                "Huenda namba hii ya simu si ya Safaricom, hivyo ombi haliwezi kuifikia.",
-            ),
-            Sentence("Ask for a Safaricom number that has M-PESA.", "Omba namba ya simu ya Safaricom yenye M-PESA."),
+    ResultRow(
+        "",
+        ResultClass.UNKNOWN,
+        "Missing ICCID value in request",
+        Sentence(
+            "This number is most likely not on a Safaricom line, so no prompt can reach it.",
+            "Huenda namba hii ya simu si ya Safaricom, hivyo ombi haliwezi kuifikia.",
         ),
+        Sentence("Ask for a Safaricom number that has M-PESA.", "Omba namba ya simu ya Safaricom yenye M-PESA."),
     ),
 )
 
