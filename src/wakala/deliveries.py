@@ -2,7 +2,6 @@
 
 import datetime as dt
 import email.utils
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -124,7 +123,7 @@ class Deliveries:
 
 def _lane(app_id: str, callback_url: str | None) -> str:
     """Whose turn it takes: an app's own URL is one lane, a URL given with a request shares the lane of its host."""
-    return f"{app_id} {urlsplit(callback_url).netloc}" if callback_url else app_id
+    return f"{app_id} {callback_url.partition('://')[2].partition('/')[0].lower()}" if callback_url else app_id
 
 
 def _outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[Exchange, Attempted]:
@@ -143,14 +142,12 @@ def _outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[E
 
 def _retry_after_s(reply: Reply, now_us: int) -> float | None:
     """``Retry-After`` in seconds, whether given as seconds or as a date."""
-    given = next((value for name, value in reply.headers if name.lower() == "retry-after"), None)
-    if given is None:
-        return None
-    if given.strip().isdigit():
+    given = next((value.strip() for name, value in reply.headers if name.lower() == "retry-after"), "")
+    if given.isascii() and given.isdigit():
         return float(given)
     try:
         moment = email.utils.parsedate_to_datetime(given)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):  # all of these, for dates that are none
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)

@@ -176,12 +176,11 @@ class Payments:
     async def send(self, payment: Payment, answered: Answered | None = None) -> Payment:
         """Take a payment that has not left yet to M-Pesa: a token first, then the intent on disk, then the call."""
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        trouble = await self._daraja.prepare(credentials, payment.scope)
+        trouble, exchanges = await self._daraja.prepare(credentials, payment.scope, payment.id)
         if trouble is not None:
-            exchanges = tuple(replace(exchange, payment_id=payment.id) for exchange in trouble.exchanges)
-            return await self.settle(payment, trouble.fact, exchanges, answered=answered)
+            return await self.settle(payment, trouble, exchanges, answered=answered)
         change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
-        if not await self._journal.record_change(payment, change):
+        if not await self._journal.record_change(payment, change, exchanges=exchanges):
             return await self._reread(payment)  # another worker has it
         return await self._push(change.payment, answered)
 

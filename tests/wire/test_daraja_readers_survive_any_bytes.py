@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wakala.errors import MalformedUpstreamError
-from wakala.wire import daraja
+from wakala.wire import daraja, daraja_inbound
 from wakala.wire.daraja import DecodedError, ResultClass, Trouble
 
 STATUSES = st.sampled_from([200, 201, 302, 400, 401, 403, 404, 405, 429, 500, 502, 503]) | st.integers(100, 999)
@@ -137,6 +137,45 @@ def test_hostile_bytes_cost_little_and_change_nothing(body: bytes) -> None:
     for read in (daraja.read_stk_callback, daraja.read_c2b):
         with pytest.raises(MalformedUpstreamError):
             read(body)
+
+
+ODD = st.text(max_size=6) | st.sampled_from(["UCE4K7P2QX", "UCE0000000", "A\x00B", " x ", "0700000142", "75.00"])
+USUAL_ITEMS = st.permutations(["Amount", "MpesaReceiptNumber", "TransactionDate", "PhoneNumber"]).flatmap(
+    lambda names: st.tuples(
+        *(
+            st.fixed_dictionaries(
+                {"Name": st.just(name), "Value": st.sampled_from(USUAL_VALUES[name]) | ODD | st.integers(0, 10**15)}
+            )
+            for name in names
+        )
+    )
+)
+USUAL_VALUES: dict[str, list[object]] = {
+    "Amount": [150, 150.0, "150.00"],
+    "MpesaReceiptNumber": ["UCE4K7P2QX"],
+    "TransactionDate": [20260314101528],
+    "PhoneNumber": [254700000142],
+}
+
+
+@given(USUAL_ITEMS, st.integers() | ODD, ODD, ODD, ODD)
+def test_the_short_way_for_usual_callbacks_reads_what_the_long_way_reads(
+    listed: tuple[object, ...], code: object, told: str, merchant: str, checkout: str
+) -> None:
+    body = callback(
+        CallbackMetadata={"Item": list(listed)},
+        ResultCode=code,
+        ResultDesc=told,
+        MerchantRequestID=merchant,
+        CheckoutRequestID=checkout,
+    )
+    try:
+        wanted = daraja_inbound._any_callback(body)
+    except MalformedUpstreamError:
+        with pytest.raises(MalformedUpstreamError):
+            daraja.read_stk_callback(body)
+        return
+    assert daraja.read_stk_callback(body) == wanted
 
 
 # ── what was seen once and must stay readable ──

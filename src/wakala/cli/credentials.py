@@ -44,10 +44,10 @@ def token(
         async with opened_journal(CONTEXT.settings()) as journal:
             shortcode = await find_shortcode(journal, number, environment)
             async with connected(CONTEXT.settings(), journal) as (directory, daraja):
-                trouble = await daraja.prepare(directory.credentials(shortcode.id))
+                trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))
                 if trouble is None:
                     return None
-                return str(getattr(trouble.fact, "description", "") or getattr(trouble.fact, "reason", ""))
+                return str(getattr(trouble, "description", "") or getattr(trouble, "reason", ""))
 
     refusal = run(work())
     if refusal is not None:

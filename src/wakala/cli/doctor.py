@@ -85,12 +85,11 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
             async with connected(settings, journal) as (directory, daraja):
                 for shortcode in shortcodes:
                     name = f"token {shortcode.number} ({shortcode.environment})"
-                    trouble = await daraja.prepare(directory.credentials(shortcode.id))
+                    trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))
                     if trouble is None:
                         yield Finding(name, "ok", "M-Pesa granted a token")
                     else:
-                        fact = trouble.fact
-                        reason = getattr(fact, "description", "") or getattr(fact, "reason", "")
+                        reason = getattr(trouble, "description", "") or getattr(trouble, "reason", "")
                         yield Finding(name, "wrong", f"{reason} Check key and secret at the Daraja portal.")
                     if shortcode.registered_us is None:
                         advice = f"C2B URLs not registered: run `wakala shortcode register {shortcode.number}`."

@@ -94,6 +94,8 @@ def _start(home: Path, children: Children) -> Addresses:
         *("--number", SHORTCODE, "--kind", "paybill"),
         *("--consumer-key", DARAJA_KEY, "--consumer-secret", DARAJA_SECRET, "--passkey", PASSKEY),
     )
+    children.wait_until_ready(simulator, f"{addresses.simulator}/simulator/healthz")
+    wakala("--config", config, "shortcode", "register", SHORTCODE)  # so that a second source confirms each payment
     app = json.loads(
         wakala(
             *("--config", config, "app", "create", "--organisation", "demo", "--name", "shop"),
@@ -103,7 +105,6 @@ def _start(home: Path, children: Children) -> Addresses:
     gateway = children.start("gateway", ["wakala", "--config", config, "serve"])
     shop = children.start("shop", ["wakala.demo.shop"], _shop_settings(addresses, app))
 
-    children.wait_until_ready(simulator, f"{addresses.simulator}/simulator/healthz")
     children.wait_until_ready(gateway, f"{addresses.gateway}/readyz")
     children.wait_until_ready(shop, f"{addresses.shop}/healthz")
     return addresses

@@ -74,11 +74,13 @@ class Daraja:
         token = self._tokens.get(credentials.shortcode_id)
         return token is not None and self._source.now_us() < token.refresh_us
 
-    async def prepare(self, credentials: Credentials, scope: Scope | None = None) -> Asked | None:
-        """Have a token in hand. None when it is there; otherwise why not, as a fact that sent nothing."""
+    async def prepare(
+        self, credentials: Credentials, scope: Scope | None = None, payment_id: str | None = None
+    ) -> tuple[Fact | None, tuple[Exchange, ...]]:
+        """Have a token in hand: None when it is there, otherwise why not, as a fact that sent nothing."""
         exchanges: list[Exchange] = []
-        trouble = await self._fetch_token(credentials, exchanges, scope, None)
-        return Asked(trouble, tuple(exchanges)) if trouble else None
+        trouble = await self._fetch_token(credentials, exchanges, scope, payment_id)
+        return trouble, tuple(exchanges)
 
     async def push(self, credentials: Credentials, payment: Payment, callback_url: str) -> Asked:
         """Ask for the prompt on the customer's phone (daraja.md 2.1). Sent at most once."""

@@ -1,8 +1,10 @@
 """The Wakala API's JSON: requests in, answers and problems out. A command is declared once, in `COMMANDS`."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -32,6 +34,7 @@ RequestIDField = Annotated[
         max_length=64,
         pattern=REQUEST_ID,
         description="Yours, unique for ever: letters, digits, dot, dash, underscore. A repeat is never paid twice.",
+        examples=["ORDER-1001"],
     ),
 ]
 AmountField = Annotated[int | float | str, msgspec.Meta(description="Whole shillings, 1 to 250000.", examples=[150])]
@@ -41,11 +44,14 @@ PhoneField = Annotated[
 ReferenceField = Annotated[
     str,
     msgspec.Meta(
-        min_length=1, max_length=64, description="The account number; the customer sees the first 12 characters."
+        min_length=1,
+        max_length=64,
+        description="The account number; the customer sees the first 12 characters.",
+        examples=["INV-1001"],
     ),
 ]
 ShortcodeNumberField = Annotated[
-    str, msgspec.Meta(pattern=r"^\d{5,7}$", max_length=7, description="Paybill, store or till.")
+    str, msgspec.Meta(pattern=r"^[0-9]{5,7}$", max_length=7, description="Paybill, store or till.")
 ]
 UrlField = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^https?://[^\s#@]+$")]
 
@@ -139,9 +145,10 @@ def read(command: Command, raw: bytes) -> Asked:
     """JSON to a checked request; every fault is named with its field."""
     try:
         body = command.decoder.decode(raw)
+        json.loads(raw, object_pairs_hook=_once)
     except msgspec.ValidationError as error:
         raise InvalidFieldsError(faults=(_fault(str(error)),)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CallerError(
             f"The body is not JSON: {error}. Send one JSON object with Content-Type application/json."
         ) from None
@@ -153,9 +160,11 @@ def read(command: Command, raw: bytes) -> Asked:
         if _CONTROL.search(text) or text != text.strip():
             message = "Send it without line breaks, control characters or blanks at its ends."
             faults.append(FieldFault(f"/{field}", message))
+    push = body if isinstance(body, PushBody) else None
+    if push and push.CallbackUrl is not None and not is_callable(push.CallbackUrl):
+        faults.append(FieldFault("/CallbackUrl", "Send a whole address such as https://shop.example/wakala."))
     if faults:
         raise InvalidFieldsError(faults=tuple(faults))
-    push = body if isinstance(body, PushBody) else None
     return Asked(
         request_id=body.RequestID or "",
         amount_cents=cents or 0,
@@ -166,6 +175,34 @@ def read(command: Command, raw: bytes) -> Asked:
         callback_url=push.CallbackUrl if push else None,
         shortcode=body.ReceiverShortcode,
     )
+
+
+def is_callable(url: str) -> bool:
+    """True for an http or https address with a host, and a port where one is given; without a user or blanks."""
+    if not re.fullmatch(r"https?://[!-\"$-?A-~]+", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half a bracket, or a port that is none
+        return False
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A name that stands twice has two meanings; which one a reader takes differs from reader to reader (RFC 8259, 4)."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidFieldsError(
+            faults=(FieldFault(_pointer("", twice), "This field stands here twice; send it once."),)
+        )
+    return found
+
+
+def _pointer(parent: str, name: str) -> str:
+    """A name below ``parent`` as a JSON pointer (RFC 6901)."""
+    return f"{parent.rstrip('/')}/{name.replace('~', '~0').replace('/', '~1')}"
 
 
 def _whole_cents(amount: float | str) -> int:
@@ -188,12 +225,10 @@ def _fault(message: str) -> FieldFault:
     pointer = "/" + place.rstrip("`").lstrip(".").replace(".", "/").replace("[", "/").replace("]", "") if place else ""
     missing = re.match(r"Object missing required field `(\w+)`", text)
     if missing:
-        return FieldFault(f"{pointer}/{missing[1]}".replace("//", "/"), "This field is required.")
-    unknown = re.match(r"Object contains unknown field `(.+)`", text)
+        return FieldFault(_pointer(pointer, missing[1]), "This field is required.")
+    unknown = re.match(r"Object contains unknown field `(.*)`", text, re.DOTALL)
     if unknown:
-        return FieldFault(
-            f"{pointer}/{unknown[1]}".replace("//", "/"), "There is no such field here; see GET /openapi.json."
-        )
+        return FieldFault(_pointer(pointer, unknown[1]), "There is no such field here; see GET /openapi.json.")
     return FieldFault(pointer, text + ".")
 
 

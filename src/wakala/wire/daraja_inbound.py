@@ -121,14 +121,14 @@ def _usual_callback(outer: _Outer) -> StkCallback:
     amount, receipt, moment, phone = (
         items[name] for name in ("Amount", "MpesaReceiptNumber", "TransactionDate", "PhoneNumber")
     )
-    merchant, checkout = told.MerchantRequestID.strip(), told.CheckoutRequestID.strip()
+    merchant, checkout = text(told.MerchantRequestID) or "", text(told.CheckoutRequestID) or ""
     paid_us = nairobi_to_us(moment)
     number = _msisdn(phone)
     cents = _cents(amount)
     key = _receipt(receipt)
     if len(told.CallbackMetadata.Item) != len(_USUAL) or None in {paid_us, number, cents, key} or not checkout:
         raise ValueError("unusual")
-    result = decode_result(told.ResultCode, told.ResultDesc.strip())
+    result = decode_result(told.ResultCode, text(told.ResultDesc) or "")
     return StkCallback(merchant, checkout, result, cents, key, paid_us, number, {})
 
 
