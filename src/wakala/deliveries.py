@@ -123,7 +123,10 @@ class Deliveries:
 
 def _lane(app_id: str, callback_url: str | None) -> str:
     """Whose turn it takes: an app's own URL is one lane, a URL given with a request shares the lane of its host."""
-    return f"{app_id} {callback_url.partition('://')[2].partition('/')[0].lower()}" if callback_url else app_id
+    if not callback_url:
+        return app_id
+    host = callback_url.partition("://")[2].replace("?", "/").partition("/")[0]
+    return f"{app_id} {host.lower()}"
 
 
 def _outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[Exchange, Attempted]:

@@ -19,7 +19,7 @@ from wakala.journal.journal import ApiAnswer, Confirmation, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange
-from wakala.rules.matching import Ambiguous, Candidate, Matched, match
+from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
 from wakala.rules.matching import Confirmation as Notice
 from wakala.rules.payment import (
     Change,
@@ -217,8 +217,12 @@ class Payments:
         exchanges: tuple[Exchange, ...] = (),
         *,
         answered: Answered | None = None,
+        claims: str | None = None,
     ) -> Payment:
-        """What a fact does to a payment, durably, with what the merchant is owed for it, in one transaction."""
+        """What a fact does to a payment, durably, with what the merchant is owed for it, in one transaction.
+
+        ``claims`` is the receipt of a C2B confirmation that this answers for, whether or not the fact brings it.
+        """
         while True:
             now_us = self._source.now_us()
             change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
@@ -230,7 +234,7 @@ class Payments:
                     exchanges=exchanges,
                     notification=notification,
                     answer=answered(change.payment) if answered else None,
-                    claims_receipt=fact.receipt if isinstance(fact, Settled) else None,
+                    claims_receipt=claims or (fact.receipt if isinstance(fact, Settled) else None),
                 )
             except DatabaseFaultError:
                 fact = await self._without_taken_receipt(payment, fact)
@@ -290,40 +294,63 @@ class Payments:
     ) -> None:
         """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone."""
         while True:
+            pushes = await self._candidates(notice, shortcode)  # first, so that no push slips through between the two
             known = await self._journal.payment_by_receipt(
                 shortcode.organisation_id, shortcode.environment, notice.receipt
             )
             if known is not None:
-                await self._confirm_known(known, notice, payer_name, exchange)
+                await self._confirm_known(known, notice, payer_name, (exchange,))
                 return
-            if await self._enter_confirmation(notice, payer_name, shortcode, exchange):
+            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange):
                 return
             if await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt):
                 await self._journal.record_exchange(exchange)  # the same one again
                 return
 
-    async def _confirm_known(self, known: Payment, notice: Notice, payer_name: str | None, exchange: Exchange) -> None:
-        exchange = replace(exchange, payment_id=known.id, scope=known.scope)
+    async def _candidates(self, notice: Notice, shortcode: Shortcode) -> list[Payment]:
+        """The pushes it may belong to: those that left, and have no receipt yet.
+
+        One that a query called paid is among them: queries carry no receipt (daraja.md 2.2), so the confirmation brings
+        it, however late. Otherwise the same money would be told twice.
+        """
+        paid_us = notice.received_us if notice.paid_us is None else min(notice.paid_us, notice.received_us)
+        since_us = paid_us - self._terms.match_window_us - CLOCK_SLACK_US
+        found = await self._journal.pushes_without_receipt(shortcode.id, notice.amount_cents, since_us)
+        return [push for push in found if push.sent_us is not None]
+
+    def _match(self, notice: Notice, pushes: list[Payment], shortcode: Shortcode) -> tuple[Match, Payment | None]:
+        found = match(notice, [_candidate(push, shortcode) for push in pushes], self._terms.match_window_us)
+        wanted = found.payment_id if isinstance(found, Matched) else None
+        return found, next((push for push in pushes if push.id == wanted), None)
+
+    async def _confirm_known(
+        self, known: Payment, notice: Notice, payer_name: str | None, exchanges: tuple[Exchange, ...]
+    ) -> None:
+        exchanges = tuple([replace(exchange, payment_id=known.id, scope=known.scope) for exchange in exchanges])
         fact: Fact = _confirmed(notice, payer_name)
         if notice.amount_cents != known.amount_cents:
-            exchange = replace(exchange, verdict="quarantined: the amount differs from the payment's")
+            verdict = "quarantined: the amount differs from the payment's"
+            exchanges = tuple([replace(exchange, verdict=verdict) for exchange in exchanges])
             fact = Misfit(Flag.AMOUNT_DIFFERS, "The C2B confirmation names another amount.")
-        await self.settle(known, fact, (exchange,))
+        await self.settle(known, fact, exchanges, claims=notice.receipt)
 
     async def _enter_confirmation(
-        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
+        self,
+        pushes: list[Payment],
+        notice: Notice,
+        payer_name: str | None,
+        shortcode: Shortcode,
+        exchange: Exchange,
     ) -> bool:
-        pushes = await self._journal.open_pushes(shortcode.id, notice.amount_cents)
-        pushes = [push for push in pushes if push.sent_us is not None]  # what never left cannot have been paid
-        found = match(notice, [_candidate(push, shortcode) for push in pushes], self._terms.match_window_us)
+        found, push = self._match(notice, pushes, shortcode)
         entry = self._confirmation(notice, payer_name, shortcode)
         now_us = self._source.now_us()
-        if isinstance(found, Matched):
-            push = next(push for push in pushes if push.id == found.payment_id)
+        if push is not None:
             change = decide(push, _confirmed(notice, payer_name), now_us, self._terms.schedule)
             exchange = replace(exchange, payment_id=push.id, scope=push.scope)
             return await self._record(replace(entry, payment_id=push.id), exchange, push, change)
-        if pushes:  # ambiguous, or close to a push without fitting it: the callback will name the receipt
+        open_pushes = [push for push in pushes if not push.state.is_final]
+        if open_pushes or isinstance(found, Ambiguous):  # or close to one without fitting: a callback names the receipt
             wait_us = now_us + self._terms.confirmation_wait_us
             detail = "ambiguous" if isinstance(found, Ambiguous) else "no certain match"
             entry = replace(entry, due_us=wait_us)
@@ -390,14 +417,24 @@ class Payments:
         return Change(payment, Step.SUCCEED, "collected", detail, notify="collection.succeeded")
 
     async def collect(self, waiting: Confirmation) -> None:
-        """A confirmation that no push claimed in time becomes a payment of its own, flagged for a person."""
+        """A confirmation that waited goes to its push where that is certain by now; else it is a payment of its own.
+
+        That one is flagged for a person.
+        """
         shortcode = self._directory.shortcode(waiting.shortcode_id)
         if shortcode is None:
             return
         now_us = self._source.now_us()
         told = json.loads(waiting.notice)
         payer_name = told.pop("payer_name")
-        change = self._collection(Notice(**told), payer_name, shortcode, now_us, (Flag.AMBIGUOUS,))
+        notice = Notice(**told)
+        _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
+        known = await self._journal.payment_by_receipt(waiting.organisation_id, waiting.environment, waiting.receipt)
+        owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
+        if owner is not None:
+            await self._confirm_known(owner, notice, payer_name, ())
+            return
+        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,))
         notification = self._stage(change, now_us)
         if await self._journal.collect_confirmation(waiting, change, notification):
             self._offer(notification)

@@ -1,4 +1,4 @@
-"""A thousand payments: callbacks at once, before the answer, lost, doubled. Every one final and right, none told twice."""
+"""A thousand payments: callbacks at once, before the answer, lost, doubled. Each final, right, and told of once."""
 
 from collections import Counter
 from typing import Any

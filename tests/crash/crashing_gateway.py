@@ -1,7 +1,7 @@
 """The real gateway, which kills itself with SIGKILL at the N-th point around its commits and calls.
 
-usage: crashing_gateway.py CONFIG POINT. A point is passed before and after every commit and every HTTP call that carries
-a payment further; without a positive POINT they are only counted, a line each on standard error.
+usage: crashing_gateway.py CONFIG POINT. A point is passed before and after every commit and every HTTP call that
+carries a payment further; without a positive POINT they are only counted, a line each on standard error.
 """
 
 import os

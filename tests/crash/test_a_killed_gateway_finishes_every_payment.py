@@ -1,4 +1,4 @@
-"""kill -9 before and after every commit and every call of a payment: it ends once, final, notified, never prompted twice."""
+"""kill -9 before and after every commit and call of a payment: it ends once, final, told, never prompted twice."""
 
 import re
 from pathlib import Path

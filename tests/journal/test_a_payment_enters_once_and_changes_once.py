@@ -9,7 +9,7 @@ from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, exchange, notifica
 from wakala.errors import DatabaseFaultError
 from wakala.journal.journal import LAST_ID, ApiAnswer, Journal
 from wakala.rules.delivery import DeliveryState
-from wakala.rules.payment import Flag, Misfit, Payment, State, decide
+from wakala.rules.payment import Evidence, Flag, Misfit, Payment, Settled, State, decide
 
 
 async def opened(journal: Journal, **changes: object) -> Payment:
@@ -136,13 +136,20 @@ async def test_what_is_due_is_found_and_claimed_by_one(journal: Journal) -> None
     assert await journal.payments_due(NOW_US + 61_000_000, 10) == []
 
 
-async def test_open_pushes_are_those_of_the_shortcode_and_amount(journal: Journal) -> None:
+async def test_a_confirmation_is_compared_with_pushes_of_its_shortcode_and_amount(journal: Journal) -> None:
+    await opened(journal, created_us=NOW_US - 10)
     mine = await opened(journal)
     await opened(journal, amount_cents=20_000)
     await opened(journal, scope=replace(mine.scope, shortcode_id="sc_2"))
     settled = await opened(journal)
     assert await journal.record_change(settled, after(settled, paid("UKN0000004")))
-    assert [one.id for one in await journal.open_pushes("sc_1", 15_000)] == [mine.id]
+    by_query = await opened(journal, created_us=NOW_US - 1)
+    told = Settled(Evidence.STK_QUERY, True, "0", "ok")
+    assert await journal.record_change(by_query, after(by_query, told))
+    failed = await opened(journal)
+    assert await journal.record_change(failed, after(failed, Settled(Evidence.STK_QUERY, False, "1032", "cancelled")))
+    found = await journal.pushes_without_receipt("sc_1", 15_000, NOW_US - 1)
+    assert [one.id for one in found] == [mine.id, by_query.id]
 
 
 async def test_lists_run_newest_first_by_cursor_within_the_tenant(journal: Journal) -> None:

@@ -139,9 +139,13 @@ class House:
 
     async def request_in(self, request_id: str, *states: str) -> dict[str, Any]:
         """The same once it is in one of these states."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (view := await self.request(request_id)).get("State") not in states:
-                await asyncio.sleep(0.01)
+        view: dict[str, Any] = {}
+
+        async def is_there() -> bool:
+            view.update(await self.request(request_id))
+            return view.get("State") in states
+
+        await eventually(is_there)
         return view
 
     async def count(self, table: str) -> int:

@@ -16,9 +16,8 @@ from services.waiting import until
 
 COMMAND_LIMIT_S = 60
 WAKALA = ("-m", "wakala")
-PORTS = range(
-    12_000, 30_000
-)  # below those that the system hands to clients, so that no connection takes ours meanwhile
+# Below those that the system hands to clients, so that no connection takes ours meanwhile.
+PORTS = range(12_000, 30_000)
 
 
 def free_port() -> int:

@@ -1,7 +1,7 @@
 """Everybody who takes part in a payment, joined by real HTTP: a simulator, gateways and a merchant.
 
-Simulator and gateways are processes started by the command line, as an operator starts them. `Town` is what a test holds
-in its hand: it sends requests as a shop does, tells the simulator what goes wrong, and reads what became of it.
+Simulator and gateways are processes started by the command line, as an operator starts them. `Town` is what a test
+holds in its hand: it sends requests as a shop does, tells the simulator what goes wrong, and reads what became of it.
 """
 
 import asyncio
@@ -201,6 +201,16 @@ class Town:
 
         return await until(look, lambda: f"{sorted(wanted - seen)} in the trace of {request_id}; there are {seen}")
 
+    async def trace_counting(self, gateway: Gateway, request_id: str, **counts: int) -> None:
+        """Wait until the trace holds so many exchanges of each name, no fewer; more is an error at once."""
+
+        async def look() -> bool:
+            names = [entry["Name"] for entry in (await self.trace(gateway, request_id))["Entries"]]
+            assert all(names.count(name) <= count for name, count in counts.items()), (names, counts)
+            return all(names.count(name) == count for name, count in counts.items())
+
+        await until(look, f"{counts} in the trace of {request_id}")
+
     async def has_note(self, kind: str, request_id: str) -> None:
         """Wait until the merchant was told this of a request."""
         notes = self.merchant.by_request
@@ -238,7 +248,7 @@ class Town:
 @asynccontextmanager
 async def running_town(folder: Path, database_url: str) -> AsyncIterator[Town]:
     """A town with its installation made and no gateway started yet. At the end every process of it has ended."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
     port = free_port()
     arguments = ("simulator", "--port", str(free_port()), "--seed", SEED, "--autopilot", "pay")
     simulator = Program([*WAKALA, *arguments], {}, folder / "simulator.log")

@@ -1,8 +1,10 @@
 import base64
+from collections.abc import Callable
 
 import pytest
 
-from services.gateway import LIVE, SANDBOX, House, basic, is_problem, proxyapi_basic, sha3
+from services.gateway import LIVE, SANDBOX, Headers, House, basic, is_problem, proxyapi_basic, sha3
+from wakala.administration import NewApp
 from wakala.directory import Directory
 from wakala.rules.accounts import Environment
 from wakala.rules.signing import access_token, app_digest
@@ -27,7 +29,9 @@ def test_proxy_apis_digest_is_the_documented_one() -> None:
 
 @pytest.mark.parametrize("make", [basic, proxyapi_basic])
 @pytest.mark.parametrize("prefix", [SANDBOX, LIVE])
-async def test_key_and_secret_buy_a_token_in_either_header(house: House, make, prefix: str) -> None:  # type: ignore[no-untyped-def]
+async def test_key_and_secret_buy_a_token_in_either_header(
+    house: House, make: Callable[[NewApp], Headers], prefix: str
+) -> None:
     body = (await house.client.get(f"{prefix}/auth", headers=make(house.app))).json()
     assert body["StatusCode"] == 0
     assert body["Data"]["ExpiresIn"] == 3600

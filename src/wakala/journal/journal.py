@@ -18,7 +18,7 @@ from wakala.rules.payment import Change, Payment, Scope
 
 TRACE_LIMIT_EXCHANGES = 500  # a payment has about eight; a merchant who retries for days adds a dozen
 PAGE_LIMIT_ROWS = 200
-CANDIDATE_LIMIT_ROWS = 200  # open pushes of one amount at one shortcode that a confirmation is compared with
+CANDIDATE_LIMIT_ROWS = 200  # pushes of one amount at one shortcode that a confirmation is compared with
 LAST_ID = "~"  # sorts after every ID: the start of a newest-first listing
 
 
@@ -143,9 +143,9 @@ class Journal:
         row = (organisation_id, environment, receipt)
         return _first_payment(await self._database.fetch("payment_by_receipt", row))
 
-    async def open_pushes(self, shortcode_id: str, amount_cents: int) -> list[Payment]:
-        """The pushes still open at a shortcode for an amount: what a confirmation may belong to."""
-        row = (shortcode_id, amount_cents, CANDIDATE_LIMIT_ROWS)
+    async def pushes_without_receipt(self, shortcode_id: str, amount_cents: int, since_us: int) -> list[Payment]:
+        """What a confirmation may belong to: pushes of that amount, open or paid by a query's word, newest first."""
+        row = (shortcode_id, amount_cents, since_us, CANDIDATE_LIMIT_ROWS)
         return [rows.payment_of(r) for r in await self._database.fetch("payment_candidates", row)]
 
     async def payments_due(self, now_us: int, limit: int) -> list[Payment]:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
@@ -103,7 +104,7 @@ class Endpoint:
             peer = client_address(peer, hops, surroundings.trusted_proxies)
         return Incoming(
             method=scope["method"],
-            path=scope["path"],
+            path=_visible(scope["path"]),
             query=scope["query_string"].decode("latin-1"),
             parameters=scope.get("path_params", {}),
             headers=headers,
@@ -123,6 +124,11 @@ class Endpoint:
                 chunks.append(chunk)
             if not message.get("more_body") or size > 16 * BODY_LIMIT_BYTES:
                 return b"".join(chunks)
+
+
+def _visible(path: str) -> str:
+    """A path as it can be kept and shown: control characters in their percent form. PostgreSQL has no NUL in text."""
+    return path if path.isprintable() else "".join(char if char.isprintable() else quote(char) for char in path)
 
 
 def _template(path: str) -> str:

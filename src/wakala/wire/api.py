@@ -155,7 +155,7 @@ def read(command: Command, raw: bytes) -> Asked:
     faults: list[FieldFault] = []
     cents = _checked(faults, "/Amount", InvalidAmountError, lambda: _whole_cents(body.Amount))
     phone = _checked(faults, "/SenderMSISDN", InvalidMsisdnError, lambda: msisdn.parse(body.SenderMSISDN))
-    for field in ("RequestID", "AccountReference", "Description"):
+    for field in ("RequestID", "AccountReference", "Description", "ReceiverShortcode"):
         text = getattr(body, field, None) or ""
         if _CONTROL.search(text) or text != text.strip():
             message = "Send it without line breaks, control characters or blanks at its ends."
@@ -189,7 +189,7 @@ def is_callable(url: str) -> bool:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A name that stands twice has two meanings; which one a reader takes differs from reader to reader (RFC 8259, 4)."""
+    """A name that stands twice has two meanings, and readers differ in which one they take (RFC 8259, 4)."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

@@ -17,6 +17,7 @@ log = logging.getLogger("wakala.courier")
 
 QUEUE_LIMIT = 256  # notifications of one lane in memory; what does not fit waits in the journal
 TOTAL_LIMIT = 512  # attempts at once over all lanes
+FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
 
 
 class _Lane:
@@ -54,6 +55,7 @@ class Courier:
         claimed = False
         for name in await self._journal.lanes_due(now_us):
             lane = self._lanes.setdefault(name, _Lane())
+            self._start(name, lane)  # what was offered while all hands were full
             room = self._lane_limit - lane.running - len(lane.queue)
             if room <= 0 or self._stopping:
                 continue
@@ -73,11 +75,15 @@ class Courier:
             await asyncio.wait(self._tasks)
 
     def _start(self, name: str, lane: _Lane) -> None:
-        while lane.queue and lane.running < self._lane_limit and len(self._tasks) < TOTAL_LIMIT:
+        while lane.queue and lane.running < self._lane_limit and self._has_hands(lane):
             lane.running += 1
             task = asyncio.get_running_loop().create_task(self._work(name, lane))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _has_hands(self, lane: _Lane) -> bool:
+        """The last hands are for lanes where nothing runs yet: many slow endpoints never keep out one that is quick."""
+        return len(self._tasks) < (TOTAL_LIMIT if lane.running else FIRST_LIMIT)
 
     async def _work(self, name: str, lane: _Lane) -> None:
         """One attempt after another until the lane is empty."""

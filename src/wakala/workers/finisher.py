@@ -1,11 +1,15 @@
 """Brings every payment to an end: sends what was held, asks about what is open, expires what nobody can settle."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable
 
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.payments import Payments
 from wakala.rules.payment import Payment
+
+log = logging.getLogger("wakala.finisher")
 
 BATCH_LIMIT_PAYMENTS = 100  # how many are taken in one turn; they are asked about side by side
 ASK_LIMIT = 16  # questions to M-Pesa at once, so that a backlog after an outage does not become a spike
@@ -21,14 +25,24 @@ class Finisher:
         self._turns = asyncio.Semaphore(ASK_LIMIT)
 
     async def step(self) -> bool:
-        """True while a full batch was due."""
+        """True while a full batch was due, and all of it was done."""
         now_us = self._source.now_us()
         due = await self._journal.payments_due(now_us, BATCH_LIMIT_PAYMENTS)
-        await asyncio.gather(*(self._finish(payment) for payment in due))
+        done = await asyncio.gather(*(self._finish(payment) for payment in due))
         for waiting in await self._journal.confirmations_due(now_us, BATCH_LIMIT_PAYMENTS):
-            await self._payments.collect(waiting)
-        return len(due) == BATCH_LIMIT_PAYMENTS
+            await _alone(self._payments.collect(waiting), waiting.receipt)
+        return len(due) == BATCH_LIMIT_PAYMENTS and all(done)
 
-    async def _finish(self, payment: Payment) -> None:
+    async def _finish(self, payment: Payment) -> bool:
         async with self._turns:
-            await self._payments.finish(payment)
+            return await _alone(self._payments.finish(payment), payment.id)
+
+
+async def _alone(work: Awaitable[object], what: str) -> bool:
+    """One that cannot be finished keeps nobody else from it."""
+    try:
+        await work
+    except Exception:
+        log.exception("%s could not be finished in this turn", what)
+        return False
+    return True

@@ -94,8 +94,9 @@ CREATE UNIQUE INDEX payments_request ON payments (organisation_id, environment, 
 CREATE UNIQUE INDEX payments_receipt ON payments (organisation_id, environment, receipt) WHERE receipt IS NOT NULL;
 -- What the finisher looks at: only open payments are in it, so its size is the work in hand, not the history.
 CREATE INDEX payments_due ON payments (next_check_us) WHERE next_check_us IS NOT NULL;
--- The open pushes that a C2B confirmation may belong to.
-CREATE INDEX payments_open ON payments (shortcode_id, amount_cents) WHERE next_check_us IS NOT NULL;
+-- The pushes that a C2B confirmation may belong to: open, or paid by a query's word, which carries no receipt.
+CREATE INDEX payments_open ON payments (shortcode_id, amount_cents, created_us)
+WHERE kind = 'push' AND receipt IS NULL AND state NOT IN ('received', 'failed', 'expired');
 -- Newest first, by cursor: IDs are in the order of time.
 CREATE INDEX payments_listed ON payments (organisation_id, id);
 

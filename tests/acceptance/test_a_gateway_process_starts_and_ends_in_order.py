@@ -1,0 +1,136 @@
+"""The process itself: one writer on a SQLite file, an orderly end on SIGTERM, many gateways on one PostgreSQL."""
+
+import asyncio
+import signal
+from typing import Any
+
+import aiohttp
+import pytest
+
+from services.programs import free_port
+from services.town import FINAL, Gateway, Town
+from services.waiting import until
+
+only_on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+only_on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+@only_on_sqlite
+async def test_a_second_gateway_on_one_sqlite_file_is_refused_with_a_sentence(town: Town) -> None:
+    first = await town.serve()
+    second = town.launch(None, free_port())
+    assert await second.program.ended() == 1
+    [sentence] = [line for line in second.program.said.splitlines() if line.startswith("wakala: ")]
+    assert f"process {first.program.process.pid}" in sentence
+    assert "stop that gateway first, or move to PostgreSQL" in sentence
+    assert "Traceback" not in second.program.said
+
+    await town.pay(first, "ORDER-1")  # the first is not disturbed, and short visits are welcome
+    await town.is_told("ORDER-1")
+    assert [each["RequestID"] for each in await town.told("requests")] == ["ORDER-1"]
+    assert await first.program.terminate() == 0
+    again = await town.serve()
+    assert (await town.payment(again, "ORDER-1"))["State"] == "succeeded"
+
+
+async def test_sigterm_stops_in_order_and_exits_zero(town: Town) -> None:
+    gateway = await town.serve()
+    town.merchant.gate.clear()  # the merchant takes its time
+    await town.pay(gateway, "ORDER-1")
+    await town.is_told("ORDER-1")
+    gateway.program.send(signal.SIGTERM)
+    await until(lambda: refuses(town, gateway), "a gateway that takes nothing in any more")
+    assert not gateway.program.has_ended()  # it waits for the attempt that is under way
+
+    town.merchant.gate.set()
+    assert await gateway.program.ended() == 0
+    assert gateway.program.said.rstrip().endswith("Wakala stopped")
+    assert "Traceback" not in gateway.program.said
+    [sent] = await town.told("notifications")
+    assert (sent["State"], sent["Attempts"]) == ("delivered", 1)
+
+
+async def test_what_was_open_at_sigterm_is_finished_by_the_next_start(town: Town) -> None:
+    gateway = await town.serve()
+    await town.autopilot()
+    await town.pay(gateway, "ORDER-1")
+    assert await gateway.program.terminate() == 0
+    await town.control("phones/254712345678/approve", {})  # its callback finds nobody
+
+    after = await town.serve()
+    await town.is_told("ORDER-1")
+    payment = await town.payment(after, "ORDER-1")
+    assert (payment["State"], payment["Evidence"]) == ("succeeded", "stk_query")
+    assert len(await town.prompts()) == 1
+
+
+async def refuses(town: Town, gateway: Gateway) -> bool:
+    try:
+        async with town.session.get(f"{gateway.url}/livez"):
+            return False
+    except aiohttp.ClientConnectionError:
+        return True
+
+
+def orders(count: int) -> list[dict[str, Any]]:
+    return [
+        {"RequestID": f"ORDER-{n}", "SenderMSISDN": f"2547{n:08d}", "AccountReference": f"A{n}"} for n in range(count)
+    ]
+
+
+@only_on_postgres
+async def test_two_gateways_on_one_postgresql_share_the_work(town: Town) -> None:
+    first, second = await town.serve(), await town.serve(free_port())
+    await town.autopilot(pay=3, cancel=1)
+    await town.fault("stk_callback", "lost", probability=0.3)  # so that both finishers have something to ask
+    town.merchant.replies += [503] * 100  # and both couriers something to try again
+
+    async def both(order: dict[str, Any]) -> None:
+        """A shop that asks at both doors at once."""
+        answers = await asyncio.gather(*(town.pay(door, order["RequestID"], **order) for door in (first, second)))
+        codes = {answer.status: answer.body for answer in answers}
+        assert 202 in codes
+        assert codes.get(409, {"code": "request_in_flight"})["code"] == "request_in_flight"
+
+    wanted = orders(200)
+    await asyncio.gather(*(both(order) for order in wanted))
+    await town.is_told(*(order["RequestID"] for order in wanted))
+
+    prompts = {prompt["account"]: prompt for prompt in await town.prompts()}
+    assert len(prompts) == len(await town.prompts()) == len(wanted)
+    for gateway in (first, second):
+        payments = await town.all_payments(gateway)
+        assert len(payments) == len(wanted)
+        for payment in payments.values():
+            assert payment["State"] in FINAL
+            assert (payment["State"] == "succeeded") == (prompts[payment["AccountReference"]]["state"] == "paid")
+    for request_id in payments:
+        await town.is_delivered(first, request_id)
+        assert len(town.merchant.outcomes(request_id)) == 1
+    # Each notification was brought once, and once more for every time the merchant said 503: no gateway doubled another.
+    assert len(town.merchant.notes) == len(wanted) + 100
+    for gateway in (first, second):
+        assert await gateway.program.terminate() == 0
+
+
+@only_on_postgres
+async def test_a_gateway_that_dies_leaves_its_work_to_the_other(town: Town) -> None:
+    short = {"finisher__send_lease_s": "1", "deliveries__lease_s": "1"}
+    dying, living = await town.serve(None, **short), await town.serve(free_port(), **short)
+    await town.autopilot()
+    town.merchant.gate.clear()
+    wanted = orders(20)
+    await town.pay_many([dying], wanted, 10)
+    await town.control("phones/254700000000/approve", {})
+    await town.is_told("ORDER-0")  # it is telling the merchant of one, and waits for nineteen
+    await dying.program.kill()
+    town.merchant.gate.set()
+    for n in range(1, len(wanted)):
+        await town.control(f"phones/2547{n:08d}/approve", {})  # their callbacks find nobody
+
+    await town.is_told(*(order["RequestID"] for order in wanted))
+    for request_id, payment in (await town.all_payments(living)).items():
+        assert payment["State"] == "succeeded"
+        await town.is_delivered(living, request_id)
+        assert len(town.merchant.outcomes(request_id)) == 1
+    assert len(await town.prompts()) == len(wanted)
