@@ -107,7 +107,7 @@ async def test_two_gateways_on_one_postgresql_share_the_work(town: Town) -> None
     for request_id in payments:
         await town.is_delivered(first, request_id)
         assert len(town.merchant.outcomes(request_id)) == 1
-    # Each notification was brought once, and once more for every time the merchant said 503: no gateway doubled another.
+    # Each was brought once, and once more for every time the merchant said 503: no gateway doubled the other's.
     assert len(town.merchant.notes) == len(wanted) + 100
     for gateway in (first, second):
         assert await gateway.program.terminate() == 0

@@ -27,7 +27,8 @@ async def all_end_right(town: Town, gateway: Gateway, count: int = COUNT) -> Cou
         prompt = prompts[payment["AccountReference"]]
         assert payment["State"] in FINAL
         assert payment["State"] == ("succeeded" if prompt["state"] == "paid" else "failed"), (payment, prompt)
-        assert payment["MpesaReceiptNumber"] in {prompt["receipt"], None}
+        assert payment["ResultCode"] == str(prompt["result_code"])
+        assert payment["MpesaReceiptNumber"] in {prompt["receipt"] or None, None}
         [told] = town.merchant.outcomes(request_id)
         assert told.payment["State"] == payment["State"]
     moved = sum(payment["Amount"] for payment in payments.values() if payment["State"] == "succeeded")

@@ -68,8 +68,10 @@ def test_a_second_run_starts_fresh_in_the_same_folder(tmp_path: Path, capfd: pyt
 def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     letter = tmp_path / "letter.txt"
     letter.write_text("dear")
+    tmp_path.chmod(0o755)
     assert run(once=True, folder=tmp_path) == 1
     assert letter.read_text() == "dear"
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
     assert "files that no demo made" in capfd.readouterr().err
 
 
@@ -86,12 +88,16 @@ def test_a_folder_in_use_is_refused_and_left_alone(tmp_path: Path, capfd: pytest
 def test_it_stays_until_a_signal_ends_it_and_its_children(tmp_path: Path, number: signal.Signals) -> None:
     arguments = [sys.executable, "-m", "wakala", "demo", "--json", "--folder", str(tmp_path / "demo")]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as demo:
-        assert demo.stdout
-        lines = iter(demo.stdout.readline, "")
-        shown = "".join(line for line, _ in zip(lines, range(6), strict=False))
-        addresses = json.loads(shown)
-        assert call("GET", addresses["shop"]).status == 200
-        demo.send_signal(number)
+        try:
+            assert demo.stdout
+            shown = ""
+            while not shown.endswith("}\n"):
+                shown += demo.stdout.readline()
+                assert demo.poll() is None
+            addresses = json.loads(shown)
+            assert call("GET", addresses["shop"]).status == 200
+        finally:
+            demo.send_signal(number)
         assert demo.wait(20) == 0
     for name in ("gateway", "shop", "simulator"):
         assert nobody_listens_at(addresses[name])

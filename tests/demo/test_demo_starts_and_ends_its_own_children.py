@@ -44,12 +44,19 @@ def test_a_child_is_waited_for_and_ends_with_the_block(tmp_path: Path) -> None:
 
 
 def test_children_end_when_the_block_breaks_off(tmp_path: Path) -> None:
-    class Broken(Exception): ...
+    children = Children(tmp_path)
 
-    with pytest.raises(Broken), Children(tmp_path) as children:
-        child, _ = serve(children, tmp_path)
-        raise Broken
-    assert not is_alive(child.process.pid)
+    def break_off() -> None:
+        with children:
+            serve(children, tmp_path)
+            started.extend(child.process.pid for child in children.running)
+            raise KeyboardInterrupt
+
+    started: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert started
+    assert not any(is_alive(pid) for pid in started)
 
 
 def test_a_child_that_does_not_listen_to_reason_is_ended_hard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from web.pages import serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PAID = {"MpesaReceiptNumber": "UKN4K7P2QX"}
+PAID: dict[str, Any] = {"MpesaReceiptNumber": "UKN4K7P2QX"}
 
 
 async def order(till: Till, **fields: str) -> tuple[str, httpx2.Response]:
@@ -71,7 +71,7 @@ async def test_a_forged_or_stale_notification_is_refused_and_changes_nothing(til
 async def test_an_unsigned_notification_is_refused(till: Till) -> None:
     async with httpx2.AsyncClient() as client:
         for headers in ({}, {"webhook-id": "a", "webhook-timestamp": "²", "webhook-signature": "v1,\u00ff"}):
-            encoded = {name: value.encode() for name, value in headers.items()}
+            encoded = {name.encode(): value.encode() for name, value in headers.items()}
             answer = await client.post(f"{till.shop_url}/wakala", content=b"{}", headers=encoded)
             assert answer.status_code == 401
 

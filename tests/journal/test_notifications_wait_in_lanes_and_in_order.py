@@ -71,6 +71,14 @@ async def test_a_claim_has_one_owner_until_its_lease_ends_or_is_released(journal
     assert len(await journal.notifications_due("lane", LATER_US, 10)) == 1
 
 
+async def test_a_claim_of_what_was_attempted_meanwhile_is_lost(journal: Journal) -> None:
+    seen_by_another = await staged(journal, "lane")
+    assert await journal.claim_notification(seen_by_another, LATER_US + 10)
+    again = Verdict(DeliveryState.WAITING, LATER_US + 5)
+    assert await journal.record_attempt(seen_by_another, again, exchange(status=503), now_us=LATER_US)
+    assert not await journal.claim_notification(seen_by_another, LATER_US + 20)
+
+
 def confirmation(receipt: str, **changes: object) -> Confirmation:
     made = Confirmation("org_1", "sandbox", receipt, "app_1", "sc_1", None, "{}", NOW_US, LATER_US)
     return replace(made, **changes)  # type: ignore[arg-type]

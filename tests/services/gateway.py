@@ -154,6 +154,14 @@ class House:
         found: int = reader.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
         return found
 
+    async def customer(self, action: str, msisdn: str = CUSTOMER) -> None:
+        """Let a customer answer the prompt: ``approve``, ``cancel``, ..."""
+        await self.box.control(f"phones/{msisdn}/{action}", {})
+
+    async def autopilot(self, mode: str) -> None:
+        """Let prompts be answered by themselves."""
+        await self.box.control("autopilot", {"mode": mode})
+
     def prompts(self) -> int:
         """How many prompts M-Pesa was asked for."""
         return len(self.box.machine.world.payments)

@@ -6,7 +6,6 @@ holds in its hand: it sends requests as a shop does, tells the simulator what go
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -88,8 +87,10 @@ class Town:
         assert made.code == 0, made.err
         keys = ("--consumer-key", "sandbox-key", "--consumer-secret", "sandbox-secret", "--passkey", PASSKEY)
         await self.told("shortcode", "add", "--number", PAYBILL, *keys)
-        await self.told("shortcode", "add", "--number", STORE, "--kind", "till", "--till", TILL, *keys)
-        app = await self.told("app", "create", "--name", "shop", "--callback-url", self.merchant.url)
+        _, app = await asyncio.gather(
+            self.told("shortcode", "add", "--number", STORE, "--kind", "till", "--till", TILL, *keys),
+            self.told("app", "create", "--name", "shop", "--callback-url", self.merchant.url),
+        )
         self.credentials = {"Authorization": aiohttp.encode_basic_auth(app["ConsumerKey"], app["ConsumerSecret"])}
         self.merchant.secret = app["WebhookSecret"]
 
@@ -249,8 +250,8 @@ class Town:
 async def running_town(folder: Path, database_url: str) -> AsyncIterator[Town]:
     """A town with its installation made and no gateway started yet. At the end every process of it has ended."""
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
-    port = free_port()
-    arguments = ("simulator", "--port", str(free_port()), "--seed", SEED, "--autopilot", "pay")
+    simulator_port, port = free_port(), free_port()
+    arguments = ("simulator", "--port", str(simulator_port), "--seed", SEED, "--autopilot", "pay")
     simulator = Program([*WAKALA, *arguments], {}, folder / "simulator.log")
     limits = aiohttp.ClientTimeout(total=60)
     connector = aiohttp.TCPConnector(limit=256, force_close=True)  # a gateway that was killed leaves dead connections
@@ -260,11 +261,9 @@ async def running_town(folder: Path, database_url: str) -> AsyncIterator[Town]:
             running_merchant() as merchant,
             aiohttp.ClientSession(timeout=limits, connector=connector) as session,
         ):
-            ready = await until(
-                lambda: re.search(r"ready on (http://\S+)", simulator.said), lambda: f"a simulator:\n{simulator.said}"
-            )
-            town = Town(folder, session, merchant, ready[1], port)
+            town = Town(folder, session, merchant, f"http://127.0.0.1:{simulator_port}", port)
             await town.settle_down(database_url=database_url)
+            await until(lambda: "simulator ready on" in simulator.said, lambda: f"a simulator:\n{simulator.said}")
             yield town
     finally:
         for gateway in town.gateways if town else []:

@@ -2,7 +2,6 @@ import json
 from typing import Any
 
 from services.gateway import PAYBILL, SANDBOX, STORE, TILL, House, basic, is_problem
-from wakala.simulator.sandbox import CUSTOMER_MSISDN
 
 TILL_PATH = f"{SANDBOX}/lnm/customerbuygoods"
 
@@ -31,7 +30,7 @@ async def test_a_repeat_is_told_the_first_answer_and_makes_no_second_prompt(hous
 
 async def test_a_repeat_after_the_end_is_still_told_the_first_answer(house: House) -> None:
     first = await house.push("LATER")
-    await house.box.control(f"phones/{CUSTOMER_MSISDN}/pay")
+    await house.customer("approve")
     await house.request_in("LATER", "succeeded")
     repeated = await house.push("LATER")
     assert repeated.content == first.content
@@ -127,7 +126,7 @@ async def test_a_request_is_read_as_it_stands(house: House) -> None:
     view = await house.request("READ")
     assert (view["State"], view["Amount"], view["Currency"]) == ("pending", 150, "KES")
     assert view["Cause"]["en"]
-    await house.box.control(f"phones/{CUSTOMER_MSISDN}/pay")
+    await house.customer("approve")
     view = await house.request_in("READ", "succeeded")
     assert view["MpesaReceiptNumber"]
     assert view["Cause"] is None
@@ -140,7 +139,7 @@ async def test_a_request_is_read_as_it_stands(house: House) -> None:
 
 
 async def test_requests_are_listed_newest_first_by_cursor(house: House) -> None:
-    await house.box.control("autopilot", {"outcome": "pay"})
+    await house.autopilot("pay")
     for number in range(7):
         assert (await house.push(f"N-{number}", SenderMSISDN=f"25470000000{number}")).status_code == 202
     seen: list[str] = []
@@ -158,7 +157,7 @@ async def test_requests_are_listed_newest_first_by_cursor(house: House) -> None:
 
 async def test_the_trace_is_the_whole_story_in_order(house: House) -> None:
     await house.push("STORY")
-    await house.box.control(f"phones/{CUSTOMER_MSISDN}/pay")
+    await house.customer("approve")
     await house.merchant.received("/wakala")
     await house.request_in("STORY", "succeeded")
     trace = (await house.get(f"{SANDBOX}/requests/STORY/trace")).json()

@@ -142,7 +142,6 @@ def _shop_settings(addresses: Addresses, app: dict[str, str]) -> dict[str, str]:
 def _own_folder(home: Path) -> Iterator[None]:
     """The folder, emptied, and ours alone while the demo runs."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    home.chmod(0o700)
     mark = home / MARK
     if not mark.exists() and any(home.iterdir()):
         raise OperatorError(f"{home} holds files that no demo made: name an empty or new folder with --folder.")
@@ -156,6 +155,7 @@ def _own_folder(home: Path) -> Iterator[None]:
                 shutil.rmtree(entry)
             elif entry != mark:
                 entry.unlink()
+        home.chmod(0o700)  # keys and credentials will live here
         (home / "logs").mkdir(mode=0o700)
         yield
 

@@ -214,7 +214,8 @@ class Journal:
 
     async def claim_notification(self, notification: Notification, until_us: int) -> bool:
         """Own a due notification until ``until_us``; False where another worker was faster."""
-        guard = Write("notification_claim", (until_us, notification.id, notification.lease_us))
+        row = (until_us, notification.id, notification.lease_us, notification.attempts)
+        guard = Write("notification_claim", row)
         return await self._database.commit(Operation(notification.id, guard))
 
     async def lanes_due(self, now_us: int) -> list[str]:

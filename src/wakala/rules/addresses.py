@@ -7,6 +7,9 @@ from functools import lru_cache
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+UNKNOWN_HOP = "unknown"  # RFC 7239's own word
+
+
 def networks(texts: Sequence[str]) -> tuple[Network, ...]:
     """Networks from ``10.0.0.0/8`` or single addresses."""
     return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
@@ -42,13 +45,16 @@ def forwarded_hops(header: str, value: str) -> list[str]:
     """The addresses in ``X-Forwarded-For`` or ``Forwarded`` (RFC 7239), left to right."""
     if header.lower() != "forwarded":
         return [_bare(hop) for hop in value.split(",") if hop.strip()]
-    hops = []
-    for element in value.split(","):
-        for pair in element.split(";"):
-            name, _, hop = pair.strip().partition("=")
-            if name.lower() == "for":
-                hops.append(_bare(hop))
-    return hops
+    return [_forwarded_for(element) for element in value.split(",") if element.strip()]
+
+
+def _forwarded_for(element: str) -> str:
+    """Whom one proxy forwarded for. One that does not say is a hop all the same, and an unknown one."""
+    for pair in element.split(";"):
+        name, _, hop = pair.strip().partition("=")
+        if name.strip().lower() == "for":
+            return _bare(hop)
+    return UNKNOWN_HOP
 
 
 def _bare(hop: str) -> str:

@@ -19,6 +19,13 @@ _PROBLEMS = (
     errors.InvalidFieldsError,
     errors.DatabaseFaultError,
 )
+_READ_PROBLEMS = (
+    errors.UnauthenticatedError,
+    errors.ForbiddenError,
+    errors.NotFoundError,
+    errors.InvalidFieldsError,
+    errors.DatabaseFaultError,
+)
 
 
 def document(public_url: str) -> dict[str, Any]:
@@ -27,15 +34,17 @@ def document(public_url: str) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(dict.fromkeys(bodies), ref_template="#/components/schemas/{name}")
     paths: dict[str, Any] = {}
     for environment, prefix in PREFIXES.items():
-        paths[f"{prefix}/auth"] = {"get": _read("An access token for an hour", [], environment)}
+        paths[f"{prefix}/auth"] = {"get": _read("token", "An access token for an hour", [], environment)}
         for command in COMMANDS:
             if environment in command.environments:
                 paths[prefix + command.path] = {"post": _post(command, environment)}
         one = [_path_parameter("RequestID", "The ID that you chose.")]
-        paths[f"{prefix}/requests"] = {"get": _read("Your requests, newest first", _CURSOR, environment)}
-        paths[f"{prefix}/requests/{{RequestID}}"] = {"get": _read("One request as it stands", one, environment)}
+        paths[f"{prefix}/requests"] = {"get": _read("requests", "Your requests, newest first", _CURSOR, environment)}
+        paths[f"{prefix}/requests/{{RequestID}}"] = {
+            "get": _read("request", "One request as it stands", one, environment)
+        }
         paths[f"{prefix}/requests/{{RequestID}}/trace"] = {
-            "get": _read("Everything about one request", one, environment)
+            "get": _read("trace", "Everything about one request", one, environment)
         }
     return {
         "openapi": "3.1.0",
@@ -99,12 +108,14 @@ def _path_parameter(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": description}
 
 
-def _read(summary: str, parameters: list[dict[str, Any]], environment: Environment) -> dict[str, Any]:
+def _read(name: str, summary: str, parameters: list[dict[str, Any]], environment: Environment) -> dict[str, Any]:
+    kinds = _READ_PROBLEMS if parameters else (errors.UnauthenticatedError,)
     return {
         "summary": summary,
+        "operationId": f"{environment.value}_{name}",
         "tags": [environment.value],
         "parameters": parameters,
-        "responses": {"200": _json("The answer", {"type": "object"}), **_problems(errors.UnauthenticatedError)},
+        "responses": {"200": _json("The answer", {"type": "object"}), **_problems(*kinds)},
     }
 
 
