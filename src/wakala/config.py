@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from wakala.errors import ConfigurationError, LooseSecretError
+from wakala.rules.addresses import networks
 from wakala.rules.delivery import SCHEDULE_S
 from wakala.rules.payment import Schedule
 from wakala.rules.vault import KEY_LENGTH_BYTES, MasterKey
@@ -135,7 +136,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
             raise ConfigurationError(f"There is no configuration at {path}: run `wakala init {path.parent}` first.")
         try:
             given = tomllib.loads(path.read_text())
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path} is not valid TOML: {error}.") from error
         given["home"] = str(path.parent.resolve())
     _overlay(given, environment)
@@ -143,11 +144,31 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path or 'The environment'}: {_with_suggestion(str(error))}") from error
+    _check_networks(settings)
     if path is not None and "@" in settings.database.url:
         refuse_loose(path, "it holds the database's password")
     if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
         raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")
     return settings
+
+
+def _check_networks(settings: Settings) -> None:
+    """Networks are read where they are used; a wrong one is told here, by its name."""
+    for table, name in _NETWORKS:
+        for text in getattr(getattr(settings, table), name):
+            try:
+                networks([text])
+            except ValueError:
+                sentence = f"{table}.{name}: {text!r} is no network. Write it as 10.0.0.0/8 or 196.201.214.200."
+                raise ConfigurationError(sentence) from None
+
+
+_NETWORKS = (
+    ("server", "trusted_proxies"),
+    ("callbacks", "live_sources"),
+    ("callbacks", "sandbox_sources"),
+    ("deliveries", "private_targets"),
+)
 
 
 def _overlay(given: dict[str, Any], environment: Mapping[str, str]) -> None:
@@ -159,7 +180,9 @@ def _overlay(given: dict[str, Any], environment: Mapping[str, str]) -> None:
         table = given
         for parent in parents:
             table = table.setdefault(parent, {})
-        table[leaf] = value.split(",") if leaf in _LISTS else value
+            if not isinstance(table, dict):
+                raise ConfigurationError(f"{name} sets something below {parent}, which is not a table.")
+        table[leaf] = [one.strip() for one in value.split(",") if one.strip()] if leaf in _LISTS else value
 
 
 _LISTS = {

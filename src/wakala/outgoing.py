@@ -7,6 +7,7 @@ changes can get around it.
 """
 
 import asyncio
+import errno
 import ipaddress
 import socket
 import time
@@ -64,7 +65,7 @@ class Outgoing:
 
     def __init__(self, *, guarded: bool, allowed: Iterable[str] = ()) -> None:
         self._guarded = guarded
-        self.allowed = tuple(ipaddress.ip_network(net) for net in allowed)
+        self.allowed = tuple(ipaddress.ip_network(net, strict=False) for net in allowed)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -111,9 +112,9 @@ class Outgoing:
                 heads = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
                 return Reply(response.status, heads, content, _since_us(started))
         except _RefusedTargetError as error:
-            return NoReply(True, str(error), _since_us(started))
+            return NoReply(True, error.strerror or _words(error), _since_us(started))
         except aiohttp.ClientConnectorError as error:
-            return NoReply(True, _words(error), _since_us(started))
+            return NoReply(True, _refused_words(error.os_error) or _words(error), _since_us(started))
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             return NoReply(True, "not an http or https address", _since_us(started))
         except aiohttp.ConnectionTimeoutError:
@@ -127,7 +128,7 @@ class Outgoing:
         family, kind, protocol, _, target = address
         verdict = refusal(target[0], self.allowed)
         if verdict:
-            raise _RefusedTargetError(verdict)
+            raise _RefusedTargetError(errno.EACCES, verdict)
         return socket.socket(family, kind, protocol)
 
 
@@ -174,6 +175,11 @@ def _timeout(total_s: float) -> aiohttp.ClientTimeout:
 
 def _since_us(started_ns: int) -> int:
     return (time.perf_counter_ns() - started_ns) // 1000
+
+
+def _refused_words(error: OSError) -> str | None:
+    """Our own sentence, without the errno that an OSError must have."""
+    return error.strerror if isinstance(error, _RefusedTargetError) else None
 
 
 def _words(error: BaseException) -> str:

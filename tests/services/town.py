@@ -17,6 +17,10 @@ import aiohttp
 from services.merchant import Merchant, running_merchant
 from services.programs import WAKALA, Done, Program, command, free_port
 from services.waiting import until
+from wakala.administration import ShortcodeDetails
+from wakala.cli.visits import administration
+from wakala.config import load
+from wakala.rules.accounts import BodyFormat, Environment, ShortcodeKind
 
 PAYBILL, STORE, TILL = "174379", "600991", "600992"
 PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # printed in Safaricom's documentation
@@ -85,14 +89,14 @@ class Town:
             *("--sandbox-url", self.simulator_url, "--database-url", database_url),
         )
         assert made.code == 0, made.err
-        keys = ("--consumer-key", "sandbox-key", "--consumer-secret", "sandbox-secret", "--passkey", PASSKEY)
-        await self.told("shortcode", "add", "--number", PAYBILL, *keys)
-        _, app = await asyncio.gather(
-            self.told("shortcode", "add", "--number", STORE, "--kind", "till", "--till", TILL, *keys),
-            self.told("app", "create", "--name", "shop", "--callback-url", self.merchant.url),
-        )
-        self.credentials = {"Authorization": aiohttp.encode_basic_auth(app["ConsumerKey"], app["ConsumerSecret"])}
-        self.merchant.secret = app["WebhookSecret"]
+        # What `wakala shortcode add` and `wakala app create` do, without a process for each of the three.
+        async with administration(load(self.folder / "wakala.toml")) as desk:
+            await desk.add_shortcode("default", _shortcode(PAYBILL, ShortcodeKind.PAYBILL, None))
+            await desk.add_shortcode("default", _shortcode(STORE, ShortcodeKind.TILL, TILL))
+            new = await desk.add_app("default", "shop", self.merchant.url, BodyFormat.WAKALA)
+        basic = aiohttp.encode_basic_auth(new.app.consumer_key, new.consumer_secret)
+        self.credentials = {"Authorization": basic}
+        self.merchant.secret = new.webhook_secret
 
     async def register(self, *numbers: str) -> None:
         """From now on M-Pesa confirms every payment to these shortcodes from a second source."""
@@ -244,6 +248,18 @@ class Town:
             if not page["payments"]:
                 return found
             found += page["payments"]
+
+
+def _shortcode(number: str, kind: ShortcodeKind, till: str | None) -> ShortcodeDetails:
+    return ShortcodeDetails(
+        number=number,
+        kind=kind,
+        environment=Environment.SANDBOX,
+        till=till,
+        consumer_key="sandbox-key",
+        consumer_secret="sandbox-secret",
+        passkey=PASSKEY,
+    )
 
 
 @asynccontextmanager

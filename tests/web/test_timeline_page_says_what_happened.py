@@ -247,7 +247,7 @@ def test_every_bar_stays_inside_the_drawing_and_in_the_order_of_time(
     drawing = waterfall.draw(waterfall.spans_of(entries, is_open=is_open))
     for bar in drawing.bars:
         assert 0 <= bar.x_percent <= bar.x_percent + bar.width_percent <= 100.0001
-    starts = [bar.x_percent for bar in drawing.bars if bar.x_percent + waterfall.BAR_FLOOR_PERCENT < 99]
+    starts = [round(bar.x_percent, 6) for bar in drawing.bars if bar.x_percent + waterfall.BAR_FLOOR_PERCENT < 99]
     assert starts == sorted(starts)
     assert len(drawing.bars) <= waterfall.ROWS_LIMIT
 

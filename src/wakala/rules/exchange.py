@@ -44,29 +44,32 @@ SECRET_FIELDS = (
     "Password",
     "Passkey",
     "SecurityCredential",
-    "access_token",
     "AccessToken",
     "ConsumerKey",
     "ConsumerSecret",
+    "ClientSecret",
     "WebhookSecret",
     "InitiatorPassword",
+    "Authorization",
+    "XAuthorization",
     "ApiKey",
-    "app_key",
-    "secret",
-    "token",
-    "pin",
+    "AppKey",
+    "Secret",
+    "Token",
+    "Pin",
 )
 MARK = "[secret]"
+SECRET_MIN_CHARS = 8  # what is shorter stands in honest text as well
 
-_FIELD = re.compile(
-    rb'("(?:' + "|".join(SECRET_FIELDS).encode() + rb')"\s*:\s*)("(?:[^"\\]|\\.)*"?|[-0-9.]+)', re.IGNORECASE
-)
-_FORM = re.compile(
-    rb"((?:^|[?&\s])(?:" + "|".join((*SECRET_FIELDS, "key", "sig", "signature")).encode() + rb")=)[^&\s\"']+",
-    re.IGNORECASE,
-)
+# In any case and with any joint: AccessToken, access_token, access-token.
+_NAMES = "|".join(re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=X)(?=A)", "[_-]?", name) for name in SECRET_FIELDS).encode()
+_VALUE = rb'("(?:[^"\\]|\\.)*"?|[-0-9.]+|\[[^\]]*\]?|\{[^}]*\}?)'
+_FIELD = re.compile(rb'("(?:' + _NAMES + rb')"\s*:\s*)' + _VALUE, re.IGNORECASE)
+# The same inside a JSON string, as an endpoint writes it that repeats our request in its complaint.
+_QUOTED = re.compile(rb'(\\+"(?:' + _NAMES + rb')\\+"\s*:\s*)(\\+")[^"\\]*', re.IGNORECASE)
+_FORM = re.compile(rb"((?:^|[?&\s])(?:" + _NAMES + rb"|key|sig|signature)=)[^&\s\"']+", re.IGNORECASE)
 # Our own callback paths end in a MAC that lets M-Pesa in (signing.mac). M-Pesa echoes a refused token (daraja.md 1.4).
-_PATH = re.compile(rb"(/callbacks/(?:[a-z0-9_]+\\?/){2})[0-9a-f]{32}")
+_PATH = re.compile(rb"(/callbacks\\?/[^\s\"'<>]*?)[0-9a-f]{32}", re.IGNORECASE)
 _ECHO = re.compile(rb"(Invalid Access Token - )(?!Invalid API)[^\s\"<]+")
 
 
@@ -75,7 +78,7 @@ def redact(body: bytes) -> bytes:
     if not body:
         return body
     lower = body.lower()
-    if b"/callbacks/" in lower:
+    if b"/callbacks" in lower:
         body = _PATH.sub(rb"\1[secret]", body)
     if not _may_hold_secrets(lower):
         return body
@@ -83,7 +86,24 @@ def redact(body: bytes) -> bytes:
         body = _ECHO.sub(rb"\1[secret]", body)
     if b"=" in body:
         body = _FORM.sub(rb"\1[secret]", body)
+    if b'\\"' in body:
+        body = _QUOTED.sub(rb"\1\2[secret]", body)
     return _FIELD.sub(rb'\1"[secret]"', body)
+
+
+def secrets_of(headers: Headers, body: bytes) -> tuple[bytes, ...]:
+    """The secret values that a request of ours carries, whole and without their scheme."""
+    found = [value.rpartition(" ")[2].encode() for name, value in headers if name.lower() in SECRET_HEADERS]
+    found += [match[2].strip(b'"') for match in _FIELD.finditer(body)] if body else []
+    return tuple(secret for secret in found if len(secret) >= SECRET_MIN_CHARS)
+
+
+def without_echo(answer: bytes, secrets: tuple[bytes, ...]) -> bytes:
+    """An answer that repeats our secrets, in whatever words, without them."""
+    for secret in secrets:
+        if secret in answer:
+            answer = answer.replace(secret, MARK.encode())
+    return answer
 
 
 def _may_hold_secrets(lower: bytes) -> bool:
@@ -95,13 +115,14 @@ def _may_hold_secrets(lower: bytes) -> bool:
         or b"credential" in lower
         or b"key" in lower
         or b"pin" in lower
+        or b"authorization" in lower
         or b"sig" in lower
     )
 
 
 def redact_text(text: str) -> str:
     """`redact` for URLs and log lines."""
-    if "=" not in text and "/callbacks/" not in text:
+    if "=" not in text and "/callbacks" not in text.lower():
         return text
     return redact(text.encode()).decode(errors="replace")
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
-from wakala.rules.exchange import Exchange
+from wakala.rules.exchange import Exchange, secrets_of, without_echo
 from wakala.rules.payment import (
     Accepted,
     Evidence,
@@ -274,6 +274,7 @@ class Daraja:
             request.method, request.url, request.headers, request.body, total_s=self._answer_limit_s
         )
         if isinstance(reply, Reply):
+            reply = _without_echo(reply, request)
             exchange = replace(
                 exchange,
                 status=reply.status,
@@ -288,6 +289,14 @@ class Daraja:
 
     def _retry_us(self) -> int:
         return self._source.now_us() + RETRY_AFTER_S * 1_000_000
+
+
+def _without_echo(reply: Reply, request: HttpRequest) -> Reply:
+    """Some of M-Pesa's complaints repeat what they complain of, and their words go further than their bytes."""
+    secrets = secrets_of(request.headers, request.body)
+    body = without_echo(reply.body, secrets)
+    headers = tuple((name, without_echo(value.encode(), secrets).decode()) for name, value in reply.headers)
+    return replace(reply, body=body, headers=headers)
 
 
 def _is_token_refusal(reply: Reply | NoReply) -> bool:

@@ -1,0 +1,141 @@
+from pathlib import Path
+
+import pytest
+
+from wakala.config import load, master_key, write_private
+from wakala.errors import ConfigurationError, LooseSecretError
+
+KEY = "ab" * 32
+
+
+def written(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / "wakala.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def refusal(path: Path | None, environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, environment or {})
+    return caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "meant"),
+    [
+        ("[server]\nprot = 1", "prot", "port"),
+        ("[sever]\nport = 1", "sever", "server"),
+        ("[database]\nurll = ''", "urll", "url"),
+        ("[deliveries]\nprivate_target = []", "private_target", "private_targets"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
+    tmp_path: Path, text: str, wrong: str, meant: str
+) -> None:
+    sentence = refusal(written(tmp_path, text))
+    assert wrong in sentence
+    assert f"Did you mean {meant}?" in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[server]\nport = 'x'", "port"),
+        ("server = 3", "server"),
+        ("[server", "not valid TOML"),
+        ("[server]\ntrusted_proxies = ['banana']", "server.trusted_proxies: 'banana' is no network"),
+        ("[deliveries]\nprivate_targets = ['10.0.0.0/99']", "deliveries.private_targets"),
+        ("[database]\nurl = 'mysql://x'", "sqlite:/// or postgresql://"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refusal(written(tmp_path, text))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "")
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "not valid TOML" in refusal(path)
+
+
+def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
+    assert "wakala init" in refusal(tmp_path / "wakala.toml")
+    assert "wakala init" in refusal(tmp_path)
+
+
+def test_the_environment_lies_over_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "[server]\nport = 1\nhost = '10.0.0.1'")
+    environment = {
+        "WAKALA__SERVER__PORT": "8081",
+        "WAKALA__SERVER__TRUSTED_PROXIES": "10.0.0.0/8, 192.168.0.1",
+        "WAKALA__FINISHER__SCHEDULE_S": "1,2.5",
+        "WAKALA__DELIVERIES__PRIVATE_TARGETS": "",
+        "PATH": "/bin",
+    }
+    settings = load(path, environment)
+    assert (settings.server.port, settings.server.host) == (8081, "10.0.0.1")
+    assert settings.server.trusted_proxies == ("10.0.0.0/8", "192.168.0.1")
+    assert settings.finisher.schedule_s == (1, 2.5)
+    assert settings.deliveries.private_targets == ()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"WAKALA__SERVER__PROT": "1"},
+        {"WAKALA__SERVER__PORT": "x"},
+        {"WAKALA__SERVER": "x"},
+        {"WAKALA__SERVER__PORT__X": "1"},
+        {"WAKALA__": "x"},
+    ],
+)
+def test_a_wrong_variable_is_refused_with_a_sentence(tmp_path: Path, environment: dict[str, str]) -> None:
+    assert refusal(written(tmp_path, "[server]\nport = 1"), environment)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o666, 0o610])
+def test_a_key_file_that_others_may_touch_stops_the_start(tmp_path: Path, mode: int) -> None:
+    settings = load(written(tmp_path, ""), {})
+    write_private(settings.key_path, KEY)
+    assert master_key(settings).value == bytes.fromhex(KEY)
+    settings.key_path.chmod(mode)
+    with pytest.raises(LooseSecretError) as caught:
+        master_key(settings)
+    assert f"chmod 600 {settings.key_path}" in caught.value.sentence
+    assert f"{mode:04o}" in caught.value.sentence
+    assert KEY not in caught.value.sentence
+
+
+@pytest.mark.parametrize("content", ["", "ab", "zz" * 32, "ab" * 31, "ab" * 33, "ab " * 40])
+def test_a_key_file_with_something_else_in_it_stops_the_start(tmp_path: Path, content: str) -> None:
+    settings = load(written(tmp_path, ""), {})
+    write_private(settings.key_path, content)
+    with pytest.raises(ConfigurationError) as caught:
+        master_key(settings)
+    assert "64 hex digits" in caught.value.sentence
+    assert not content or content not in caught.value.sentence
+
+
+def test_no_key_file_says_where_it_should_be(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="restore it from your backup"):
+        master_key(load(written(tmp_path, ""), {}))
+
+
+def test_a_file_with_the_databases_password_must_be_private(tmp_path: Path) -> None:
+    text = "[database]\nurl = 'postgresql://wakala:hunter2@db/wakala'"
+    assert load(written(tmp_path, text), {}).database.url.endswith("@db/wakala")
+    with pytest.raises(LooseSecretError) as caught:
+        load(written(tmp_path, text, 0o640), {})
+    assert "chmod 600" in caught.value.sentence
+    assert "hunter2" not in caught.value.sentence
+    load(written(tmp_path, "[database]\nurl = 'postgresql://db/wakala'", 0o644), {})
+
+
+def test_a_private_file_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    write_private(path, "first")
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        write_private(path, "second")
+    assert path.read_text() == "first"
