@@ -14,6 +14,7 @@ from wakala.rules.accounts import (
     Shortcode,
     ShortcodeKind,
 )
+from wakala.rules.addresses import is_web_address
 from wakala.rules.signing import SECRET_PREFIX, app_digest, stored_digest
 from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey, new_data_key, seal
 
@@ -100,6 +101,7 @@ class Administration:
 
     async def add_app(self, organisation: str, name: str, callback_url: str | None, body_format: BodyFormat) -> NewApp:
         """Consumer key and secret for one integration. It starts in the sandbox and collects there."""
+        _check_url(callback_url)
         organisation_id = await self.organisation(organisation)
         apps = [app for app in await self._journal.apps() if app.organisation_id == organisation_id]
         if len(apps) >= APPS_PER_ORGANISATION_LIMIT:
@@ -134,6 +136,7 @@ class Administration:
 
     async def set_callback_url(self, app: App, url: str | None) -> None:
         """From the next attempt on."""
+        _check_url(url)
         await self._journal.set_callback_url(app.organisation_id, app.id, url)
 
     async def bind(self, app: App, number: str) -> Shortcode:
@@ -158,6 +161,11 @@ class Administration:
 
     def _token(self, length_bytes: int) -> str:
         return base64.b32encode(self._source.random_bytes(length_bytes)).decode().lower()
+
+
+def _check_url(url: str | None) -> None:
+    if url is not None and not is_web_address(url):
+        raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
 
 
 def _check(details: ShortcodeDetails) -> None:

@@ -14,7 +14,7 @@ EXIT_INTERRUPTED = 130
 def main() -> None:
     """Run a command; every error is one sentence on stderr, never a stack trace."""
     try:
-        cli()
+        cli(prog_name="wakala")
     except WakalaError as error:
         sys.stderr.write(f"wakala: {error.sentence}\n")
         for fault in error.faults:

@@ -188,9 +188,6 @@ def callback_url(
     """Change where an app's notifications go. No restart."""
     from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
 
-    if not url.startswith(("http://", "https://")):
-        raise CallerError("A callback URL begins with https:// (or http:// in the sandbox).")
-
     async def work() -> None:
         async with administration(CONTEXT.settings()) as desk:
             await desk.set_callback_url(await desk.app(app), url)

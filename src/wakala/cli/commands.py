@@ -13,7 +13,7 @@ from wakala import __version__
 from wakala.cli import accounts, credentials, doctor, reading
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.config import load, write_private
-from wakala.errors import ConfigurationError
+from wakala.errors import ConfigurationError, WakalaError
 
 cli = typer.Typer(
     name="wakala",
@@ -88,7 +88,11 @@ def init(
         write_private(key, secrets.token_hex(32) + "\n")
     from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
 
-    applied = run(prepare(load(config)))
+    try:
+        applied = run(prepare(load(config)))
+    except WakalaError:
+        config.unlink()  # so that the same command, put right, finds an empty place
+        raise
     if json_output:
         print_json({"Configuration": str(config), "Key": str(key), "Migrations": applied})
     else:

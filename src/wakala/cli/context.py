@@ -54,8 +54,13 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        table.add_row(*("" if cell is None else escape(_visible(str(cell))) for cell in row))
     console.print(table)
+
+
+def _visible(text: str) -> str:
+    """What strangers wrote must not steer the terminal: control characters are shown, not obeyed."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def say(sentence: str) -> None:

@@ -1,13 +1,29 @@
 """Who is really calling, when there are proxies in between; and whether that address may."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 UNKNOWN_HOP = "unknown"  # RFC 7239's own word
+
+
+def is_web_address(url: str) -> bool:
+    """True for an http or https address with a host, and a port where one is given; without a user or blanks."""
+    if not _WEB.fullmatch(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half a bracket, or a port that is none
+        return False
+
+
+_WEB = re.compile(r"https?://[!-\"$-?A-~]+")  # visible ASCII without # and @
 
 
 def networks(texts: Sequence[str]) -> tuple[Network, ...]:

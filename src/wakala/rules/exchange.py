@@ -61,15 +61,23 @@ SECRET_FIELDS = (
 MARK = "[secret]"
 SECRET_MIN_CHARS = 8  # what is shorter stands in honest text as well
 
+# Every repetition is bounded or eats what it has seen: a body from a stranger must not cost more than its length.
 # In any case and with any joint: AccessToken, access_token, access-token.
 _NAMES = "|".join(re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=X)(?=A)", "[_-]?", name) for name in SECRET_FIELDS).encode()
-_VALUE = rb'("(?:[^"\\]|\\.)*"?|[-0-9.]+|\[[^\]]*\]?|\{[^}]*\}?)'
-_FIELD = re.compile(rb'("(?:' + _NAMES + rb')"\s*:\s*)' + _VALUE, re.IGNORECASE)
-# The same inside a JSON string, as an endpoint writes it that repeats our request in its complaint.
-_QUOTED = re.compile(rb'(\\+"(?:' + _NAMES + rb')\\+"\s*:\s*)(\\+")[^"\\]*', re.IGNORECASE)
+# With backslashes it stands in JSON within a JSON string, as an endpoint writes it that repeats our request.
+_FIELD = re.compile(rb'(\\{0,15})"(?:' + _NAMES + rb')\\{0,15}"\s*:\s*(?=[-0-9."\\\[{])', re.IGNORECASE)
+_NUMBER = re.compile(rb"[-+0-9.eE]*")
+_QUOTE_OR_BRACKET = re.compile(rb'(\\*)"|[\[\]{}]')
 _FORM = re.compile(rb"((?:^|[?&\s])(?:" + _NAMES + rb"|key|sig|signature)=)[^&\s\"']+", re.IGNORECASE)
-# Our own callback paths end in a MAC that lets M-Pesa in (signing.mac). M-Pesa echoes a refused token (daraja.md 1.4).
-_PATH = re.compile(rb"(/callbacks\\?/[^\s\"'<>]*?)[0-9a-f]{32}", re.IGNORECASE)
+# Our own callback paths end in a MAC that lets M-Pesa in (signing.mac), whole or cut short, at any depth of escaping.
+_SLASH = rb"(?:[\\/]|%2f){1,20}"
+_PATH = re.compile(
+    rb"(/callbacks(?:" + _SLASH + rb"\w{1,40}" + _SLASH + rb"\w{1,60}" + _SLASH + rb"(?=[0-9a-f]{4})"
+    rb"|[\\/][^\s\"'<>]{0,200}?(?=[0-9a-f]{32})))[0-9a-f]{4,64}",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(rb"\b(Basic|Bearer)(\s+)[A-Za-z0-9+/=._~-]{20,}", re.IGNORECASE)
+# M-Pesa repeats a refused token in its complaint.
 _ECHO = re.compile(rb"(Invalid Access Token - )(?!Invalid API)[^\s\"<]+")
 
 
@@ -80,21 +88,48 @@ def redact(body: bytes) -> bytes:
     lower = body.lower()
     if b"/callbacks" in lower:
         body = _PATH.sub(rb"\1[secret]", body)
+    if b"basic " in lower or b"bearer " in lower:
+        body = _SCHEME.sub(rb"\1\2[secret]", body)
     if not _may_hold_secrets(lower):
         return body
     if b"invalid access token" in lower:
         body = _ECHO.sub(rb"\1[secret]", body)
     if b"=" in body:
         body = _FORM.sub(rb"\1[secret]", body)
-    if b'\\"' in body:
-        body = _QUOTED.sub(rb"\1\2[secret]", body)
-    return _FIELD.sub(rb'\1"[secret]"', body)
+    return _without_fields(body)
+
+
+def _without_fields(body: bytes) -> bytes:
+    parts: list[bytes] = []
+    end = 0
+    while match := _FIELD.search(body, end):
+        quote = match[1] + b'"'
+        parts += body[end : match.end()], quote, MARK.encode(), quote
+        end = _value_end(body, match.end(), len(match[1]))
+    return b"".join((*parts, body[end:])) if parts else body
+
+
+def _value_end(body: bytes, start: int, depth: int) -> int:
+    """Where the JSON value that begins here ends; ``depth`` backslashes stand before each of its quotes."""
+    if body[start : start + 1] not in b'[{"\\':
+        return _NUMBER.match(body, start).end()  # type: ignore[union-attr]  # it matches nothing as well
+    open_brackets, in_string = 0, False
+    for token in _QUOTE_OR_BRACKET.finditer(body, start):
+        if token[1] is not None:
+            if in_string and (len(token[1]) > depth if depth else len(token[1]) % 2):
+                continue  # a quote within the string
+            in_string = not in_string
+        elif not in_string:
+            open_brackets += 1 if token[0] in b"[{" else -1
+        if not in_string and open_brackets <= 0:
+            return token.end()
+    return len(body)  # cut off
 
 
 def secrets_of(headers: Headers, body: bytes) -> tuple[bytes, ...]:
     """The secret values that a request of ours carries, whole and without their scheme."""
     found = [value.rpartition(" ")[2].encode() for name, value in headers if name.lower() in SECRET_HEADERS]
-    found += [match[2].strip(b'"') for match in _FIELD.finditer(body)] if body else []
+    found += [body[match.end() : _value_end(body, match.end(), 0)].strip(b'"') for match in _FIELD.finditer(body)]
     return tuple(secret for secret in found if len(secret) >= SECRET_MIN_CHARS)
 
 
@@ -129,7 +164,14 @@ def redact_text(text: str) -> str:
 
 def redact_headers(headers: Headers) -> Headers:
     """Names stay, secret values go."""
-    return tuple([(name, MARK if name.lower() in SECRET_HEADERS else value) for name, value in headers])
+    return tuple([(name, MARK if name.lower() in SECRET_HEADERS else _shown(value)) for name, value in headers])
+
+
+def _shown(value: str) -> str:
+    """A header's value; a Referer may be one of our callback paths, and some servers repeat our credentials."""
+    if "/callbacks" in value or "asic " in value or "earer " in value:
+        return redact(value.encode()).decode(errors="replace")
+    return value
 
 
 def kept(body: bytes) -> bytes:

@@ -133,9 +133,13 @@ def _visible(path: str) -> str:
 
 def _template(path: str) -> str:
     """A path for logs and errors: callback and trace paths end in a secret."""
-    if path.startswith(("/callbacks/", "/trace/")):
-        return path.rpartition("/")[0] + "/[secret]"
+    for start, shown_parts in _SECRET_PATHS:
+        if path.startswith(start):
+            return "/".join(path.split("/")[:shown_parts]) + "/[secret]"
     return path
+
+
+_SECRET_PATHS = (("/callbacks/", 4), ("/trace/", 3))  # how many parts, with the empty first, come before the secret
 
 
 async def respond(send: Send, answer: HttpAnswer) -> None:

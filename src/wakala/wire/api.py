@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +17,7 @@ from wakala.errors import (
 )
 from wakala.rules import money, msisdn
 from wakala.rules.accounts import Environment, ShortcodeKind
+from wakala.rules.addresses import is_web_address
 from wakala.rules.payment import Answer, Payment, State
 from wakala.wire.daraja_codes import explain
 from wakala.wire.view import both
@@ -161,7 +161,7 @@ def read(command: Command, raw: bytes) -> Asked:
             message = "Send it without line breaks, control characters or blanks at its ends."
             faults.append(FieldFault(f"/{field}", message))
     push = body if isinstance(body, PushBody) else None
-    if push and push.CallbackUrl is not None and not is_callable(push.CallbackUrl):
+    if push and push.CallbackUrl is not None and not is_web_address(push.CallbackUrl):
         faults.append(FieldFault("/CallbackUrl", "Send a whole address such as https://shop.example/wakala."))
     if faults:
         raise InvalidFieldsError(faults=tuple(faults))
@@ -175,17 +175,6 @@ def read(command: Command, raw: bytes) -> Asked:
         callback_url=push.CallbackUrl if push else None,
         shortcode=body.ReceiverShortcode,
     )
-
-
-def is_callable(url: str) -> bool:
-    """True for an http or https address with a host, and a port where one is given; without a user or blanks."""
-    if not re.fullmatch(r"https?://[!-\"$-?A-~]+", url):
-        return False
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # half a bracket, or a port that is none
-        return False
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

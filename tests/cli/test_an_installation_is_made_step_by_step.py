@@ -1,0 +1,226 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.conftest import Command, Ended
+
+SHORTCODE = ("shortcode", "add", "--number", "174379", "--consumer-key", "k", "--consumer-secret", "s3cretValue")
+PASSKEY = ("--passkey", "passkeyValue")
+
+
+@pytest.fixture
+def installed(wakala: Command, tmp_path: Path) -> Command:
+    assert wakala("init").code == 0
+    return wakala
+
+
+def listed(ended: Ended) -> Any:
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
+
+
+def test_init_makes_private_files_and_says_what_comes_next(wakala: Command, tmp_path: Path) -> None:
+    ended = wakala("init", "here", "--port", "8099", "--json")
+    made = listed(ended)
+    assert made["Migrations"]
+    for name in ("wakala.toml", "wakala.key", "wakala.db"):
+        assert (tmp_path / "here" / name).stat().st_mode & 0o077 == 0, name
+    assert (tmp_path / "here").stat().st_mode & 0o077 == 0
+    assert len((tmp_path / "here/wakala.key").read_text().strip()) == 64
+    assert (tmp_path / "here/wakala.key").read_text().strip() not in ended.out + ended.err
+
+
+def test_init_never_overwrites(wakala: Command, tmp_path: Path) -> None:
+    wakala("init")
+    key = (tmp_path / "wakala.key").read_text()
+    ended = wakala("init")
+    assert ended.code == 1
+    assert "There is an installation here already" in ended.err
+    assert (tmp_path / "wakala.key").read_text() == key
+
+
+def test_an_init_that_failed_can_be_repeated(wakala: Command) -> None:
+    ended = wakala("init", "--database-url", "mysql://x")
+    assert ended.code == 1
+    assert "sqlite:///" in ended.err
+    assert wakala("init").code == 0
+
+
+def test_the_files_say_what_they_are_for(installed: Command, tmp_path: Path) -> None:
+    text = (tmp_path / "wakala.toml").read_text()
+    assert text.startswith("# Wakala.")
+    assert "WAKALA__SERVER__PORT" in text
+
+
+def test_a_shortcode_is_added_and_listed_without_its_secrets(installed: Command) -> None:
+    added = installed(*SHORTCODE, *PASSKEY, "--json")
+    assert listed(added)["Number"] == "174379"
+    shown = installed("shortcode", "list", "--json")
+    assert [one["Number"] for one in listed(shown)] == ["174379"]
+    table = installed("shortcode", "list")
+    for ended in (added, shown, table):
+        assert "s3cretValue" not in ended.out + ended.err
+        assert "passkeyValue" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--number", "17"), "five to seven digits"),
+        (("--kind", "till"), "both numbers"),
+        (("--till", "600992"), "A paybill has no till"),
+        (("--response-type", "completed"), "Completed or Cancelled"),
+        (("--environment", "live"), "Live secrets do not belong on a command line"),
+    ],
+)
+def test_a_wrong_shortcode_is_refused_with_a_sentence(installed: Command, change: tuple[str, ...], said: str) -> None:
+    ended = installed(*SHORTCODE, *PASSKEY, *change)
+    assert ended.code == 1
+    assert said in ended.err
+    assert listed(installed("shortcode", "list", "--json")) == []
+
+
+def test_the_same_shortcode_enters_once(installed: Command) -> None:
+    assert installed(*SHORTCODE, *PASSKEY).code == 0
+    ended = installed(*SHORTCODE, *PASSKEY)
+    assert ended.code == 1
+    assert "already there" in ended.err
+
+
+def test_live_secrets_come_from_files(installed: Command, tmp_path: Path) -> None:
+    for name in ("secret", "pass"):
+        (tmp_path / name).write_text(f"{name}-value\n")
+    files = ("--consumer-secret-file", "secret", "--passkey-file", "pass")
+    live = ("shortcode", "add", "--number", "600984", "--environment", "live", "--consumer-key", "k")
+    assert installed(*live, *files).code == 0
+    ended = installed(*live[:3], "600985", *live[4:], "--consumer-secret-file", "nowhere", "--passkey-file", "pass")
+    assert ended.code == 1
+    assert "There is no file nowhere" in ended.err
+
+
+def test_a_missing_secret_without_a_terminal_is_named(installed: Command) -> None:
+    ended = installed(*SHORTCODE)
+    assert ended.code == 1
+    assert "Passkey is missing" in ended.err
+
+
+def test_an_app_is_shown_once_with_its_secrets_and_never_again(installed: Command) -> None:
+    made = listed(
+        installed("app", "create", "--name", "shop", "--callback-url", "https://shop.example/wakala", "--json")
+    )
+    assert made["WebhookSecret"].startswith("whsec_")
+    (shown,) = listed(installed("app", "list", "--json"))
+    assert shown["ConsumerKey"] == made["ConsumerKey"]
+    for ended in (installed("app", "list"), installed("app", "list", "--json")):
+        assert made["ConsumerSecret"] not in ended.out
+        assert made["WebhookSecret"] not in ended.out
+    assert installed("app", "create", "--name", "shop").code == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["shop.example", "ftp://a/", "http://", "http://[", "https://a b/", "https://u:p@a/", "https://a:0/"]
+)
+def test_a_callback_url_that_cannot_be_called_is_refused(installed: Command, url: str) -> None:
+    assert installed("app", "create", "--name", "bad", "--callback-url", url).code == 1
+    assert installed("app", "create", "--name", "good").code == 0
+    ended = installed("app", "callback-url", "good", url)
+    assert ended.code == 1
+    assert "https://" in ended.err
+    assert [one["CallbackUrl"] for one in listed(installed("app", "list", "--json"))] == [None]
+
+
+def test_a_callback_url_is_changed(installed: Command) -> None:
+    installed("app", "create", "--name", "shop")
+    assert installed("app", "callback-url", "shop", "https://shop.example/new").code == 0
+    assert listed(installed("app", "list", "--json"))[0]["CallbackUrl"] == "https://shop.example/new"
+    ended = installed("app", "callback-url", "nobody", "https://shop.example/new")
+    assert ended.code == 4
+    assert "wakala app list" in ended.err
+
+
+def test_an_app_is_bound_once_for_good(installed: Command, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("x")
+    live = ("--environment", "live", "--consumer-key", "k", "--consumer-secret-file", "s", "--passkey-file", "s")
+    for number in ("600984", "600985"):
+        assert installed("shortcode", "add", "--number", number, *live).code == 0
+    installed("app", "create", "--name", "shop")
+    assert installed("app", "bind", "shop", "999999", "--yes").code == 4
+    assert installed("app", "bind", "shop", "600984", stdin="n\n").code != 0
+    assert listed(installed("app", "list", "--json"))[0]["IsLive"] is False
+    assert installed("app", "bind", "shop", "600984", "--yes").code == 0
+    ended = installed("app", "bind", "shop", "600985", "--yes")
+    assert ended.code == 1
+    assert "cannot be changed" in ended.err
+
+
+@pytest.mark.parametrize("command", ["requests", "notifications", "quarantine"])
+def test_empty_lists_are_empty(installed: Command, command: str) -> None:
+    assert listed(installed(command, "--json")) == []
+    ended = installed(command)
+    assert ended.code == 0
+    assert ended.out.strip().endswith(".")
+
+
+def test_a_trace_of_nothing_ends_with_4(installed: Command) -> None:
+    ended = installed("trace", "NOPE")
+    assert ended.code == 4
+    assert "wakala requests" in ended.err
+    assert installed("trace", "NOPE", "--json").code == 4
+
+
+def test_migrating_again_does_nothing(installed: Command) -> None:
+    assert listed(installed("migrate", "--json")) == {"Applied": []}
+
+
+def test_without_an_installation_a_command_says_so(wakala: Command) -> None:
+    for arguments in (("-c", "nowhere/wakala.toml", "requests"), ("-c", "nowhere/wakala.toml", "serve")):
+        ended = wakala(*arguments)
+        assert ended.code == 1
+        assert "wakala init" in ended.err
+
+
+def test_a_key_file_that_others_may_read_stops_the_start(installed: Command, tmp_path: Path) -> None:
+    (tmp_path / "wakala.key").chmod(0o640)
+    for arguments in (("serve",), ("app", "create", "--name", "x")):
+        ended = installed(*arguments)
+        assert ended.code == 1
+        assert "chmod 600" in ended.err
+
+
+def test_an_old_schema_says_how_to_move_on(installed: Command, tmp_path: Path) -> None:
+    (tmp_path / "wakala.db").unlink()
+    for end in ("-wal", "-shm"):
+        (tmp_path / f"wakala.db{end}").unlink(missing_ok=True)
+    ended = installed("requests")
+    assert ended.code == 1
+    assert "wakala migrate" in ended.err
+
+
+def test_doctor_names_a_missing_configuration(wakala: Command) -> None:
+    ended = wakala("-c", "nowhere.toml", "doctor", "--json")
+    assert ended.code == 1
+    ((finding),) = json.loads(ended.out)
+    assert finding["state"] == "wrong"
+    assert "wakala init" in finding["finding"]
+
+
+def test_doctor_names_a_wrong_key_file_and_a_silent_gateway(installed: Command, tmp_path: Path) -> None:
+    installed(*SHORTCODE, *PASSKEY)
+    installed("app", "create", "--name", "shop")
+    found = {one["check"]: one for one in json.loads(installed("doctor", "--json").out)}
+    assert "start `wakala serve`" in found["callback address"]["finding"] or any(
+        "wakala serve" in one["finding"] for one in json.loads(installed("doctor", "--json").out)
+    )
+    assert "wakala app callback-url shop" in found["app shop"]["finding"]
+    (tmp_path / "wakala.key").chmod(0o644)
+    ended = installed("doctor", "--json")
+    assert ended.code == 1
+    found = {one["check"]: one for one in json.loads(ended.out)}
+    assert "chmod 600" in found["key file"]["finding"]
+    (tmp_path / "wakala.key").write_text("ab" * 32)
+    (tmp_path / "wakala.key").chmod(0o600)
+    ended = installed("doctor", "--json")
+    assert ended.code == 1
+    assert "The database was sealed with key" in ended.out
