@@ -138,6 +138,11 @@ class Journal:
         row = (organisation_id, environment, request_id)
         return _first_payment(await self._database.fetch("payment_by_request", row))
 
+    async def payment_by_checkout(self, organisation_id: str, environment: str, checkout_id: str) -> Payment | None:
+        """By M-Pesa's CheckoutRequestID, or ConversationID where the command is no push."""
+        row = (organisation_id, environment, checkout_id)
+        return _first_payment(await self._database.fetch("payment_by_checkout", row))
+
     async def payment_by_receipt(self, organisation_id: str, environment: str, receipt: str) -> Payment | None:
         """By M-Pesa's receipt, the strongest key."""
         row = (organisation_id, environment, receipt)
@@ -271,6 +276,33 @@ class Journal:
     async def mark_registered(self, shortcode_id: str, now_us: int) -> None:
         """M-Pesa took our C2B URLs for this shortcode."""
         await self._change_directory(Write("shortcode_registered", (now_us, shortcode_id)))
+
+    async def set_initiator(self, shortcode_id: str, name: str, sealed_password: str, certificate: str) -> None:
+        """A new API operator, or a new password of the old one; its failures are forgotten."""
+        row = (name, sealed_password, certificate, shortcode_id)
+        await self._change_directory(Write("shortcode_initiator", row))
+
+    async def count_initiator_failure(self, shortcode_id: str) -> None:
+        """M-Pesa refused the API operator once more."""
+        await self._change_directory(Write("shortcode_initiator_failed", (shortcode_id,)))
+
+    async def forget_initiator_failures(self, shortcode_id: str) -> None:
+        """M-Pesa took the API operator's credentials again."""
+        await self._change_directory(Write("shortcode_initiator_works", (shortcode_id,)))
+
+    async def set_products(self, shortcode_id: str, products: tuple[str, ...]) -> None:
+        """What M-Pesa granted the shortcode."""
+        await self._change_directory(Write("shortcode_products", (",".join(products), shortcode_id)))
+
+    async def pulled_until(self, shortcode_id: str) -> int | None:
+        """How far Pull has read, in microseconds."""
+        found = await self._database.fetch("shortcode_pulled_until", (shortcode_id,))
+        return found[0][0] if found else None
+
+    async def mark_pulled(self, shortcode_id: str, until_us: int) -> None:
+        """Pull has read up to here."""
+        write = Write("shortcode_pulled", (until_us, shortcode_id))
+        await self._database.commit(Operation(shortcode_id, None, (write,)))
 
     async def set_collector(self, shortcode_id: str, app_id: str) -> None:
         """The app that is told of payments nobody asked for."""

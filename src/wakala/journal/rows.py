@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from wakala.journal.database import Row, Write
-from wakala.rules.accounts import App, BodyFormat, Environment, Shortcode, ShortcodeKind
+from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.exchange import Exchange, Headers, kept, redact_headers, redact_text
-from wakala.rules.payment import Answer, Change, Evidence, Flag, Kind, Payment, Scope, State
+from wakala.rules.payment import Answer, Change, Evidence, Face, Flag, Kind, Payment, Scope, State
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -63,6 +63,10 @@ def payment_row(p: Payment) -> Row:
         p.created_us,
         p.updated_us,
         *_mutable(p),
+        p.command,
+        p.face,
+        p.details,
+        p.results,
     )
 
 
@@ -91,7 +95,7 @@ def _mutable(p: Payment) -> Row:
 
 def payment_change_row(after: Payment, before: Payment) -> Row:
     """A payment as ``payment_advance`` compares and sets it."""
-    return (after.state, after.version, after.updated_us, *_mutable(after), before.id, before.version)
+    return (after.state, after.version, after.updated_us, *_mutable(after), after.results, before.id, before.version)
 
 
 def payment_of(row: Sequence[Any]) -> Payment:
@@ -102,6 +106,7 @@ def payment_of(row: Sequence[Any]) -> Payment:
     columns[22] = Answer(row[25]) if row[25] else None
     columns[27] = Evidence(row[30]) if row[30] else None
     columns[29] = tuple(Flag(flag) for flag in row[32].split(",") if flag)
+    columns[34] = Face(row[37])
     return Payment(*columns)
 
 
@@ -226,6 +231,12 @@ def shortcode_row(s: Shortcode) -> Row:
         s.collector_app_id,
         s.registered_us,
         s.created_us,
+        ",".join(s.products),
+        s.initiator,
+        s.initiator_password,
+        s.certificate,
+        s.initiator_failures,
+        s.pulled_us,
     )
 
 
@@ -233,6 +244,7 @@ def shortcode_of(row: Sequence[Any]) -> Shortcode:
     """A shortcode of ``shortcodes_all``."""
     columns = list(row)
     columns[2], columns[4] = Environment(row[2]), ShortcodeKind(row[4])
+    columns[15] = tuple(Product(product) for product in row[15].split(",") if product)
     return Shortcode(*columns)
 
 

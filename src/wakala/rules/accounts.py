@@ -17,10 +17,20 @@ class Environment(StrEnum):
 
 
 class ShortcodeKind(StrEnum):
-    """A paybill, or the store number above a till. A till's number by itself is never used with M-Pesa's APIs."""
+    """What M-Pesa made of a number. A till's number by itself is never used with M-Pesa's APIs: its store number is."""
 
     PAYBILL = "paybill"
     TILL = "till"
+    DISBURSEMENT = "disbursement"  # a B2C shortcode: pays customers in bulk
+    HEAD_OFFICE = "head_office"  # recorded, never used
+
+
+class Product(StrEnum):
+    """What a shortcode has beyond collecting; Safaricom grants it."""
+
+    B2C = "b2c"
+    B2B = "b2b"
+    PULL = "pull"
 
 
 class BodyFormat(StrEnum):
@@ -49,6 +59,12 @@ class Shortcode(msgspec.Struct, frozen=True):
     collector_app_id: str | None
     registered_us: int | None
     created_us: int
+    products: tuple[Product, ...] = ()
+    initiator: str = ""  # the API operator's name; without it nothing that pays out is possible
+    initiator_password: str = ""
+    certificate: str = ""  # M-Pesa's public certificate, PEM: what the initiator's password is encrypted for
+    initiator_failures: int = 0
+    pulled_us: int | None = None
 
     @property
     def party_b(self) -> str:
@@ -71,6 +87,10 @@ class App(msgspec.Struct, frozen=True):
     live_shortcode_id: str | None
     is_active: bool
     created_us: int
+
+
+INITIATOR_FAILURES_LIMIT = 2  # M-Pesa locks an operator after a few more (daraja.md 5)
+LOCKING_CODES = frozenset({"2001", "8006"})  # wrong initiator credential; locked (daraja.md 4.2)
 
 
 def shortcode_for(

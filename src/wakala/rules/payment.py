@@ -105,10 +105,29 @@ TABLE: dict[State, dict[Step, State]] = {
 
 
 class Kind(StrEnum):
-    """What was asked of M-Pesa (push) or told by it (collection)."""
+    """What was asked of M-Pesa, or told by it (collection)."""
 
     PUSH = "push"
     COLLECTION = "collection"
+    PAYOUT = "payout"
+    TRANSFER = "transfer"
+    REVERSAL = "reversal"
+    STANDING_ORDER = "standing_order"
+    TILL_PUSH = "till_push"
+    ENQUIRY = "enquiry"  # a question that is answered later: moves no money
+    SERVICE = "service"  # answered at once: moves no money, and its answer is all the notice there is
+
+    @property
+    def moves_money(self) -> bool:
+        """False for questions, which may be asked again."""
+        return self not in {Kind.ENQUIRY, Kind.SERVICE}
+
+
+class Face(StrEnum):
+    """Which of our faces a request came by: the shape of its answers and notifications follows."""
+
+    WAKALA = "wakala"
+    DARAJA = "daraja"
 
 
 class Evidence(StrEnum):
@@ -118,6 +137,10 @@ class Evidence(StrEnum):
     C2B_CONFIRMATION = "c2b_confirmation"
     STK_QUERY = "stk_query"
     STK_ANSWER = "stk_answer"
+    ANSWER = "answer"
+    RESULT = "result"
+    STATUS = "status"
+    PULL = "pull"
     GATEWAY = "gateway"
 
 
@@ -152,6 +175,10 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     """One payment as the journal has it. Amounts in cents, times in microseconds since 1970 UTC.
 
     A struct and not a dataclass, as all records of the hot path: they are made and replaced several times a payment.
+
+    ``merchant_request_id`` is M-Pesa's OriginatorConversationID and ``checkout_request_id`` its ConversationID where
+    the command is not a push: two names for the same pair. ``details`` are the fields of the request that have no
+    column, ``results`` is M-Pesa's own Result, both JSON.
     """
 
     id: str
@@ -187,6 +214,10 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     notifications: int = 0
     checks: int = 0
     next_check_us: int | None = None
+    command: str = "lnm/customerpaybill"
+    face: Face = Face.WAKALA
+    details: str = "{}"
+    results: str = "{}"
 
 
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,6 +276,14 @@ class Settled:
     payer_name: str | None = None
     merchant_request_id: str | None = None
     checkout_request_id: str | None = None
+    results: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """M-Pesa's queue gave up on it; it may have been carried out all the same (daraja.md 3.4)."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +309,7 @@ class GaveUp:
     reason: str
 
 
-Fact: TypeAlias = Sending | Unsent | Accepted | Refused | LostSight | Settled | StillOpen | Misfit | GaveUp
+Fact: TypeAlias = Sending | Unsent | Accepted | Refused | LostSight | Settled | TimedOut | StillOpen | Misfit | GaveUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +366,8 @@ def decide(payment: Payment, fact: Fact, now_us: int, schedule: Schedule) -> Cha
             return _lost_sight(payment, fact, now_us, schedule)
         case Settled():
             return _settled(payment, fact, now_us, schedule)
+        case TimedOut():
+            return _timed_out(payment, fact, now_us)
         case StillOpen():
             return _still_open(payment, fact, now_us, schedule)
         case Misfit():
@@ -440,6 +481,8 @@ def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -
         checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
         result_code=fact.code,
         result_desc=fact.description,
+        results=fact.results or payment.results,
+        answer=payment.answer or (Answer.ACCEPTED if fact.by is Evidence.ANSWER else None),
         evidence=fact.by,
         reason=None if fact.paid else fact.description,
         settled_us=now_us,
@@ -451,7 +494,7 @@ def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -
 
 def _unsure(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int, schedule: Schedule) -> Change:
     """M-Pesa reported a code that settles nothing (daraja.md 4.1, class unknown): ask, on the schedule."""
-    checks = payment.checks + 1 if fact.by is Evidence.STK_QUERY else payment.checks
+    checks = payment.checks + 1 if fact.by in {Evidence.STK_QUERY, Evidence.STATUS} else payment.checks
     after = _next(
         payment,
         Step.LOSE_SIGHT,
@@ -488,6 +531,7 @@ def _second_opinion(payment: Payment, fact: Settled, detail: dict[str, str], now
         payer_name=payment.payer_name or fact.payer_name,
         checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
         merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
+        results=(fact.results or "{}") if payment.results == "{}" else payment.results,
     )
     if brings_receipt:  # a query had settled it; queries carry no receipt (daraja.md 2.2)
         return _notified(after, Step.CONFIRM, "receipt_added", detail, "payment.updated")
@@ -500,6 +544,15 @@ def _contradicted(payment: Payment, flag: Flag, detail: dict[str, str], now_us: 
         return Change(after, Step.CONTRADICT, "contradicted", detail)
     flagged = replace(after, flags=(*payment.flags, flag))
     return _notified(flagged, Step.CONTRADICT, "contradicted", {**detail, "flag": flag.value}, "payment.flagged")
+
+
+def _timed_out(payment: Payment, fact: TimedOut, now_us: int) -> Change:
+    """Unknown from now on, and asked about at once."""
+    detail = {"reason": fact.reason}
+    if payment.state not in {State.SENDING, State.PENDING, State.UNKNOWN}:
+        return _noted(payment, "timed_out", detail, now_us)
+    after = _next(payment, Step.LOSE_SIGHT, now_us, reason=fact.reason, next_check_us=now_us)
+    return Change(after, Step.LOSE_SIGHT, "timed_out", detail)
 
 
 def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedule) -> Change:
@@ -550,6 +603,8 @@ def _noted(payment: Payment, name: str, detail: dict[str, str], now_us: int) -> 
 
 
 def _notified(payment: Payment, step: Step, name: str, detail: dict[str, str], notify: str) -> Change:
+    if payment.kind is Kind.SERVICE:
+        return Change(payment, step, name, detail)
     return Change(replace(payment, notifications=payment.notifications + 1), step, name, detail, notify)
 
 

@@ -3,6 +3,6 @@ UPDATE payments SET
     state = ?, version = ?, updated_us = ?, sent_us = ?, settled_us = ?, merchant_request_id = ?,
     checkout_request_id = ?, receipt = ?, paid_us = ?, payer_name = ?, answer = ?, answer_code = ?, answer_desc = ?,
     result_code = ?, result_desc = ?, evidence = ?, reason = ?, flags = ?, notifications = ?, checks = ?,
-    next_check_us = ?
+    next_check_us = ?, results = ?
 WHERE id = ? AND version = ?
 RETURNING id

@@ -1,0 +1,1 @@
+UPDATE shortcodes SET initiator_failures = initiator_failures + 1 WHERE id = ?

@@ -1,0 +1,1 @@
+UPDATE shortcodes SET products = ? WHERE id = ?

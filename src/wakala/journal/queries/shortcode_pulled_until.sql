@@ -1,0 +1,1 @@
+SELECT pulled_us FROM shortcodes WHERE id = ?

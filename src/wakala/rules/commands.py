@@ -1,0 +1,375 @@
+"""What a merchant can ask of M-Pesa: each command is declared once, in `COMMANDS`.
+
+Routes of both faces, validation, OpenAPI and the tables in the docs follow from a declaration. To add a command: a body
+if no present one fits, a line in the table, and a pair of codec functions at each side (`wire.daraja_commands`).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from wakala.errors import NotAllowedHereError
+from wakala.rules import bodies
+from wakala.rules.accounts import Environment, Product, Shortcode, ShortcodeKind
+from wakala.rules.payment import Kind
+
+
+class Mode(StrEnum):
+    """How the outcome comes."""
+
+    PROMPT = "prompt"  # a person is asked on a phone; the answer comes by a callback of its own shape
+    QUEUED = "queued"  # M-Pesa queues it and sends a Result later (daraja.md 3.3)
+    DIRECT = "direct"  # M-Pesa's answer is the outcome
+
+
+_BOTH = frozenset(Environment)
+_SANDBOX = frozenset({Environment.SANDBOX})
+_PAYBILL = frozenset({ShortcodeKind.PAYBILL})
+_TILL = frozenset({ShortcodeKind.TILL})
+_EITHER = _PAYBILL | _TILL
+_PAYER = _PAYBILL | {ShortcodeKind.DISBURSEMENT}
+_ANY = _EITHER | {ShortcodeKind.DISBURSEMENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing a merchant can ask for.
+
+    ``facade`` are the Daraja paths it is reached by, ``command_id`` is M-Pesa's word for it where there is one, and
+    ``own`` names the field that says for which of the merchant's shortcodes.
+    """
+
+    path: str
+    summary: str
+    body: type[msgspec.Struct]
+    kind: Kind
+    mode: Mode
+    kinds: frozenset[ShortcodeKind]
+    facade: tuple[str, ...]
+    command_id: str | None = None
+    product: Product | None = None
+    own: str = "Shortcode"
+    environments: frozenset[Environment] = _BOTH
+    initiated: bool = False  # speaks as the shortcode's API operator
+    source: str = ""  # the section of the reference its facts come from
+
+    @property
+    def group(self) -> str:
+        """The first of its two path segments."""
+        return self.path.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The last path segment: M-Pesa's command in lower case."""
+        return self.path.partition("/")[2]
+
+
+_B2C = ("/mpesa/b2c/v1/paymentrequest", "/mpesa/b2c/v3/paymentrequest")
+_B2B = ("/mpesa/b2b/v1/paymentrequest",)
+_STK = ("/mpesa/stkpush/v1/processrequest",)
+_SIMULATE = ("/mpesa/c2b/v1/simulate", "/mpesa/c2b/v2/simulate")
+_BILL = "/v1/billmanager-invoice/"
+
+
+def _payout(name: str, command_id: str, summary: str, facade: tuple[str, ...] = _B2C, source: str = "2.6") -> Command:
+    return Command(
+        f"b2c/{name}",
+        summary,
+        bodies.PayoutBody,
+        Kind.PAYOUT,
+        Mode.QUEUED,
+        _PAYER,
+        facade,
+        command_id,
+        Product.B2C,
+        "SenderShortcode",
+        initiated=True,
+        source=source,
+    )
+
+
+def _transfer(
+    command_id: str,
+    summary: str,
+    kinds: frozenset[ShortcodeKind] = _ANY,
+    body: type[msgspec.Struct] = bodies.TransferBody,
+    facade: tuple[str, ...] = _B2B,
+) -> Command:
+    return Command(
+        f"b2b/{command_id.lower()}",
+        summary,
+        body,
+        Kind.TRANSFER,
+        Mode.QUEUED,
+        kinds,
+        facade,
+        command_id,
+        Product.B2B,
+        "SenderShortcode",
+        initiated=True,
+        source="2.9",
+    )
+
+
+def _direct(
+    path: str,
+    summary: str,
+    body: type[msgspec.Struct],
+    facade: tuple[str, ...],
+    source: str,
+    kinds: frozenset[ShortcodeKind] = _ANY,
+    environments: frozenset[Environment] = _BOTH,
+    command_id: str | None = None,
+) -> Command:
+    return Command(
+        path,
+        summary,
+        body,
+        Kind.SERVICE,
+        Mode.DIRECT,
+        kinds,
+        facade,
+        command_id,
+        environments=environments,
+        source=source,
+    )
+
+
+def _simulation(name: str, summary: str, kinds: frozenset[ShortcodeKind], command_id: str) -> Command:
+    return Command(
+        f"c2b/{name}",
+        summary,
+        bodies.SimulateBody,
+        Kind.SERVICE,
+        Mode.DIRECT,
+        kinds,
+        _SIMULATE,
+        command_id,
+        own="ReceiverShortcode",
+        environments=_SANDBOX,
+        source="2.4",
+    )
+
+
+def _push(name: str, summary: str, kinds: frozenset[ShortcodeKind], command_id: str) -> Command:
+    return Command(
+        f"lnm/{name}",
+        summary,
+        bodies.PushBody,
+        Kind.PUSH,
+        Mode.PROMPT,
+        kinds,
+        _STK,
+        command_id,
+        own="ReceiverShortcode",
+        source="2.1",
+    )
+
+
+def _asked_operator(
+    path: str, command_id: str, summary: str, kind: Kind, body: type[msgspec.Struct], facade: str, source: str
+) -> Command:
+    return Command(path, summary, body, kind, Mode.QUEUED, _ANY, (facade,), command_id, initiated=True, source=source)
+
+
+COMMANDS: tuple[Command, ...] = (
+    _push("customerpaybill", "Ask a customer to pay a paybill", _PAYBILL, "CustomerPayBillOnline"),
+    _push("customerbuygoods", "Ask a customer to pay a till", _TILL, "CustomerBuyGoodsOnline"),
+    _simulation("customerpaybill", "Pretend that a customer pays a paybill by hand", _PAYBILL, "CustomerPayBillOnline"),
+    _simulation("customerbuygoods", "Pretend that a customer pays a till by hand", _TILL, "CustomerBuyGoodsOnline"),
+    _direct(
+        "c2b/registerurl",
+        "Tell M-Pesa this gateway's confirmation and validation URLs",
+        bodies.RegisterBody,
+        ("/mpesa/c2b/v1/registerurl", "/mpesa/c2b/v2/registerurl"),
+        "2.3",
+    ),
+    _payout("businesspayment", "BusinessPayment", "Pay a customer"),
+    _payout("salarypayment", "SalaryPayment", "Pay a salary"),
+    _payout("promotionpayment", "PromotionPayment", "Pay a prize or a promotion"),
+    _payout(
+        "businesspaytopochi",
+        "BusinessPayToPochi",
+        "Pay a customer's Pochi la Biashara",
+        ("/mpesa/b2pochi/v1/paymentrequest",),
+        "2.7",
+    ),
+    _transfer("BusinessPayBill", "Pay another business's paybill"),
+    _transfer("BusinessBuyGoods", "Pay another business's till"),
+    _transfer("BusinessPayToBulk", "Top up a B2C shortcode", _EITHER),
+    _transfer("DisburseFundsToBusiness", "Pay another business from the utility account"),
+    _transfer("BusinessToBusinessTransfer", "Move money to another business's working account"),
+    _transfer("MerchantToMerchantTransfer", "Move money from a till's account to another's", _TILL),
+    _transfer("BusinessTransferFromMMFToUtility", "Move own money: working to utility account", body=bodies.MoveBody),
+    _transfer("BusinessTransferFromUtilityToMMF", "Move own money: utility to working account", body=bodies.MoveBody),
+    _transfer(
+        "MerchantTransferFromMerchantToWorking", "Move own money: merchant to working account", _TILL, bodies.MoveBody
+    ),
+    _transfer("MerchantServicesMMFAccountTransfer", "Move own money between working accounts", body=bodies.MoveBody),
+    _transfer("AgencyFloatAdvance", "Advance float to an agent"),
+    _transfer("PayTaxToKRA", "Pay tax to the revenue authority", _ANY, bodies.TaxBody, ("/mpesa/b2b/v1/remittax",)),
+    _asked_operator(
+        "reversal/transactionreversal",
+        "TransactionReversal",
+        "Give a customer's payment back",
+        Kind.REVERSAL,
+        bodies.ReversalBody,
+        "/mpesa/reversal/v1/request",
+        "2.14",
+    ),
+    _asked_operator(
+        "transactionstatus/transactionstatusquery",
+        "TransactionStatusQuery",
+        "Ask what became of a transaction",
+        Kind.ENQUIRY,
+        bodies.StatusBody,
+        "/mpesa/transactionstatus/v1/query",
+        "2.12",
+    ),
+    _asked_operator(
+        "accountbalance/accountbalance",
+        "AccountBalance",
+        "Ask for the shortcode's balances",
+        Kind.ENQUIRY,
+        bodies.BalanceBody,
+        "/mpesa/accountbalance/v1/query",
+        "2.13",
+    ),
+    Command(
+        "standingorder/create",
+        "Ask a customer to agree to a standing order (Ratiba)",
+        bodies.StandingOrderBody,
+        Kind.STANDING_ORDER,
+        Mode.PROMPT,
+        _EITHER,
+        ("/standingorder/v1/createStandingOrderExternal",),
+        source="2.17",
+    ),
+    Command(
+        "b2b/expresscheckout",
+        "Ask another business to pay from its till",
+        bodies.ExpressBody,
+        Kind.TILL_PUSH,
+        Mode.PROMPT,
+        _EITHER,
+        ("/v1/ussdpush/get-msisdn",),
+        own="ReceiverShortcode",
+        source="2.18",
+    ),
+    _direct("qrcode/generate", "Make a QR code to pay by", bodies.QrBody, ("/mpesa/qrcode/v1/generate",), "2.15"),
+    _direct("billmanager/optin", "Join Bill Manager", bodies.BillOptInBody, (_BILL + "optin",), "2.16"),
+    _direct(
+        "billmanager/changeoptindetails",
+        "Change the Bill Manager details",
+        bodies.BillOptInBody,
+        (_BILL + "change-optin-details",),
+        "2.16",
+    ),
+    _direct(
+        "billmanager/singleinvoicing",
+        "Send one invoice",
+        bodies.InvoiceBody,
+        (_BILL + "single-invoicing",),
+        "2.16",
+    ),
+    _direct(
+        "billmanager/bulkinvoicing", "Send many invoices", bodies.InvoicesBody, (_BILL + "bulk-invoicing",), "2.16"
+    ),
+    _direct(
+        "billmanager/reconciliation",
+        "Acknowledge a paid invoice, so that the customer gets a receipt",
+        bodies.ReconciliationBody,
+        (_BILL + "reconciliation",),
+        "2.16",
+    ),
+    _direct(
+        "billmanager/cancelsingleinvoice",
+        "Cancel one invoice",
+        bodies.CancelInvoiceBody,
+        (_BILL + "cancel-single-invoice",),
+        "2.16",
+    ),
+    _direct(
+        "billmanager/cancelbulkinvoices",
+        "Cancel many invoices",
+        bodies.CancelInvoicesBody,
+        (_BILL + "cancel-bulk-invoices",),
+        "2.16",
+    ),
+    _direct(
+        "pulltransactions/register",
+        "Register for Pull",
+        bodies.PullRegisterBody,
+        ("/pulltransactions/v1/register",),
+        "2.19",
+        _EITHER,
+    ),
+    _direct(
+        "pulltransactions/query",
+        "List the payments of the last 48 hours",
+        bodies.PullQueryBody,
+        ("/pulltransactions/v1/query",),
+        "2.19",
+        _EITHER,
+    ),
+    _direct(
+        "b2c/hakikisha",
+        "Check a payee's name before paying",
+        bodies.PhoneBody,
+        ("/mpesa/b2c/hakikisha/v1/hakikisha",),
+        "2.8",
+        _PAYER,
+    ),
+    _direct(
+        "organisation/queryinfo",
+        "Look up the organisation behind a paybill or till",
+        bodies.OrganisationBody,
+        ("/sfcverify/v1/query/info",),
+        "2.21",
+    ),
+    _direct(
+        "imsi/checkati",
+        "When a number's SIM card was last swapped, and its IMSI",
+        bodies.PhoneBody,
+        ("/imsi/v1/checkATI",),
+        "2.20",
+    ),
+    _direct(
+        "imsi/checkswap", "When a number's SIM card was last swapped", bodies.PhoneBody, ("/imsi/v2/checkATI",), "2.20"
+    ),
+)
+
+BY_PATH: dict[str, Command] = {command.path: command for command in COMMANDS}
+
+_NEEDS = {
+    ShortcodeKind.HEAD_OFFICE: "{number} is a head office; M-Pesa's APIs never take its number. Use a store number.",
+    ShortcodeKind.TILL: "{number} is a till's store number and cannot do this; it takes a paybill or a B2C shortcode.",
+    ShortcodeKind.PAYBILL: "{number} is a paybill and cannot do this; it takes a till.",
+    ShortcodeKind.DISBURSEMENT: "{number} is a B2C shortcode: it pays out, it does not collect.",
+}
+
+
+def require_able(command: Command, shortcode: Shortcode) -> None:
+    """Raise `NotAllowedHereError`, with the reason, where M-Pesa would refuse this shortcode for sure."""
+    if shortcode.kind not in command.kinds:
+        sibling = _sibling(command)
+        hint = f" Use .../{sibling.path} for it." if sibling and shortcode.kind in sibling.kinds else ""
+        raise NotAllowedHereError(_NEEDS[shortcode.kind].format(number=shortcode.number) + hint)
+    has_product = shortcode.kind is ShortcodeKind.DISBURSEMENT or command.product in shortcode.products
+    if command.product is Product.B2C and not has_product:
+        raise NotAllowedHereError(
+            f"{shortcode.number} has no B2C product, so M-Pesa would refuse this payout. Ask Safaricom for a "
+            f"bulk-disbursement shortcode, or, if it has the product: wakala shortcode product {shortcode.number} b2c."
+        )
+    if command.initiated and not shortcode.initiator:
+        raise NotAllowedHereError(
+            f"{shortcode.number} has no API operator here, and this command speaks as one: "
+            f"run `wakala shortcode initiator {shortcode.number}`."
+        )
+
+
+def _sibling(command: Command) -> Command | None:
+    """The same for the other kind of shortcode: paybill and till have a command each."""
+    twin = {"customerpaybill": "customerbuygoods", "customerbuygoods": "customerpaybill"}.get(command.name)
+    return BY_PATH.get(f"{command.group}/{twin}") if twin else None
