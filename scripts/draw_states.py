@@ -7,7 +7,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from wakala.rules.payment import FINAL, MEANING, TABLE, State, Step
+from wakala.rules.payment import FINAL, TABLE, State, Step
+from wakala.rules.state_words import MEANING
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH, HEIGHT = 1080, 530

@@ -11,6 +11,7 @@ from wakala.rules.accounts import (
     App,
     BodyFormat,
     Environment,
+    Product,
     Shortcode,
     ShortcodeKind,
 )
@@ -44,6 +45,7 @@ class ShortcodeDetails:
     consumer_secret: str = field(repr=False)
     passkey: str = field(repr=False)
     response_type: str = "Completed"
+    products: tuple[Product, ...] = ()
 
 
 class Administration:
@@ -95,9 +97,33 @@ class Administration:
             collector_app_id=apps[0].id if apps and details.environment is Environment.SANDBOX else None,
             registered_us=None,
             created_us=self._source.now_us(),
+            products=details.products,
         )
         await self._journal.add_shortcode(shortcode)
         return shortcode
+
+    async def set_initiator(self, shortcode: Shortcode, name: str, password: str, certificate: str) -> None:
+        """The API operator that pays out, asks and reverses for a shortcode. Only M-Pesa can read the password."""
+        if not name or not password:
+            raise CallerError(
+                "An API operator has a name and a password; M-Pesa's portal shows the one, you chose both."
+            )
+        nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
+        sealed = seal(
+            self._master, shortcode.data_key, shortcode.id, "shortcodes.initiator_password", password, nonce=nonce
+        )
+        await self._journal.set_initiator(shortcode.id, name, sealed, certificate)
+
+    async def add_product(self, shortcode: Shortcode, product: Product) -> None:
+        """Safaricom granted the shortcode a product."""
+        await self._journal.set_products(shortcode.id, tuple(dict.fromkeys((*shortcode.products, product))))
+
+    async def shortcode(self, number: str, environment: Environment) -> Shortcode:
+        """By its number."""
+        for shortcode in await self._journal.shortcodes():
+            if shortcode.number == number and shortcode.environment is environment:
+                return shortcode
+        raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
 
     async def add_app(self, organisation: str, name: str, callback_url: str | None, body_format: BodyFormat) -> NewApp:
         """Consumer key and secret for one integration. It starts in the sandbox and collects there."""
@@ -173,5 +199,5 @@ def _check(details: ShortcodeDetails) -> None:
         raise CallerError("A shortcode has five to seven digits.")
     if details.kind is ShortcodeKind.TILL and not details.till:
         raise CallerError("A till needs both numbers: --number is the store number, --till the till number.")
-    if details.kind is ShortcodeKind.PAYBILL and details.till:
+    if details.kind is not ShortcodeKind.TILL and details.till:
         raise CallerError("A paybill has no till. Use --kind till for a store number with its till.")

@@ -9,10 +9,10 @@ from wakala.directory import Directory
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
-from wakala.rules.accounts import BodyFormat
+from wakala.rules.accounts import App, BodyFormat
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict, judge
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import Change
+from wakala.rules.payment import Change, Face, Payment
 from wakala.rules.signing import webhook_signature
 from wakala.wire.notification import render
 
@@ -59,7 +59,7 @@ class Deliveries:
             body=render(
                 payment,
                 change.notify or "",
-                app.body_format if app else BodyFormat.WAKALA,
+                _body_format(payment, app),
                 shortcode.number if shortcode else "",
                 now_us,
             ),
@@ -119,6 +119,13 @@ class Deliveries:
             ("webhook-timestamp", str(timestamp_s)),
             ("webhook-signature", webhook_signature(key, notification.id, timestamp_s, notification.body)),
         )
+
+
+def _body_format(payment: Payment, app: App | None) -> BodyFormat:
+    """As it was asked: who came by Daraja's paths is told in Daraja's words."""
+    if payment.face is Face.DARAJA:
+        return BodyFormat.DARAJA
+    return app.body_format if app else BodyFormat.WAKALA
 
 
 def _lane(app_id: str, callback_url: str | None) -> str:

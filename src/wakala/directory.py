@@ -91,6 +91,11 @@ class Directory:
             consumer_key=opened("consumer_key", shortcode.consumer_key),
             consumer_secret=opened("consumer_secret", shortcode.consumer_secret),
             passkey=opened("passkey", shortcode.passkey),
+            initiator=shortcode.initiator,
+            initiator_password=(
+                opened("initiator_password", shortcode.initiator_password) if shortcode.initiator_password else ""
+            ),
+            certificate=shortcode.certificate,
         )
 
     def webhook_key(self, app_id: str) -> bytes:

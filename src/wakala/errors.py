@@ -116,6 +116,18 @@ class RequestIdSpentError(CallerError):
     sentence = "This RequestID was used before with other content. Choose a new RequestID for a new payment."
 
 
+class InitiatorStoppedError(CallerError):
+    """M-Pesa refused the shortcode's API operator twice; a few more would lock it."""
+
+    code = "initiator_stopped"
+    status = 409
+    title = "The API operator is stopped"
+    sentence = (
+        "M-Pesa refused this shortcode's API operator twice, and would lock it soon. Set its right password with "
+        "`wakala shortcode initiator`, then send the request again."
+    )
+
+
 class RequestInFlightError(CallerError):
     """The same request is being carried out at this moment."""
 

@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 from msgspec.structs import replace
 
 from wakala.directory import Directory
-from wakala.errors import DatabaseFaultError, RequestIdSpentError, RequestInFlightError, UpstreamError
+from wakala.errors import DatabaseFaultError, InitiatorStoppedError, RequestIdSpentError, RequestInFlightError
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Confirmation, Journal
-from wakala.rules.accounts import App, Shortcode
+from wakala.rules.accounts import INITIATOR_FAILURES_LIMIT, LOCKING_CODES, App, Shortcode
+from wakala.rules.commands import BY_PATH, Ask
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange
 from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
@@ -24,6 +25,7 @@ from wakala.rules.matching import Confirmation as Notice
 from wakala.rules.payment import (
     Change,
     Evidence,
+    Face,
     Fact,
     Flag,
     GaveUp,
@@ -31,7 +33,7 @@ from wakala.rules.payment import (
     LostSight,
     Misfit,
     Payment,
-    Repeat,
+    Refused,
     Schedule,
     Scope,
     Sending,
@@ -40,12 +42,14 @@ from wakala.rules.payment import (
     Step,
     Unsent,
     decide,
-    repeat_of,
 )
+from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.signing import fingerprint, mac
-from wakala.upstream.daraja import Daraja
+from wakala.upstream.daraja import Callback, Daraja
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
+
+_OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation"})
 
 Stage = Callable[[Change, int], Notification]
 """Makes the notification that a change owes, with the time; see `deliveries.Deliveries.stage`."""
@@ -53,19 +57,6 @@ Offer = Callable[[Notification], None]
 """Hands a staged notification to the courier; see `workers.courier`."""
 Answered = Callable[[Payment], ApiAnswer]
 """What the merchant is told about a payment; stored in the transaction that makes it true."""
-
-
-@dataclass(frozen=True, slots=True)
-class PushCommand:
-    """Ask a customer to pay by STK push. The face has checked every field."""
-
-    request_id: str
-    amount_cents: int
-    msisdn: str
-    reference: str
-    description: str
-    reference_data: str
-    callback_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +98,7 @@ class Payments:
     # ── accept ──
 
     async def accept(
-        self, command: PushCommand, app: App, shortcode: Shortcode, exchange: Exchange, answered: Answered
+        self, ask: Ask, app: App, shortcode: Shortcode, exchange: Exchange, answered: Answered
     ) -> tuple[Payment, bool]:
         """Open the payment and carry it to M-Pesa's first answer. A repeat is given the first answer (True).
 
@@ -115,7 +106,9 @@ class Payments:
         answer to repeat.
         """
         now_us = self._source.now_us()
-        received = self._received(command, app, shortcode, now_us)
+        if ask.command.initiated and shortcode.initiator_failures >= INITIATOR_FAILURES_LIMIT:
+            raise InitiatorStoppedError
+        received = self._received(ask, app, shortcode, now_us)
         exchange = replace(exchange, payment_id=received.id, scope=received.scope)
         opening = Change(received, Step.CONFIRM, "received", {})
         ready = self._daraja.is_ready(self._directory.credentials(shortcode.id))
@@ -128,31 +121,36 @@ class Payments:
             return await self._push(payment, answered), False
         return await self.send(payment, answered), False
 
-    def _received(self, command: PushCommand, app: App, shortcode: Shortcode, now_us: int) -> Payment:
-        meaning = (
-            "push",
+    def _received(self, ask: Ask, app: App, shortcode: Shortcode, now_us: int) -> Payment:
+        meaning: tuple[str, ...] = (
+            "push" if ask.command.kind is Kind.PUSH else ask.command.path,
             shortcode.number,
-            str(command.amount_cents),
-            command.msisdn,
-            command.reference,
-            command.description,
-            command.reference_data,
-            command.callback_url or "",
+            str(ask.amount_cents),
+            ask.msisdn,
+            ask.reference,
+            ask.description,
+            ask.reference_data,
+            ask.callback_url or "",
         )
+        if ask.details != "{}":
+            meaning = (*meaning, ask.details)
         return Payment(
             id=self._source.new_id("pay"),
             scope=Scope(app.organisation_id, app.id, shortcode.id, shortcode.environment),
-            kind=Kind.PUSH,
-            request_id=command.request_id,
+            kind=ask.command.kind,
+            request_id=ask.request_id or self._source.new_id("req"),
             fingerprint=fingerprint(*meaning),
             state=State.RECEIVED,
             version=1,
-            amount_cents=command.amount_cents,
-            msisdn=command.msisdn,
-            reference=command.reference,
-            description=command.description,
-            reference_data=command.reference_data,
-            callback_url=command.callback_url,
+            amount_cents=ask.amount_cents,
+            msisdn=ask.msisdn,
+            reference=ask.reference,
+            description=ask.description,
+            reference_data=ask.reference_data,
+            callback_url=ask.callback_url,
+            command=ask.command.path,
+            face=ask.face,
+            details=ask.details,
             created_us=now_us,
             updated_us=now_us,
             next_check_us=now_us + int(self._terms.schedule.send_lease_s * 1_000_000),
@@ -186,8 +184,16 @@ class Payments:
 
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        asked = await self._daraja.push(credentials, payment, self.callback_url("stk", payment.id))
+        asked = await self._daraja.carry(credentials, payment, self._callback_urls(payment))
         return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+
+    def _callback_urls(self, payment: Payment) -> Callback:
+        """Where M-Pesa answers this command; each path has a secret of its own."""
+
+        def url(kind: str) -> str:
+            return self.callback_url(kind, payment.scope.shortcode_id if kind in _OF_SHORTCODE else payment.id)
+
+        return url
 
     def callback_url(self, kind: str, subject: str) -> str:
         """Where M-Pesa calls back: unguessable, and free of the words it refuses (daraja.md 7.2)."""
@@ -196,17 +202,6 @@ class Payments:
     def callback_mac(self, kind: str, subject: str) -> str:
         """The secret end of a callback path."""
         return mac(self._callback_key, f"callback {kind}", subject)
-
-    async def simulate(
-        self, shortcode: Shortcode, scope: Scope, amount_cents: int, msisdn: str, reference: str
-    ) -> None:
-        """Sandbox: let a customer pay by hand. What comes of it arrives as a C2B confirmation, as in life."""
-        credentials = self._directory.credentials(shortcode.id)
-        refusal, exchanges = await self._daraja.simulate(credentials, scope, amount_cents, msisdn, reference)
-        for exchange in exchanges:
-            await self._journal.record_exchange(exchange)
-        if refusal is not None:
-            raise UpstreamError(refusal)
 
     # ── settle ──
 
@@ -241,10 +236,28 @@ class Payments:
                 continue
             if won:
                 self._remember(change.payment)
+                await self._after(change)
                 if notification is not None:
                     self._offer(notification)
                 return change.payment
             payment = await self._reread(payment)
+
+    async def _after(self, change: Change) -> None:
+        """What an outcome means beyond its payment: URLs that M-Pesa took, an operator that it refuses."""
+        payment = change.payment
+        if payment.kind in {Kind.PUSH, Kind.COLLECTION} or not payment.state.is_final:
+            return
+        if payment.command == "c2b/registerurl" and payment.state is State.SUCCEEDED:
+            await self._journal.mark_registered(payment.scope.shortcode_id, self._source.now_us())
+        if BY_PATH[payment.command].initiated and change.step in {Step.SUCCEED, Step.FAIL, Step.REFUSE}:
+            await self._watch_initiator(payment)
+
+    async def _watch_initiator(self, payment: Payment) -> None:
+        """M-Pesa locks an operator that is refused a few times; we stop before that (daraja.md 4.2, 5)."""
+        if payment.result_code in LOCKING_CODES:
+            await self._journal.count_initiator_failure(payment.scope.shortcode_id)
+        elif payment.state is State.SUCCEEDED:
+            await self._journal.forget_initiator_failures(payment.scope.shortcode_id)
 
     async def find(self, payment_id: str) -> Payment | None:
         """A payment by its ID, from memory where it was open a moment ago.
@@ -263,7 +276,11 @@ class Payments:
             self._recent.popitem(last=False)
 
     def _impatient(self, payment: Payment, fact: Fact, now_us: int) -> Fact:
-        """A payment that could not leave for too long fails: the shopper has gone."""
+        """A payment that could not leave for too long fails: the shopper has gone. A service waits for nothing."""
+        is_direct = payment.kind is Kind.SERVICE and isinstance(fact, Unsent | LostSight)
+        is_facade = payment.face is Face.DARAJA and isinstance(fact, Unsent)  # an SDK does its own trying again
+        if (is_direct or is_facade) and isinstance(fact, Unsent | LostSight):
+            return Refused(fact.code, fact.reason, Evidence.GATEWAY)
         if isinstance(fact, Unsent) and now_us - payment.created_us > self._terms.hold_limit_us:
             never_left = payment.state is not State.SENDING
             return GaveUp(f"It could not be sent in time: {fact.reason}") if never_left else fact
@@ -451,12 +468,14 @@ class Payments:
         if payment.state in {State.RECEIVED, State.HELD}:
             return await self._send_late(payment, now_us)
         if payment.state is State.SENDING:
-            reason = "The gateway stopped while sending; whether the prompt went out is not known."
+            reason = "The gateway stopped while sending; whether it went out is not known."
             return await self.settle(payment, LostSight("interrupted", reason))
         if self._terms.schedule.is_over(payment) and now_us >= self._terms.schedule.due_us(payment, payment.checks):
             reason = payment.reason or "M-Pesa gave no outcome"
             return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))
-        asked = await self._daraja.query(self._directory.credentials(payment.scope.shortcode_id), payment)
+        asked = await self._daraja.ask(
+            self._directory.credentials(payment.scope.shortcode_id), payment, self._callback_urls(payment)
+        )
         return await self.settle(payment, asked.fact, asked.exchanges)
 
     async def _send_late(self, payment: Payment, now_us: int) -> Payment:

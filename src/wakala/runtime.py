@@ -27,6 +27,7 @@ from wakala.rules.delivery import Notification
 from wakala.upstream.daraja import Daraja
 from wakala.web.api import Api
 from wakala.web.app import build
+from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
@@ -109,6 +110,7 @@ class Gateway:
                 Environment.LIVE: networks(settings.callbacks.live_sources),
             },
         )
+        self.facade = Facade(self.journal, self.directory, self.payments, self.source)
         self.pages = Pages(self.journal, self.directory, trace_key)
         self._loops = [
             Loop("directory", self._refresh, DIRECTORY_REST_S),
@@ -125,7 +127,7 @@ class Gateway:
             forwarded_header=self.settings.server.forwarded_header.lower(),
             now_us=self.source.now_us,
         )
-        return build(self.api, self.inbound, self.pages, surroundings, self._ready)
+        return build(self.api, self.facade, self.inbound, self.pages, surroundings, self._ready)
 
     async def start(self) -> None:
         """Open everything, take back what a process before left behind, start the workers."""

@@ -11,7 +11,6 @@ from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, paid, payment
 from wakala.errors import BrokenRuleError
 from wakala.rules.payment import (
     FINAL,
-    MEANING,
     TABLE,
     Answer,
     Evidence,
@@ -22,7 +21,6 @@ from wakala.rules.payment import (
     Misfit,
     Payment,
     Refused,
-    Repeat,
     Sending,
     Settled,
     State,
@@ -31,8 +29,9 @@ from wakala.rules.payment import (
     Unsent,
     advance,
     decide,
-    repeat_of,
 )
+from wakala.rules.repeats import Repeat, repeat_of
+from wakala.rules.state_words import MEANING
 
 FAILED = Settled(Evidence.STK_CALLBACK, False, "1032", "Request cancelled by user.")
 UNSURE = Settled(Evidence.STK_CALLBACK, None, "17", "Rule limited.")

@@ -295,7 +295,7 @@ async def test_a_wrong_method_is_named(house: House, method: str, path: str) -> 
 
 
 @pytest.mark.parametrize(
-    "path", [f"{PUSH}/", f"{SANDBOX}/lnm", f"{SANDBOX}/b2c/businesspayment", "/", f"{LIVE}/c2b/customerpaybill"]
+    "path", [f"{PUSH}/", f"{SANDBOX}/lnm", f"{SANDBOX}/b2c/businesspayments", "/", f"{LIVE}/c2b/customerpaybill"]
 )
 async def test_a_path_that_is_not_there_is_no_redirect(house: House, path: str) -> None:
     is_problem(await send(house, json.dumps(GOOD).encode(), path), 404, "not_found")

@@ -69,12 +69,12 @@ def test_names_the_page_has_never_heard_of_are_shown_as_they_are() -> None:
             event(6, "put_aside", None, "on_ice", "Something new.", "Jambo jipya."),
         ],
         State="on_ice",
-        Kind="standing_order",
+        Kind="lottery_ticket",
         Flags=["brand_new"],
         Evidence="oracle",
     )
     page = text_of(rendering.render_timeline(strange, "en"))
-    for words in ("On ice", "ratiba notice", "standing order", "brand_new", "oracle", "Something new."):
+    for words in ("On ice", "ratiba notice", "lottery ticket", "brand_new", "oracle", "Something new."):
         assert words in page
 
 

@@ -8,7 +8,7 @@ import typer
 
 from wakala.cli.context import CONTEXT, print_json, print_table, run, say
 from wakala.errors import CallerError, ConfigurationError
-from wakala.rules.accounts import App, BodyFormat, Environment, Shortcode, ShortcodeKind
+from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind
 
 shortcodes = typer.Typer(help="Paybills, and store numbers with their tills.", no_args_is_help=True)
 apps = typer.Typer(help="Apps: the consumer keys of your systems.", no_args_is_help=True)
@@ -22,7 +22,7 @@ def add_shortcode(
     number: Annotated[str, typer.Option(help="The paybill, or the store number of a till (never the head office).")],
     organisation: Organisation = "default",
     environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
-    kind: Annotated[ShortcodeKind, typer.Option(help="paybill or till.")] = ShortcodeKind.PAYBILL,
+    kind: Annotated[ShortcodeKind, typer.Option(help="What M-Pesa made of the number.")] = ShortcodeKind.PAYBILL,
     till: Annotated[str | None, typer.Option(help="The till number, for --kind till.")] = None,
     consumer_key: Annotated[str | None, typer.Option(help="Daraja's consumer key; asked for if left out.")] = None,
     consumer_secret: Annotated[str | None, typer.Option(help="Sandbox only; else use the file or the prompt.")] = None,
@@ -30,6 +30,7 @@ def add_shortcode(
     consumer_secret_file: Annotated[Path | None, typer.Option(help="A file that holds the consumer secret.")] = None,
     passkey_file: Annotated[Path | None, typer.Option(help="A file that holds the passkey.")] = None,
     response_type: Annotated[str, typer.Option(help="Completed or Cancelled, if validation is late.")] = "Completed",
+    product: Annotated[list[Product] | None, typer.Option(help="What Safaricom granted it; may be repeated.")] = None,
     json_output: Json = False,
 ) -> None:
     """Add a shortcode with what M-Pesa gave you for it. Secrets are sealed at once and never shown again."""
@@ -49,6 +50,7 @@ def add_shortcode(
         consumer_secret=consumer_secret or _asked("Consumer secret", consumer_secret_file),
         passkey=passkey or _asked("Passkey", passkey_file),
         response_type=response_type,
+        products=tuple(product or ()),
     )
 
     async def work() -> Shortcode:
@@ -118,6 +120,53 @@ def register(
         print_json(urls)
     else:
         say(f"M-Pesa took the URLs of {number}: every payment is now confirmed from a second source.")
+
+
+@shortcodes.command("initiator")
+def set_initiator(
+    number: Annotated[str, typer.Argument(help="The shortcode it speaks for.")],
+    name: Annotated[str, typer.Option(help="The API operator's user name at M-Pesa.")],
+    certificate: Annotated[Path, typer.Option(help="M-Pesa's public certificate for this environment, PEM or DER.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    password: Annotated[str | None, typer.Option(help="Sandbox only; else use the file or the prompt.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="A file that holds the password.")] = None,
+) -> None:
+    """Set the API operator that pays out, reverses and asks for a shortcode; also after M-Pesa refused the old one."""
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - keeps --help quick
+
+    from wakala.cli.visits import administration  # noqa: PLC0415
+    from wakala.wire.security_credential import read_certificate  # noqa: PLC0415
+
+    if environment is Environment.LIVE and password:
+        raise CallerError("Live secrets do not belong on a command line: use the file, or be asked.")
+    if not certificate.is_file():
+        raise ConfigurationError(f"There is no certificate at {certificate}: download it from the Daraja portal.")
+    pem = read_certificate(certificate.read_bytes()).public_bytes(Encoding.PEM).decode()
+    secret = password or _asked("Initiator password", password_file)
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.set_initiator(await desk.shortcode(number, environment), name, secret, pem)
+
+    run(work())
+    say(f"{name} speaks for {number} from now on. Its password is sealed and never shown again.")
+
+
+@shortcodes.command("product")
+def add_product(
+    number: Annotated[str, typer.Argument(help="The shortcode.")],
+    product: Annotated[Product, typer.Argument(help="What Safaricom granted it.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+) -> None:
+    """Record that Safaricom granted a shortcode a product: what it lacks is refused before M-Pesa is asked."""
+    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.add_product(await desk.shortcode(number, environment), product)
+
+    run(work())
+    say(f"{number} has {product} from now on.")
 
 
 @apps.command("create")

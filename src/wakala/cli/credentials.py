@@ -1,23 +1,22 @@
 """M-Pesa's credentials, explained by doing: make one, see where it goes, find out which part of one is wrong."""
 
-import base64
 import datetime as dt
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.errors import CallerError, ConfigurationError, UpstreamError
 from wakala.identity import system_source
 from wakala.rules.accounts import Environment
 from wakala.rules.receipt import us_to_nairobi
+from wakala.wire import security_credential as sealing
 from wakala.wire.daraja import diagnose_password, stk_password
+from wakala.wire.security_credential import read_certificate
 
 credentials = typer.Typer(
     help="Make and check M-Pesa's credentials: what each is for, where it goes, what a wrong one looks like.",
@@ -100,13 +99,9 @@ def security_credential(
     """
     if not certificate.is_file():
         raise ConfigurationError(f"There is no certificate at {certificate}: download it from the Daraja portal.")
-    loaded = _certificate(certificate.read_bytes())
-    key = loaded.public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise ConfigurationError("This certificate has no RSA key; M-Pesa's has.")
+    loaded = read_certificate(certificate.read_bytes())
     secret = _secret("Initiator password", password_file)
-    # PKCS#1 v1.5 is M-Pesa's demand, the one exception in our list of algorithms.
-    sealed = base64.b64encode(key.encrypt(secret.encode(), padding.PKCS1v15())).decode()
+    sealed = sealing.security_credential(secret, loaded.public_bytes(Encoding.PEM).decode())
     fingerprint = loaded.fingerprint(SHA256()).hex(":").upper()
     expired = loaded.not_valid_after_utc < dt.datetime.now(dt.UTC)
     if json_output:
@@ -114,13 +109,6 @@ def security_credential(
         return
     typer.echo(sealed)
     say(f"Made with certificate {fingerprint}" + (" (expired, as M-Pesa's are)." if expired else "."))
-
-
-def _certificate(raw: bytes) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
-    except ValueError:
-        raise ConfigurationError("This is not an X.509 certificate in PEM or DER form.") from None
 
 
 def _secret(what: str, file: Path | None) -> str:

@@ -221,7 +221,7 @@ class QrBody(DirectBody, frozen=True, kw_only=True):
 class BillOptInBody(DirectBody, frozen=True, kw_only=True):
     """Whom Bill Manager's customers see and ask."""
 
-    Email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    Email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254, examples=["bills@shop.example"])]
     OfficialContact: PhoneField
     SendReminders: bool = True
     Logo: Annotated[str, msgspec.Meta(max_length=4096)] = ""

@@ -12,7 +12,7 @@ import msgspec
 from wakala.errors import NotAllowedHereError
 from wakala.rules import bodies
 from wakala.rules.accounts import Environment, Product, Shortcode, ShortcodeKind
-from wakala.rules.payment import Kind
+from wakala.rules.payment import Face, Kind
 
 
 class Mode(StrEnum):
@@ -63,6 +63,23 @@ class Command:
     def name(self) -> str:
         """The last path segment: M-Pesa's command in lower case."""
         return self.path.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A checked request in our own units, whichever face it came by. ``details`` is JSON: the fields with no column."""
+
+    command: Command
+    request_id: str
+    amount_cents: int
+    msisdn: str
+    reference: str
+    description: str
+    reference_data: str
+    callback_url: str | None
+    shortcode: str | None = None
+    details: str = "{}"
+    face: Face = Face.WAKALA
 
 
 _B2C = ("/mpesa/b2c/v1/paymentrequest", "/mpesa/b2c/v3/paymentrequest")

@@ -35,17 +35,6 @@ class State(StrEnum):
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.EXPIRED})
 
-MEANING: dict[State, str] = {
-    State.RECEIVED: "Durable here; not one byte has gone to M-Pesa.",
-    State.HELD: "Known not to have reached M-Pesa; waits for a stated reason and is tried again.",
-    State.SENDING: "The intent is on disk; from here a byte may have left, so it is never sent a second time.",
-    State.PENDING: "M-Pesa took it; the customer has the prompt, the outcome is still to come.",
-    State.UNKNOWN: "Sent, but nobody can say what became of it; it is asked about, never resent.",
-    State.SUCCEEDED: "Money moved, with evidence.",
-    State.FAILED: "No money moved, with evidence, or it never left this gateway.",
-    State.EXPIRED: "The last question on the schedule brought no evidence either way; the reason is recorded.",
-}
-
 
 class Step(StrEnum):
     """What may happen to a payment: the labels on the arrows of the table."""
@@ -606,21 +595,3 @@ def _notified(payment: Payment, step: Step, name: str, detail: dict[str, str], n
     if payment.kind is Kind.SERVICE:
         return Change(payment, step, name, detail)
     return Change(replace(payment, notifications=payment.notifications + 1), step, name, detail, notify)
-
-
-# ── A request ID is spent for ever ───────────────────────────────────────────────────────────────────────────────────
-
-
-class Repeat(StrEnum):
-    """What a second request with the same ID is told."""
-
-    SAME = "same"
-    IN_FLIGHT = "in flight"
-    SPENT = "spent"
-
-
-def repeat_of(first: Payment, fingerprint: str) -> Repeat:
-    """Same ID and same meaning: the first answer, or *in flight* until there is one; other content: spent."""
-    if first.fingerprint != fingerprint:
-        return Repeat.SPENT
-    return Repeat.SAME if first.answer is not None else Repeat.IN_FLIGHT

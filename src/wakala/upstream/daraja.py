@@ -1,6 +1,7 @@
 """Towards M-Pesa by Daraja. Every call ends as a fact about the payment, with the bytes of both sides beside it."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,11 +9,13 @@ from msgspec.structs import replace
 
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
+from wakala.rules.commands import BY_PATH, Mode
 from wakala.rules.exchange import Exchange, secrets_of, without_echo
 from wakala.rules.payment import (
     Accepted,
     Evidence,
     Fact,
+    Kind,
     LostSight,
     Payment,
     Refused,
@@ -23,8 +26,11 @@ from wakala.rules.payment import (
 )
 from wakala.wire import daraja
 from wakala.wire.daraja_codes import DecodedError, decode_error
+from wakala.wire.daraja_commands import ENCODERS, Outbound
 from wakala.wire.daraja_errors import Trouble
+from wakala.wire.daraja_results import read_ack, read_direct
 from wakala.wire.http import HttpRequest
+from wakala.wire.security_credential import security_credential
 from wakala.wire.stk_results import ResultClass
 
 REFRESH_EARLY_S = 60  # a token is renewed a minute before M-Pesa forgets it (daraja.md 1.2)
@@ -43,6 +49,17 @@ class Credentials:
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
     passkey: str = field(repr=False)
+    initiator: str = ""
+    initiator_password: str = field(default="", repr=False)
+    certificate: str = field(default="", repr=False)
+
+    def security_credential(self) -> str:
+        """The initiator's password for M-Pesa's eyes only; made anew for every call (daraja.md 5)."""
+        return security_credential(self.initiator_password, self.certificate)
+
+
+Callback = Callable[[str], str]
+"""The URL at which M-Pesa answers, by the kind of answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +99,111 @@ class Daraja:
         trouble = await self._fetch_token(credentials, exchanges, scope, payment_id)
         return trouble, tuple(exchanges)
 
-    async def push(self, credentials: Credentials, payment: Payment, callback_url: str) -> Asked:
-        """Ask for the prompt on the customer's phone (daraja.md 2.1). Sent at most once."""
+    async def carry(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
+        """Take a command to M-Pesa, whichever it is. Sent at most once."""
+        if payment.kind is Kind.PUSH:
+            return await self._push(credentials, payment, callback("stk"))
+        command = BY_PATH[payment.command]
+        exchanges: list[Exchange] = []
+        reply = await self._call(
+            credentials,
+            payment,
+            command.path.replace("/", "_"),
+            self._request(credentials, payment, callback),
+            exchanges,
+        )
+        if not isinstance(reply, Reply):
+            return Asked(_unanswered(reply, self._retry_us()), tuple(exchanges))
+        if command.mode is Mode.DIRECT:
+            return Asked(self._direct_fact(payment, reply), tuple(exchanges))
+        return Asked(self._ack_fact(reply), tuple(exchanges))
+
+    def _request(
+        self, credentials: Credentials, payment: Payment, callback: Callback, again: int = 0
+    ) -> Callable[[str], HttpRequest]:
+        """The bytes of any command but a push; a question that is asked ``again`` gets an ID of its own."""
+        is_initiated = BY_PATH[payment.command].initiated
+        outbound = Outbound(
+            request_id=f"{payment.request_id}.{again}" if again else payment.request_id,
+            amount_cents=payment.amount_cents,
+            msisdn=payment.msisdn,
+            reference=payment.reference,
+            description=payment.description,
+            details=_details(payment, callback),
+            shortcode=credentials.number,
+            till=credentials.party_b if credentials.is_till else None,
+            initiator=credentials.initiator,
+            security_credential=credentials.security_credential() if is_initiated else "",
+            result_url=callback("result"),
+            timeout_url=callback("timeout"),
+            callback_url=callback("outcome"),
+            now_us=self._source.now_us(),
+        )
+        path, body = _as_it_came(outbound, payment) or ENCODERS[payment.command](outbound)
+        return lambda token: daraja.command_request(credentials.base_url, path, token, body)
+
+    def _ack_fact(self, reply: Reply) -> Fact:
+        answer = read_ack(reply.status, reply.body)
+        if isinstance(answer, DecodedError):
+            return self._push_trouble(answer, Evidence.ANSWER)
+        return Accepted(answer.originator_conversation_id, answer.conversation_id, answer.description)
+
+    def _direct_fact(self, payment: Payment, reply: Reply) -> Fact:
+        answer = read_direct(payment.command, reply.status, reply.body)
+        if isinstance(answer, DecodedError):
+            return self._push_trouble(answer, Evidence.ANSWER)
+        return Settled(
+            by=Evidence.ANSWER,
+            paid=answer.is_success,
+            code=answer.code,
+            description=answer.description,
+            results=json.dumps(answer.body, ensure_ascii=False),
+        )
+
+    async def ask(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
+        """What became of it? By the query of its kind, where there is one; a question is simply asked again."""
+        if payment.kind is Kind.PUSH:
+            return await self.query(credentials, payment)
+        if BY_PATH[payment.command].mode is not Mode.QUEUED:
+            return Asked(StillOpen("M-Pesa has no query for this; waiting for its callback.", processing=False), ())
+        if payment.kind.moves_money:
+            return await self._ask_status(credentials, payment, callback)
+        exchanges: list[Exchange] = []
+        request = self._request(credentials, payment, callback, again=payment.checks + 1)
+        reply = await self._call(credentials, payment, payment.command.replace("/", "_"), request, exchanges)
+        return Asked(_asked_again(reply), tuple(exchanges))
+
+    async def _ask_status(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
+        """By Transaction Status; its answer is a Result of its own (daraja.md 2.12)."""
+        enquiry = Outbound(
+            request_id=f"{payment.request_id}.{payment.checks + 1}",
+            amount_cents=0,
+            msisdn="",
+            reference="",
+            description="Status",
+            details={"OriginalConversationID": payment.merchant_request_id or payment.request_id},
+            shortcode=credentials.number,
+            till=credentials.party_b if credentials.is_till else None,
+            initiator=credentials.initiator,
+            security_credential=credentials.security_credential(),
+            result_url=callback("status"),
+            timeout_url=callback("status_timeout"),
+            callback_url="",
+            now_us=self._source.now_us(),
+        )
+        path, body = ENCODERS["transactionstatus/transactionstatusquery"](enquiry)
+        exchanges: list[Exchange] = []
+        reply = await self._call(
+            credentials,
+            payment,
+            "transaction_status",
+            lambda token: daraja.command_request(credentials.base_url, path, token, body),
+            exchanges,
+        )
+        return Asked(_asked_again(reply), tuple(exchanges))
+
+    async def _push(self, credentials: Credentials, payment: Payment, callback_url: str) -> Asked:
+        """Ask for the prompt on the customer's phone (daraja.md 2.1)."""
 
         def request(token: str) -> HttpRequest:
             return daraja.stk_push_request(
@@ -106,22 +226,18 @@ class Daraja:
         return Asked(self._push_fact(reply), tuple(exchanges))
 
     def _push_fact(self, reply: Reply | NoReply | Fact) -> Fact:
-        if isinstance(reply, NoReply):
-            if reply.unsent:
-                return Unsent("unreachable", f"M-Pesa could not be reached: {reply.reason}.", self._retry_us())
-            return LostSight("no_answer", f"Sent, but M-Pesa gave no answer: {reply.reason}.")
         if not isinstance(reply, Reply):
-            return reply
+            return _unanswered(reply, self._retry_us())
         answer = daraja.read_stk_answer(reply.status, reply.body)
         if isinstance(answer, DecodedError):
             return self._push_trouble(answer)
         return Accepted(answer.merchant_request_id, answer.checkout_request_id, answer.description)
 
-    def _push_trouble(self, error: DecodedError) -> Fact:
+    def _push_trouble(self, error: DecodedError, by: Evidence = Evidence.STK_ANSWER) -> Fact:
         code, text = error.outcome.code, error.outcome.description
         match error.trouble:
             case Trouble.REFUSED | Trouble.TOKEN:
-                return Refused(code, text)
+                return Refused(code, text, by)
             case Trouble.BUSY:
                 return Unsent(code, text, self._retry_us())
             case _:
@@ -169,30 +285,6 @@ class Daraja:
         if not isinstance(reply, Reply):
             return _why(reply), tuple(exchanges)
         answer = daraja.read_c2b_register(reply.status, reply.body)
-        return _why(answer) if isinstance(answer, DecodedError) else None, tuple(exchanges)
-
-    async def simulate(
-        self, credentials: Credentials, payment_scope: Scope, amount_cents: int, msisdn: str, reference: str
-    ) -> tuple[str | None, tuple[Exchange, ...]]:
-        """Pretend that a customer pays (sandbox only, daraja.md 2.4): None, or why it was refused."""
-        exchanges: list[Exchange] = []
-
-        def request(token: str) -> HttpRequest:
-            return daraja.c2b_simulate_request(
-                base_url=credentials.base_url,
-                token=token,
-                version=2,
-                shortcode=credentials.number,
-                command_id="CustomerBuyGoodsOnline" if credentials.is_till else "CustomerPayBillOnline",
-                amount_cents=amount_cents,
-                msisdn=msisdn,
-                reference=reference,
-            )
-
-        reply = await self._call(credentials, payment_scope, "c2b_simulate", request, exchanges)
-        if not isinstance(reply, Reply):
-            return _why(reply), tuple(exchanges)
-        answer = daraja.read_c2b_simulate(reply.status, reply.body)
         return _why(answer) if isinstance(answer, DecodedError) else None, tuple(exchanges)
 
     # ── one call: a token, the request, and once again with a new token where the old one was refused ──
@@ -299,6 +391,46 @@ def _without_echo(reply: Reply, request: HttpRequest) -> Reply:
     body = without_echo(reply.body, secrets)
     headers = tuple((name, without_echo(value.encode(), secrets).decode()) for name, value in reply.headers)
     return replace(reply, body=body, headers=headers)
+
+
+def _details(payment: Payment, callback: Callback) -> dict[str, object]:
+    """The request's own fields; a registration takes our URLs, whose secrets are never stored."""
+    details: dict[str, object] = json.loads(payment.details)
+    if payment.command == "c2b/registerurl":
+        details["ConfirmationURL"] = callback("c2b_confirmation")
+        details["ValidationURL"] = callback("c2b_validation")
+    return details
+
+
+def _as_it_came(out: Outbound, payment: Payment) -> tuple[str, object] | None:
+    """A body that came by the facade and holds nothing of ours: as it is, but for where M-Pesa answers."""
+    body = out.details.get("Daraja")
+    if body is None:
+        return None
+    command = BY_PATH[payment.command]
+    if isinstance(body, dict) and command.mode is Mode.PROMPT:
+        body = body | {name: out.callback_url for name in ("CallBackURL", "callbackUrl") if name in body}
+    return command.facade[-1], body
+
+
+def _unanswered(reply: NoReply | Fact, retry_us: int) -> Fact:
+    if not isinstance(reply, NoReply):
+        return reply
+    if reply.unsent:
+        return Unsent("unreachable", f"M-Pesa could not be reached: {reply.reason}.", retry_us)
+    return LostSight("no_answer", f"Sent, but M-Pesa gave no answer: {reply.reason}.")
+
+
+def _asked_again(reply: Reply | NoReply | Fact) -> Fact:
+    """A question went out, or did not; its answer comes as a Result of its own."""
+    if isinstance(reply, NoReply):
+        return StillOpen(f"M-Pesa gave no answer to the question: {reply.reason}.", processing=False)
+    if not isinstance(reply, Reply):
+        return StillOpen(f"The question could not be asked. {_why(reply)}", processing=False)
+    answer = read_ack(reply.status, reply.body)
+    if isinstance(answer, DecodedError):
+        return StillOpen(f"M-Pesa answered: {answer.outcome.description}", processing=False)
+    return StillOpen("Asked M-Pesa; its answer comes as a Result.", processing=False)
 
 
 def _is_token_refusal(reply: Reply | NoReply) -> bool:

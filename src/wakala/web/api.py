@@ -1,5 +1,7 @@
 """The Wakala API v1: thin. JSON becomes a command, a payment becomes JSON; what happens is in `payments`."""
 
+import dataclasses
+import json
 import re
 from urllib.parse import parse_qsl
 
@@ -10,21 +12,22 @@ from wakala.errors import (
     FieldFault,
     ForbiddenError,
     InvalidFieldsError,
-    NotAllowedHereError,
     NotFoundError,
     WakalaError,
 )
 from wakala.identity import Source
 from wakala.journal.journal import LAST_ID, PAGE_LIMIT_ROWS, ApiAnswer, Journal
-from wakala.payments import Payments, PushCommand
+from wakala.payments import Payments
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
+from wakala.rules.bodies import StatusBody
+from wakala.rules.commands import Ask, Command, require_able
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import access_token, mac
 from wakala.web.auth import caller
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import api as wire
-from wakala.wire.api import Command, HttpAnswer, PushBody
+from wakala.wire.api import HttpAnswer
 from wakala.wire.trace import trace_view
 from wakala.wire.view import payment_view
 
@@ -62,11 +65,10 @@ class Api:
             app = caller(incoming, self._directory)
             exchange = self._exchange(incoming, "api_request", app, environment)
             try:
-                asked = wire.read(command, incoming.body)
-                shortcode = self._shortcode(app, environment, asked.shortcode, command)
-                if command.body is PushBody:
-                    return await self._push(asked, app, shortcode, exchange, incoming)
-                return await self._simulate(asked, shortcode, exchange, incoming)
+                ask = wire.read(command, incoming.body)
+                shortcode = self._shortcode(app, environment, ask.shortcode, command)
+                ask = await self._resolved(ask, app, environment)
+                return await self._carry(ask, app, shortcode, exchange, incoming)
             except WakalaError as error:
                 answer = wire.problem(error, self._public_url, incoming.path)
                 await self._journal.record_exchange(_answered(exchange, answer, incoming))
@@ -77,52 +79,41 @@ class Api:
     def _shortcode(self, app: App, environment: Environment, named: str | None, command: Command) -> Shortcode:
         shortcodes = self._directory.shortcodes_of(app.organisation_id, environment)
         if environment is Environment.SANDBOX and named is None:
-            shortcodes = tuple(s for s in shortcodes if s.kind is command.kind) or shortcodes
+            shortcodes = tuple(s for s in shortcodes if s.kind in command.kinds) or shortcodes
         shortcode = shortcode_for(app, environment, named, shortcodes)
-        if shortcode.kind is not command.kind:
-            other = "customerbuygoods" if command.kind == "paybill" else "customerpaybill"
-            raise NotAllowedHereError(f"{shortcode.number} is a {shortcode.kind}: use .../lnm/{other} for it.")
+        require_able(command, shortcode)
         return shortcode
 
-    async def _push(
-        self, asked: wire.Asked, app: App, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
-    ) -> HttpAnswer:
-        command = PushCommand(
-            request_id=asked.request_id,
-            amount_cents=asked.amount_cents,
-            msisdn=asked.msisdn,
-            reference=asked.reference,
-            description=asked.description,
-            reference_data=asked.reference_data,
-            callback_url=asked.callback_url,
-        )
+    async def _resolved(self, ask: Ask, app: App, environment: Environment) -> Ask:
+        """A status question names a receipt, or a request of the same organisation; M-Pesa wants its own ID of it."""
+        if ask.command.body is not StatusBody:
+            return ask
+        details = json.loads(ask.details)
+        original = details.pop("OriginalRequestID", None)
+        if (original is None) == ("TransactionID" not in details):
+            message = "Send either TransactionID, M-Pesa's receipt, or OriginalRequestID, your own."
+            raise InvalidFieldsError(faults=(FieldFault("/TransactionID", message),))
+        if original is not None:
+            found = await self._journal.payment_by_request(app.organisation_id, environment, original)
+            if found is None:
+                raise NotFoundError(f"No request {original} was ever received here in {environment}.")
+            details["OriginalConversationID"] = found.merchant_request_id or found.request_id
+        return dataclasses.replace(ask, details=json.dumps(details))
 
+    async def _carry(
+        self, ask: Ask, app: App, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
+    ) -> HttpAnswer:
         def answered(payment: Payment) -> ApiAnswer:
-            status, headers, body = wire.push_answer(payment, self._public_url)
+            status, headers, body = wire.command_answer(payment, self._public_url)
             return ApiAnswer(exchange.id, status, headers, body, incoming.elapsed_us())
 
-        payment, is_repeat = await self._payments.accept(command, app, shortcode, exchange, answered)
-        answer = wire.push_answer(payment, self._public_url)
+        payment, is_repeat = await self._payments.accept(ask, app, shortcode, exchange, answered)
+        answer = wire.command_answer(payment, self._public_url)
         if is_repeat:
             status, headers, body = answer
             answer = (status, (*headers, ("idempotent-replayed", "true")), body)
             repeated = replace(exchange, payment_id=payment.id, scope=payment.scope)
             await self._journal.record_exchange(_answered(repeated, answer, incoming))
-        return answer
-
-    async def _simulate(
-        self, asked: wire.Asked, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
-    ) -> HttpAnswer:
-        scope = Scope(shortcode.organisation_id, _app_id(exchange), shortcode.id, shortcode.environment)
-        await self._payments.simulate(shortcode, scope, asked.amount_cents, asked.msisdn, asked.reference)
-        body = {
-            "StatusCode": 0,
-            "ResponseCode": "0",
-            "ResponseDesc": "Accepted: it arrives as a C2B confirmation, if the shortcode's URLs are registered.",
-            "RequestID": asked.request_id or None,
-        }
-        answer = wire.plain(202, body)
-        await self._journal.record_exchange(_answered(replace(exchange, scope=scope), answer, incoming))
         return answer
 
     # ── reads ──
@@ -226,10 +217,6 @@ async def story(journal: Journal, payment: Payment, shortcode: str, *, masked: b
         await journal.notifications_of(payment.id),
         masked=masked,
     )
-
-
-def _app_id(exchange: Exchange) -> str:
-    return exchange.scope.app_id if exchange.scope else ""
 
 
 def _answered(exchange: Exchange, answer: HttpAnswer, incoming: Incoming) -> Exchange:

@@ -3,54 +3,112 @@
 from collections.abc import Awaitable, Callable
 
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakala.errors import NotFoundError
+from wakala.rules.accounts import Environment
+from wakala.rules.commands import COMMANDS
 from wakala.web.api import Api
+from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
 from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
-from wakala.wire.api import COMMANDS, HttpAnswer, plain
+from wakala.wire.api import HttpAnswer, plain
 
 Readiness = Callable[[], Awaitable[None]]
 """Raises the error that keeps the gateway from serving."""
 
 
-def build(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings, ready: Readiness) -> ASGIApp:
-    """The gateway's one ASGI application. The busiest routes stand first."""
+_DARAJA = {Environment.LIVE: "", Environment.SANDBOX: "/sandbox"}
+"""Where Daraja's own paths begin."""
+
+
+def build(
+    api: Api, facade: Facade, inbound: Inbound, pages: Pages, surroundings: Surroundings, ready: Readiness
+) -> ASGIApp:
+    """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
+
+    def endpoint(handler: Handler, method: str | None = None) -> Endpoint:
+        return Endpoint(handler, surroundings, method=method)
+
+    fixed: dict[str, ASGIApp] = {
+        "/openapi.json": endpoint(_openapi(surroundings), "GET"),
+        "/livez": endpoint(_alive, "GET"),
+        "/readyz": endpoint(_ready(ready), "GET"),
+    }
+    for environment, prefix in PREFIXES.items():
+        fixed[f"{prefix}/auth"] = endpoint(api.auth, "GET")
+        fixed[f"{prefix}/requests"] = endpoint(api.requests(environment), "GET")
+        for command in COMMANDS:
+            if environment in command.environments:
+                fixed[f"{prefix}/{command.path}"] = endpoint(api.command(command, environment), "POST")
+    for environment, prefix in _DARAJA.items():
+        for path, handler in _facade(facade, environment).items():
+            fixed[prefix + path] = fixed[f"{prefix}{path}/"] = endpoint(handler)  # SDKs differ in the last slash
+    return _Table(fixed, Router(_patterns(api, inbound, pages, surroundings), default=endpoint(_nothing)))
+
+
+class _Table:
+    """Fixed paths by look-up, patterns by trying."""
+
+    def __init__(self, fixed: dict[str, ASGIApp], patterns: Router) -> None:
+        self._fixed = fixed
+        self._patterns = patterns
+        patterns.redirect_slashes = False
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every path, patterns as they are written."""
+        return frozenset({*self._fixed, *(route.path for route in self._patterns.routes if isinstance(route, Route))})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._fixed.get(scope.get("path", ""), self._patterns)
+        await found(scope, receive, send)
+
+
+def _facade(facade: Facade, environment: Environment) -> dict[str, Handler]:
+    """Daraja's own paths (daraja.md 2.0)."""
+    paths = dict.fromkeys(path for command in COMMANDS for path in command.facade)
+    return {
+        "/oauth/v1/generate": facade.token,
+        "/mpesa/stkpushquery/v1/query": facade.stk_query(environment),
+        **{path: facade.command(path, environment) for path in paths},
+    }
+
+
+def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings) -> list[BaseRoute]:
+    """The busiest first."""
 
     def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
         return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
 
+    callbacks = {
+        "stk": inbound.stk,
+        "c2b_confirmation": inbound.c2b_confirmation,
+        "c2b_validation": inbound.c2b_validation,
+        "result": inbound.result,
+        "timeout": inbound.timeout,
+        "outcome": inbound.outcome,
+        "status": inbound.status,
+        "status_timeout": inbound.status_timeout,
+    }
     routes: list[BaseRoute] = [
-        *(
-            route("POST", PREFIXES[environment] + command.path, api.command(command, environment))
-            for command in COMMANDS
-            for environment in sorted(command.environments, reverse=True)
-        ),
-        route("POST", "/callbacks/stk/{subject}/{secret}", inbound.stk, truncates=True),
-        route("POST", "/callbacks/c2b_confirmation/{subject}/{secret}", inbound.c2b_confirmation, truncates=True),
-        route("POST", "/callbacks/c2b_validation/{subject}/{secret}", inbound.c2b_validation, truncates=True),
-        route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True),
+        route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", handler, truncates=True)
+        for kind, handler in callbacks.items()
     ]
+    routes.append(route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True))
     for environment, prefix in PREFIXES.items():
         routes += [
-            route("GET", f"{prefix}/auth", api.auth),
-            route("GET", f"{prefix}/requests", api.requests(environment)),
             route("GET", f"{prefix}/requests/{{request_id}}", api.request(environment)),
             route("GET", f"{prefix}/requests/{{request_id}}/trace", api.trace(environment)),
         ]
-    routes += [
+    return [
+        *routes,
         route("GET", "/trace/{payment_id}/{secret}", pages.timeline),
         route("GET", "/problems/{code}", pages.problem),
         route("GET", "/static/{name}", pages.static),
-        route("GET", "/openapi.json", _openapi(surroundings)),
-        route("GET", "/livez", _alive),
-        route("GET", "/readyz", _ready(ready)),
     ]
-
-    return Router(routes, default=Endpoint(_nothing, surroundings), redirect_slashes=False)
 
 
 async def _nothing(_: Incoming) -> HttpAnswer:

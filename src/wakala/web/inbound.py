@@ -5,6 +5,7 @@ amount and M-Pesa's own ID. What does not fit is kept in quarantine and shown, n
 """
 
 import logging
+from typing import NoReturn
 
 from msgspec.structs import replace
 
@@ -15,14 +16,32 @@ from wakala.journal.journal import Journal
 from wakala.payments import Payments
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.addresses import Network, contains
-from wakala.rules.exchange import Exchange
+from wakala.rules.exchange import Exchange, redact
 from wakala.rules.matching import Confirmation as Notice
-from wakala.rules.payment import Evidence, Fact, Flag, Misfit, Payment, Scope, Settled
+from wakala.rules.payment import (
+    Evidence,
+    Fact,
+    Flag,
+    Kind,
+    Misfit,
+    Payment,
+    Scope,
+    Settled,
+    StillOpen,
+    TimedOut,
+)
 from wakala.rules.signing import same
 from wakala.web.plumbing import Incoming
 from wakala.wire import daraja
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.wire.daraja import C2bNotice, StkCallback
+from wakala.wire.daraja_results import (
+    CommandResult,
+    read_express_callback,
+    read_result,
+    read_standing_order_callback,
+    read_status,
+)
 
 log = logging.getLogger("wakala.inbound")
 
@@ -52,21 +71,73 @@ class Inbound:
 
     async def stk(self, incoming: Incoming) -> HttpAnswer:
         """The result of a push. It finds its payment by the path, even where the answer to our call was lost."""
-        payment_id = incoming.parameters["subject"]
-        exchange = self._exchange(incoming, "stk_callback")
-        if not same(incoming.parameters["secret"], self._payments.callback_mac("stk", payment_id)):
-            return await self._stranger(exchange, "the secret in the path is not ours")
-        payment = await self._payments.find(payment_id)
-        if payment is None:
-            return await self._stranger(exchange, "the path is ours, but there is no such payment")
-        exchange = replace(exchange, payment_id=payment.id, scope=payment.scope)
-        if not self._may_call(incoming, payment.scope.environment):
-            return await self._stranger(exchange, f"{incoming.peer} is not one of M-Pesa's addresses")
+        exchange, payment = await self._called(incoming, "stk")
         try:
             callback = daraja.read_stk_callback(incoming.body)
         except MalformedUpstreamError:
             return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
         fact = _stk_fact(payment, callback)
+        if isinstance(fact, Misfit):
+            exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
+        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, daraja.stk_ack()),))
+        return 200, JSON, daraja.stk_ack()
+
+    # ── results of every other command ──
+
+    async def result(self, incoming: Incoming) -> HttpAnswer:
+        """The Result of a queued command (daraja.md 3.3)."""
+        exchange, payment = await self._called(incoming, "result")
+        try:
+            told = read_result(incoming.body)
+        except MalformedUpstreamError:
+            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
+        return await self._settled(exchange, payment, _result_fact(payment, told), incoming)
+
+    async def outcome(self, incoming: Incoming) -> HttpAnswer:
+        """The answer of a person who was asked: a standing order, or another business's till."""
+        exchange, payment = await self._called(incoming, "outcome")
+        is_order = payment.kind is Kind.STANDING_ORDER
+        try:
+            told = read_standing_order_callback(incoming.body) if is_order else read_express_callback(incoming.body)
+        except MalformedUpstreamError:
+            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
+        return await self._settled(exchange, payment, _result_fact(payment, told, with_ids=False), incoming)
+
+    async def timeout(self, incoming: Incoming) -> HttpAnswer:
+        """M-Pesa's queue gave up: unknown, whatever the body says (daraja.md 3.4)."""
+        exchange, payment = await self._called(incoming, "timeout")
+        return await self._settled(exchange, payment, TimedOut("It timed out in M-Pesa's queue."), incoming)
+
+    async def status(self, incoming: Incoming) -> HttpAnswer:
+        """The answer to our own question what became of a payment (daraja.md 2.12)."""
+        exchange, payment = await self._called(incoming, "status")
+        try:
+            told = read_result(incoming.body)
+        except MalformedUpstreamError:
+            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
+        return await self._settled(exchange, payment, _status_fact(payment, told), incoming)
+
+    async def status_timeout(self, incoming: Incoming) -> HttpAnswer:
+        """Our question timed out; it is asked again on the schedule."""
+        exchange, _ = await self._called(incoming, "status_timeout")
+        await self._journal.record_exchange(_acknowledged(exchange, incoming, daraja.stk_ack()))
+        return 200, JSON, daraja.stk_ack()
+
+    async def _called(self, incoming: Incoming, kind: str) -> tuple[Exchange, Payment]:
+        """Who calls, and for which payment. Raises `NotFoundError` for somebody who is not believed."""
+        payment_id = incoming.parameters["subject"]
+        exchange = self._exchange(incoming, f"{kind}_callback")
+        if not same(incoming.parameters["secret"], self._payments.callback_mac(kind, payment_id)):
+            await self._stranger(exchange, "the secret in the path is not ours")
+        payment = await self._payments.find(payment_id)
+        if payment is None:
+            await self._stranger(exchange, "the path is ours, but there is no such payment")
+        exchange = replace(exchange, payment_id=payment.id, scope=payment.scope)
+        if not self._may_call(incoming, payment.scope.environment):
+            await self._stranger(exchange, f"{incoming.peer} is not one of M-Pesa's addresses")
+        return exchange, payment
+
+    async def _settled(self, exchange: Exchange, payment: Payment, fact: Fact, incoming: Incoming) -> HttpAnswer:
         if isinstance(fact, Misfit):
             exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
         await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, daraja.stk_ack()),))
@@ -79,7 +150,7 @@ class Inbound:
         exchange = self._exchange(incoming, "c2b_confirmation")
         shortcode = self._known_shortcode(incoming, "c2b_confirmation")
         if isinstance(shortcode, str):
-            return await self._stranger(exchange, shortcode)
+            await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         try:
             told = daraja.read_c2b(incoming.body)
@@ -98,7 +169,7 @@ class Inbound:
         exchange = self._exchange(incoming, "c2b_validation")
         shortcode = self._known_shortcode(incoming, "c2b_validation")
         if isinstance(shortcode, str):
-            return await self._stranger(exchange, shortcode)
+            await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         try:
             told = daraja.read_c2b(incoming.body)
@@ -133,7 +204,7 @@ class Inbound:
         """A path below /callbacks/ that we never gave to anyone."""
         return await self._stranger(self._exchange(incoming, "callback"), "nobody was given this path")
 
-    async def _stranger(self, exchange: Exchange, reason: str) -> HttpAnswer:
+    async def _stranger(self, exchange: Exchange, reason: str) -> NoReturn:
         """Kept, so that a wrong setting can be found; told nothing."""
         minute = exchange.started_us // 60_000_000
         if minute != self._minute:
@@ -191,6 +262,49 @@ def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:
         paid_us=callback.paid_us,
         merchant_request_id=callback.merchant_request_id,
         checkout_request_id=callback.checkout_request_id,
+    )
+
+
+def _result_fact(payment: Payment, told: CommandResult, *, with_ids: bool = True) -> Fact:
+    """A Result as a fact, or as a misfit where it does not agree with what was asked."""
+    asked_ids = {payment.merchant_request_id, payment.checkout_request_id, payment.request_id} - {None}
+    told_ids = {told.originator_conversation_id, told.conversation_id} - {"", None}
+    if with_ids and payment.kind.moves_money and payment.checkout_request_id and not asked_ids & told_ids:
+        return Misfit(Flag.EVIDENCE_CONFLICT, "its conversation IDs are not those M-Pesa gave us")
+    if payment.kind.moves_money and told.amount_cents not in {None, payment.amount_cents}:
+        return Misfit(
+            Flag.AMOUNT_DIFFERS, f"it names another amount than the KES {payment.amount_cents / 100:.2f} asked"
+        )
+    return Settled(
+        by=Evidence.RESULT,
+        paid=told.paid,
+        code=told.code,
+        description=told.description,
+        receipt=told.receipt if payment.kind.moves_money else None,
+        paid_us=told.paid_us,
+        payer_name=told.party_name,
+        merchant_request_id=told.originator_conversation_id or None,
+        checkout_request_id=told.conversation_id or None,
+        results=redact(told.raw.encode()).decode(),  # M-Pesa may name our own secret path in it
+    )
+
+
+def _status_fact(payment: Payment, told: CommandResult) -> Fact:
+    """What M-Pesa's answer to a status question says of the payment; a question that failed says nothing of it."""
+    says = read_status(told)
+    if says.settled is None:
+        return StillOpen(f"Transaction Status brought no outcome: {told.description}", processing=False)
+    if says.amount_cents not in {None, payment.amount_cents}:
+        return Misfit(Flag.AMOUNT_DIFFERS, "Transaction Status names another amount")
+    return Settled(
+        by=Evidence.STATUS,
+        paid=says.settled,
+        code=told.code if says.settled else "status",
+        description=f"Transaction Status: {told.parameters.get('TransactionStatus', told.description)}",
+        receipt=says.receipt,
+        paid_us=says.paid_us,
+        payer_name=says.party_name,
+        results=redact(told.raw.encode()).decode(),  # M-Pesa may name our own secret path in it
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from wakala import __version__, errors
 from wakala.rules.accounts import Environment
-from wakala.wire.api import COMMANDS, Command
+from wakala.rules.commands import COMMANDS, Command, Mode
 
 PREFIXES = {Environment.LIVE: "/mpesa/v1", Environment.SANDBOX: "/sandbox/mpesa/v1"}
 
@@ -37,7 +37,7 @@ def document(public_url: str) -> dict[str, Any]:
         paths[f"{prefix}/auth"] = {"get": _read("token", "An access token for an hour", [], environment)}
         for command in COMMANDS:
             if environment in command.environments:
-                paths[prefix + command.path] = {"post": _post(command, environment)}
+                paths[f"{prefix}/{command.path}"] = {"post": _post(command, environment)}
         one = [_path_parameter("RequestID", "The ID that you chose.")]
         paths[f"{prefix}/requests"] = {"get": _read("requests", "Your requests, newest first", _CURSOR, environment)}
         paths[f"{prefix}/requests/{{RequestID}}"] = {
@@ -128,10 +128,16 @@ def _post(command: Command, environment: Environment) -> dict[str, Any]:
         "tags": [environment.value],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
-            "202": _json("Accepted, held, or sent with an unknown outcome: see State", {"type": "object"}),
+            **_success(command),
             **_problems(*_PROBLEMS),
         },
     }
+
+
+def _success(command: Command) -> dict[str, Any]:
+    if command.mode is Mode.DIRECT:
+        return {"200": _json("M-Pesa's answer, under Result", {"type": "object"})}
+    return {"202": _json("Accepted, held, or sent with an unknown outcome: see State", {"type": "object"})}
 
 
 def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:

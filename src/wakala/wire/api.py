@@ -1,9 +1,8 @@
-"""The Wakala API's JSON: requests in, answers and problems out. A command is declared once, in `COMMANDS`."""
+"""The Wakala API's JSON: requests in, answers and problems out. What can be asked is declared in `rules.commands`."""
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -16,135 +15,41 @@ from wakala.errors import (
     WakalaError,
 )
 from wakala.rules import money, msisdn
-from wakala.rules.accounts import Environment, ShortcodeKind
 from wakala.rules.addresses import is_web_address
-from wakala.rules.payment import Answer, Payment, State
-from wakala.wire.daraja_codes import explain
-from wakala.wire.view import both
+from wakala.rules.commands import COMMANDS, Ask, Command
+from wakala.rules.payment import Answer, Kind, Payment, State
+from wakala.wire.daraja_codes import explain, family_of
+from wakala.wire.view import both, id_names
 
 _encode = msgspec.json.Encoder().encode
 
-REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DECODERS = {command.path: msgspec.json.Decoder(command.body) for command in COMMANDS}
 
-RequestIDField = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=64,
-        pattern=REQUEST_ID,
-        description="Yours, unique for ever: letters, digits, dot, dash, underscore. A repeat is never paid twice.",
-        examples=["ORDER-1001"],
-    ),
-]
-AmountField = Annotated[int | float | str, msgspec.Meta(description="Whole shillings, 1 to 250000.", examples=[150])]
-PhoneField = Annotated[
-    str | int, msgspec.Meta(description="The payer's phone in any Kenyan spelling.", examples=["0712345678"])
-]
-ReferenceField = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=64,
-        description="The account number; the customer sees the first 12 characters.",
-        examples=["INV-1001"],
-    ),
-]
-ShortcodeNumberField = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9]{5,7}$", max_length=7, description="Paybill, store or till.")
-]
-UrlField = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^https?://[^\s#@]+$")]
-
-
-class KeyValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One item of reference data, handed back with every notification."""
-
-    Key: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    Value: Annotated[str, msgspec.Meta(max_length=256)]
-
-
-class PushBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Ask a customer to pay: the prompt appears on the phone."""
-
-    RequestID: RequestIDField
-    Amount: AmountField
-    SenderMSISDN: PhoneField
-    AccountReference: ReferenceField
-    Description: Annotated[str, msgspec.Meta(max_length=64, description="Shown by some phones; 13 characters.")] = ""
-    ReceiverShortcode: ShortcodeNumberField | None = None
-    ReferenceData: Annotated[list[KeyValue], msgspec.Meta(max_length=20)] = []
-    CallbackUrl: UrlField | None = None
-
-
-class SimulateBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pretend that a customer pays from the phone's menu (sandbox)."""
-
-    Amount: AmountField
-    SenderMSISDN: PhoneField
-    AccountReference: Annotated[str, msgspec.Meta(max_length=20)] = ""
-    ReceiverShortcode: ShortcodeNumberField | None = None
-    RequestID: RequestIDField | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One thing a merchant can ask for. Routes, validation, OpenAPI and the docs' tables follow from this."""
-
-    name: str
-    group: str
-    summary: str
-    body: type[PushBody | SimulateBody]
-    kind: ShortcodeKind
-    environments: frozenset[Environment]
-    decoder: msgspec.json.Decoder[Any]
-
-    @property
-    def path(self) -> str:
-        """The last segments of the path; the last one is the command."""
-        return f"/{self.group}/{self.name}"
-
-
-_BOTH = frozenset(Environment)
-
-
-def _command(
-    path: str, summary: str, body: type[Any], kind: ShortcodeKind, environments: frozenset[Environment] = _BOTH
-) -> Command:
-    group, _, name = path.partition("/")
-    return Command(name, group, summary, body, kind, environments, msgspec.json.Decoder(body))
-
-
-COMMANDS: tuple[Command, ...] = (
-    _command("lnm/customerpaybill", "Ask a customer to pay a paybill", PushBody, ShortcodeKind.PAYBILL),
-    _command("lnm/customerbuygoods", "Ask a customer to pay a till", PushBody, ShortcodeKind.TILL),
-    _command(
-        "c2b/customerpaybill",
-        "Pretend that a customer pays a paybill by hand",
-        SimulateBody,
-        ShortcodeKind.PAYBILL,
-        frozenset({Environment.SANDBOX}),
-    ),
+# Which field of a body stands in which column of a payment; every other field goes into its details.
+_PHONE_COLUMN = ("SenderMSISDN", "ReceiverMSISDN", "MSISDN")
+_PHONES = frozenset(
+    {*_PHONE_COLUMN, "Requester", "OfficialContact", "NominatedNumber", "BilledPhoneNumber", "PhoneNumber"}
+)
+_AS_SENT = frozenset({"ReferenceData", "CallbackUrl"})  # handed back as it came; checked as an address
+_COLUMNS = frozenset(
+    {
+        *_PHONE_COLUMN,
+        "RequestID",
+        "ReferenceData",
+        "CallbackUrl",
+        "Amount",
+        "AccountReference",
+        "Description",
+        "Remarks",
+    }
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A checked request, in our own units."""
-
-    request_id: str
-    amount_cents: int
-    msisdn: str
-    reference: str
-    description: str
-    reference_data: str
-    callback_url: str | None
-    shortcode: str | None
-
-
-def read(command: Command, raw: bytes) -> Asked:
+def read(command: Command, raw: bytes) -> Ask:
     """JSON to a checked request; every fault is named with its field."""
     try:
-        body = command.decoder.decode(raw)
+        body = _DECODERS[command.path].decode(raw)
         json.loads(raw, object_pairs_hook=_once)
     except msgspec.ValidationError as error:
         raise InvalidFieldsError(faults=(_fault(str(error)),)) from None
@@ -153,28 +58,59 @@ def read(command: Command, raw: bytes) -> Asked:
             f"The body is not JSON: {error}. Send one JSON object with Content-Type application/json."
         ) from None
     faults: list[FieldFault] = []
-    cents = _checked(faults, "/Amount", InvalidAmountError, lambda: _whole_cents(body.Amount))
-    phone = _checked(faults, "/SenderMSISDN", InvalidMsisdnError, lambda: msisdn.parse(body.SenderMSISDN))
-    for field in ("RequestID", "AccountReference", "Description", "ReceiverShortcode"):
-        text = getattr(body, field, None) or ""
-        if _CONTROL.search(text) or text != text.strip():
-            message = "Send it without line breaks, control characters or blanks at its ends."
-            faults.append(FieldFault(f"/{field}", message))
-    push = body if isinstance(body, PushBody) else None
-    if push and push.CallbackUrl is not None and not is_web_address(push.CallbackUrl):
+    fields = {
+        name: getattr(body, name) if name in _AS_SENT else _clean(getattr(body, name), name, f"/{name}", faults)
+        for name in body.__struct_fields__
+    }
+    url = fields.get("CallbackUrl")
+    if url and not is_web_address(url):
         faults.append(FieldFault("/CallbackUrl", "Send a whole address such as https://shop.example/wakala."))
     if faults:
         raise InvalidFieldsError(faults=tuple(faults))
-    return Asked(
-        request_id=body.RequestID or "",
-        amount_cents=cents or 0,
-        msisdn=phone or "",
-        reference=body.AccountReference,
-        description=push.Description if push else "",
-        reference_data=_encode(push.ReferenceData).decode() if push else "[]",
-        callback_url=push.CallbackUrl if push else None,
-        shortcode=body.ReceiverShortcode,
+    return _ask(command, fields)
+
+
+def _ask(command: Command, fields: dict[str, Any]) -> Ask:
+    details = {
+        name: value
+        for name, value in fields.items()
+        if name not in _COLUMNS and name != command.own and value not in (None, "")
+    }
+    return Ask(
+        command=command,
+        request_id=fields.get("RequestID") or "",
+        amount_cents=fields.get("Amount", 0) * 100,
+        msisdn=next((fields[name] for name in _PHONE_COLUMN if name in fields), ""),
+        reference=fields.get("AccountReference") or "",
+        description=fields.get("Description") or fields.get("Remarks") or "",
+        reference_data=_encode(fields.get("ReferenceData") or []).decode(),
+        callback_url=fields.get("CallbackUrl"),
+        shortcode=fields.get(command.own),
+        details=_encode(details).decode(),
     )
+
+
+def _clean(value: Any, name: str, pointer: str, faults: list[FieldFault]) -> Any:
+    """A field in our own units: whole shillings, phones as 2547..., text without what M-Pesa chokes on."""
+    if value is None:
+        return None
+    if name == "Amount":
+        return _checked(faults, pointer, InvalidAmountError, lambda: money.whole_shillings(money.parse_cents(value)))
+    if name in _PHONES:
+        return _checked(faults, pointer, InvalidMsisdnError, lambda: msisdn.parse(value))
+    if isinstance(value, str):
+        if _CONTROL.search(value) or value != value.strip():
+            message = "Send it without line breaks, control characters or blanks at its ends."
+            faults.append(FieldFault(pointer, message))
+        return value
+    if isinstance(value, list):
+        return [_clean(item, "", f"{pointer}/{at}", faults) for at, item in enumerate(value)]
+    if isinstance(value, msgspec.Struct):
+        return {
+            field: _clean(getattr(value, field), field, f"{pointer}/{field}", faults)
+            for field in value.__struct_fields__
+        }
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -192,12 +128,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _pointer(parent: str, name: str) -> str:
     """A name below ``parent`` as a JSON pointer (RFC 6901)."""
     return f"{parent.rstrip('/')}/{name.replace('~', '~0').replace('/', '~1')}"
-
-
-def _whole_cents(amount: float | str) -> int:
-    cents = money.parse_cents(amount)
-    money.whole_shillings(cents)
-    return cents
 
 
 def _checked(faults: list[FieldFault], pointer: str, error: type[CallerError], check: Any) -> Any:
@@ -230,10 +160,13 @@ HttpAnswer = tuple[int, tuple[tuple[str, str], ...], bytes]
 """Status, headers, body."""
 
 
-def push_answer(payment: Payment, public_url: str) -> HttpAnswer:
+def command_answer(payment: Payment, public_url: str) -> HttpAnswer:
     """What the merchant is told first, and again for ever: made of nothing that changes later."""
     if payment.answer is Answer.REFUSED or (payment.answer is None and payment.state is State.FAILED):
         return _refusal(payment, public_url)
+    if payment.kind is Kind.SERVICE:
+        return _served(payment) if payment.state is State.SUCCEEDED else _refusal(payment, public_url)
+    first, second = id_names(payment)
     state = {Answer.UNKNOWN: "unknown", Answer.HELD: "held"}.get(payment.answer or Answer.ACCEPTED, "pending")
     body = {
         "StatusCode": 0,
@@ -242,14 +175,31 @@ def push_answer(payment: Payment, public_url: str) -> HttpAnswer:
         "RequestID": payment.request_id,
         "PaymentID": payment.id,
         "State": state,
-        "MerchantRequestID": payment.merchant_request_id,
-        "CheckoutRequestID": payment.checkout_request_id,
+        first: payment.merchant_request_id,
+        second: payment.checkout_request_id,
     }
     if state != "pending":
-        body |= {"MerchantRequestID": None, "CheckoutRequestID": None, "Reason": payment.answer_desc}
+        body |= {first: None, second: None, "Reason": payment.answer_desc}
+    elif payment.kind is not Kind.PUSH:
+        body["ResponseDesc"] = _QUEUED
     return 202, JSON, _encode(body)
 
 
+def _served(payment: Payment) -> HttpAnswer:
+    """The outcome of a command that M-Pesa answers at once, with M-Pesa's own words under ``Result``."""
+    body = {
+        "StatusCode": 0,
+        "ResponseCode": "0",
+        "ResponseDesc": payment.result_desc or "Done.",
+        "RequestID": payment.request_id,
+        "PaymentID": payment.id,
+        "State": payment.state.value,
+        "Result": msgspec.Raw(payment.results.encode()),
+    }
+    return 200, JSON, _encode(body)
+
+
+_QUEUED = "Accepted: M-Pesa has queued it. The outcome follows as a notification."
 _FIRST_WORDS = {
     "pending": "Accepted: the prompt is on its way to the phone. The outcome follows as a notification.",
     "unknown": "Sent, but M-Pesa's answer is not known. Do not send it again: Wakala asks M-Pesa and notifies you.",
@@ -258,8 +208,9 @@ _FIRST_WORDS = {
 
 
 def _refusal(payment: Payment, public_url: str) -> HttpAnswer:
-    code, text = payment.answer_code or "not_sent", payment.answer_desc or payment.reason or ""
-    known = explain(code, text)
+    code = payment.answer_code or payment.result_code or "not_sent"
+    text = payment.answer_desc or payment.result_desc or payment.reason or ""
+    known = explain(code, text, family_of(payment.command))
     body = {
         "type": f"{public_url}/problems/payment_refused",
         "title": "M-Pesa refused the payment",

@@ -57,6 +57,7 @@ __all__ = [
     "c2b_register_request",
     "c2b_simulate_request",
     "c2b_validation_answer",
+    "command_request",
     "decode_error",
     "decode_result",
     "diagnose_password",
@@ -322,12 +323,17 @@ def _read_c2b_accepted(status: int, body: bytes) -> C2bAccepted | DecodedError:
 # ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def command_request(base_url: str, path: str, token: str, body: object) -> HttpRequest:
+    """Any other command: a POST of JSON with the token (daraja.md 1.3)."""
+    return _post(base_url, path, token, body)
+
+
 def _success(status: int, body: bytes) -> dict[str, object]:
     """The object of a 2xx answer; an empty one where there is none, from which nothing can be concluded."""
     return (read_object(body) or {}) if 200 <= status < 300 else {}
 
 
-def _post(base_url: str, path: str, token: str, body: dict[str, str] | dict[str, str | None]) -> HttpRequest:
+def _post(base_url: str, path: str, token: str, body: object) -> HttpRequest:
     headers = (
         ("Authorization", f"Bearer {token}"),
         ("Content-Type", "application/json"),

@@ -1,15 +1,19 @@
 """M-Pesa's codes in plain words: what the gateway's errors and the results of pushes mean, and what to do.
 
-The tables are `daraja_errors.py` (daraja.md 1.2, 1.4, 1.5) and `stk_results.py` (daraja.md 4.1). One HTTP status says
-little: 500 alone stands for "pending", "unknown ID", "wrong password" and "broken" (daraja.md 9.13). So the code
-decides, then M-Pesa's text, and the status only where there is neither.
+The tables are `daraja_errors.py` (daraja.md 1.2, 1.4, 1.5), `stk_results.py` (4.1), `command_results.py` (4.2) and
+`other_results.py`. One HTTP status says little: 500 alone stands for "pending", "unknown ID", "wrong password" and
+"broken" (daraja.md 9.13). So the code decides, then M-Pesa's text, and the status only where there is neither.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeAlias
 
+from wakala.rules.commands import BY_PATH, Mode
 from wakala.rules.outcome import Outcome
-from wakala.wire import daraja_errors, stk_results
+from wakala.wire import command_results, daraja_errors, other_results, stk_results
 from wakala.wire.daraja_errors import ErrorRow, Trouble, outcome_of
 from wakala.wire.loose_json import inner, read_object, text
 from wakala.wire.stk_results import (
@@ -25,14 +29,33 @@ __all__ = [
     "DecodedError",
     "DecodedResult",
     "ErrorRow",
+    "Family",
     "ResultClass",
     "ResultRow",
     "Trouble",
     "decode_error",
     "decode_result",
+    "decode_result_of",
     "explain",
+    "family_of",
     "refused_politely",
 ]
+
+Family: TypeAlias = Literal["stk", "command", "standing_order", "express", "service"]
+"""Whose result a code is: 2001 is a customer's wrong PIN on a push, the operator's wrong password elsewhere (9.4)."""
+
+TABLES: Mapping[Family, Mapping[str, ResultRow]] = MappingProxyType(
+    {
+        "stk": stk_results.BY_CODE,
+        "command": command_results.BY_CODE,
+        "standing_order": other_results.STANDING_ORDER_BY_CODE,
+        "express": other_results.EXPRESS_BY_CODE,
+        "service": other_results.SERVICE_BY_CODE,
+    }
+)
+_PROMPTS: Mapping[str, Family] = MappingProxyType(
+    {"standingorder/create": "standing_order", "b2b/expresscheckout": "express"}
+)
 
 PAGE_READ_MAX_BYTES = 2_000  # of an HTML page or a torn body; the incident number stands in the first few hundred
 
@@ -76,13 +99,32 @@ def refused_politely(http_status: int, code: str, description: str) -> DecodedEr
     return DecodedError(row.trouble, outcome_of(row, code, _cleaned(description)), http_status)
 
 
-def explain(code: str, description: str = "") -> Outcome | None:
-    """A stored code in plain words, be it a result or an error; None for a code that is in neither table."""
-    result = stk_results.BY_CODE.get(code)
+def explain(code: str, description: str = "", family: Family = "stk") -> Outcome | None:
+    """A stored code in plain words, be it a result of this family or an error; None for a code that no table has.
+
+    A service's code is always explained: what it does not list is at least not accepted.
+    """
+    result = TABLES[family].get(code)
     error = daraja_errors.row_of(code, description)
+    if error is None and result is None and family == "service":
+        error = daraja_errors.NOT_ACCEPTED
     if error is not None:  # the one code in both tables is an error that was met where a result was due
         return outcome_of(error, code, _cleaned(description))
     return stk_results.outcome_of(result, code, description) if result else None
+
+
+def decode_result_of(family: Family, code: str, description: str) -> DecodedResult:
+    """What a result of this family lets us conclude; a code that its table does not have is unknown."""
+    return decode_result(code, description, TABLES[family])
+
+
+def family_of(command: str) -> Family:
+    """Whose results the codes of a command are, by the command's path; STK's where there is no such command."""
+    known = BY_PATH.get(command)
+    if known is None:
+        return "stk"
+    by_mode: dict[Mode, Family] = {Mode.PROMPT: "stk", Mode.QUEUED: "command", Mode.DIRECT: "service"}
+    return _PROMPTS.get(command) or by_mode[known.mode]
 
 
 # ── reading the shapes ───────────────────────────────────────────────────────────────────────────────────────────────

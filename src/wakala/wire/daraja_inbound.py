@@ -12,17 +12,14 @@ from typing import TypeVar
 
 import msgspec
 
-from wakala.errors import InvalidAmountError, InvalidMsisdnError, MalformedUpstreamError
-from wakala.rules import msisdn as msisdns
-from wakala.rules.money import parse_cents
-from wakala.rules.receipt import is_placeholder, nairobi_to_us
+from wakala.errors import MalformedUpstreamError
+from wakala.rules.receipt import nairobi_to_us
 from wakala.wire.loose_json import inner, read_object, text
+from wakala.wire.loose_values import read_cents, read_msisdn, read_receipt
 from wakala.wire.stk_results import DecodedResult, decode_result
 
 Extra = dict[str, object]
 Read = TypeVar("Read")
-
-RECEIPT_MAX_CHARS = 64  # today's have ten; a longer one must not lose a payment, an endless one must not be a key
 
 REJECTIONS = MappingProxyType(
     {
@@ -123,9 +120,9 @@ def _usual_callback(outer: _Outer) -> StkCallback:
     )
     merchant, checkout = text(told.MerchantRequestID) or "", text(told.CheckoutRequestID) or ""
     paid_us = nairobi_to_us(moment)
-    number = _msisdn(phone)
-    cents = _cents(amount)
-    key = _receipt(receipt)
+    number = read_msisdn(phone)
+    cents = read_cents(amount)
+    key = read_receipt(receipt)
     if len(told.CallbackMetadata.Item) != len(_USUAL) or None in {paid_us, number, cents, key} or not checkout:
         raise ValueError("unusual")
     result = decode_result(told.ResultCode, text(told.ResultDesc) or "")
@@ -151,10 +148,10 @@ def _any_callback(body: bytes) -> StkCallback:
         merchant_request_id=merchant_request_id,
         checkout_request_id=checkout_request_id,
         result=decode_result(code, text(callback.get("ResultDesc")) or ""),
-        amount_cents=_take(items, "Amount", _cents),
-        receipt=_take(items, "MpesaReceiptNumber", _receipt),
+        amount_cents=_take(items, "Amount", read_cents),
+        receipt=_take(items, "MpesaReceiptNumber", read_receipt),
         paid_us=_take(items, "TransactionDate", nairobi_to_us),
-        msisdn=_take(items, "PhoneNumber", _msisdn),
+        msisdn=_take(items, "PhoneNumber", read_msisdn),
         extra=extra | items,
     )
 
@@ -201,8 +198,8 @@ def read_c2b(body: bytes) -> C2bNotice:
     if fields is None:
         raise MalformedUpstreamError("M-Pesa's C2B call is not a JSON object; it is kept byte for byte.")
     texts = {ours: text(fields.get(theirs)) for theirs, ours in _C2B_TEXTS.items()}
-    amount_cents = _cents(fields.get("TransAmount"))
-    trans_id = _receipt(fields.get("TransID"))
+    amount_cents = read_cents(fields.get("TransAmount"))
+    trans_id = read_receipt(fields.get("TransID"))
     if trans_id is None or amount_cents is None or not texts["business_short_code"]:
         raise MalformedUpstreamError("M-Pesa's C2B call lacks its receipt, amount or shortcode; it is kept whole.")
     read = {theirs for theirs, ours in _C2B_TEXTS.items() if texts[ours] is not None or fields.get(theirs) is None}
@@ -230,33 +227,6 @@ _C2B_TEXTS = MappingProxyType(
         "LastName": "last_name",
     }
 )
-
-# ── one value ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _cents(value: object) -> int | None:
-    if not isinstance(value, int | float | str):
-        return None
-    try:
-        return parse_cents(value)
-    except InvalidAmountError:
-        return None
-
-
-def _msisdn(value: object) -> str | None:
-    try:
-        return msisdns.parse(text(value) or "")
-    except InvalidMsisdnError:
-        return None
-
-
-def _receipt(value: object) -> str | None:
-    """A receipt of any honest length. The placeholder that many failed payments share is no receipt."""
-    written = text(value)
-    if not written or len(written) > RECEIPT_MAX_CHARS or is_placeholder(written):
-        return None
-    return written
-
 
 # ── what we answer ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from wakala.rules.accounts import BodyFormat
-from wakala.rules.payment import Payment, State
+from wakala.rules.payment import Evidence, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
+from wakala.wire.daraja_results import result_data
 from wakala.wire.view import is_push, payment_view, shillings, time_text
 
 _encode = msgspec.json.Encoder().encode
@@ -16,6 +17,8 @@ def render(payment: Payment, event: str, body_format: BodyFormat, shortcode: str
     """The body of a notification. Flags and later receipts have no word in the other shapes, so they come in ours."""
     if event in {"payment.flagged", "payment.updated"} or body_format is BodyFormat.WAKALA:
         return _wakala(payment, event, shortcode, now_us)
+    if payment.kind not in {Kind.PUSH, Kind.COLLECTION}:
+        return _daraja_result(payment) if body_format is BodyFormat.DARAJA else _proxyapi_result(payment)
     if not is_push(payment):
         return (
             _daraja_c2b(payment, shortcode) if body_format is BodyFormat.DARAJA else _proxyapi_c2b(payment, shortcode)
@@ -46,6 +49,43 @@ def _daraja_push(payment: Payment) -> bytes:
         items.append({"Name": "PhoneNumber", "Value": int(payment.msisdn)})
         inner["CallbackMetadata"] = {"Item": items}
     return _encode({"Body": {"stkCallback": inner}})
+
+
+def _daraja_result(payment: Payment) -> bytes:
+    """Daraja's Result (daraja.md 3.3): M-Pesa's own where it settled the request, else one made of what is known."""
+    if payment.evidence in {Evidence.RESULT, Evidence.ANSWER} and payment.results != "{}":
+        told = payment.results.encode()
+        is_flat = payment.kind in {Kind.STANDING_ORDER, Kind.TILL_PUSH}  # these have shapes of their own
+        return told if is_flat else b'{"Result":' + told + b"}"
+    result: dict[str, Any] = {
+        "ResultType": 0,
+        "ResultCode": _number(payment.result_code if payment.state is not State.SUCCEEDED else "0"),
+        "ResultDesc": payment.result_desc or payment.reason or "",
+        "OriginatorConversationID": payment.merchant_request_id or payment.request_id,
+        "ConversationID": payment.checkout_request_id or "",
+        "TransactionID": payment.receipt or "",
+    }
+    if payment.state is State.SUCCEEDED:
+        parameters: list[dict[str, Any]] = [
+            {"Key": "TransactionAmount", "Value": float(shillings(payment.amount_cents))},
+            {"Key": "TransactionReceipt", "Value": payment.receipt or ""},
+        ]
+        result["ResultParameters"] = {"ResultParameter": parameters}
+    return _encode({"Result": result})
+
+
+def _proxyapi_result(payment: Payment) -> bytes:
+    """Proxy API's result callback (proxyapi.md 3.3), without its signature: its key came with the message."""
+    body = {
+        "ResultCode": payment.result_code or "",
+        "ResultDesc": payment.result_desc or payment.reason or "",
+        "RequestID": payment.request_id,
+        "MpesaRequestID": payment.checkout_request_id or "",
+        "MpesaTransactionID": payment.receipt or "",
+        "ReferenceData": msgspec.json.decode(payment.reference_data),
+        "ResultData": result_data(payment.command, payment.results) if payment.results != "{}" else {},
+    }
+    return _encode(body)
 
 
 def _number(code: str | None) -> int | str:

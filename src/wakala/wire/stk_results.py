@@ -51,10 +51,13 @@ class ResultRow:
     next_step: Sentence
 
 
-def decode_result(code: int | str, description: str) -> DecodedResult:
-    """What a result code means; ``description`` is kept as M-Pesa wrote it and decides nothing."""
+def decode_result(code: int | str, description: str, by_code: Mapping[str, ResultRow] | None = None) -> DecodedResult:
+    """What a result code means; ``description`` is kept as M-Pesa wrote it and decides nothing.
+
+    ``by_code`` is the table of another kind of result, where the same codes mean other things.
+    """
     spelled = str(code).strip()[:CODE_MAX_CHARS]
-    row = BY_CODE.get(spelled) or _hinted(description)
+    row = (BY_CODE if by_code is None else by_code).get(spelled) or _hinted(description)
     return DecodedResult(row.kind, outcome_of(row, spelled, description))
 
 

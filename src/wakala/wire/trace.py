@@ -8,7 +8,7 @@ from wakala.rules.exchange import Exchange, Headers
 from wakala.rules.money import display
 from wakala.rules.msisdn import mask
 from wakala.rules.outcome import Sentence
-from wakala.rules.payment import Payment
+from wakala.rules.payment import Kind, Payment
 from wakala.wire.view import both, payment_view, time_text
 
 _PHONE = re.compile(r"(?<![0-9])(254[17])([0-9]{5})([0-9]{3})(?![0-9])")
@@ -43,8 +43,38 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "asked": ("Wakala asked M-Pesa. {reason}", "Wakala iliuliza M-Pesa. {reason}"),
     "quarantined": ("Something came that does not fit: {reason}", "Kuna kitu kilichokuja kisicholingana: {reason}"),
     "gave_up": ("The schedule ended: {reason}", "Ratiba imeisha: {reason}"),
+    "timed_out": (
+        "{reason} It is asked about, not sent again.",
+        "Muda uliisha kwenye foleni ya M-Pesa. Linaulizwa, halitumwi tena.",
+    ),
     "late_answer": ("A late answer changed nothing. {reason}", "Jibu la kuchelewa halikubadilisha kitu. {reason}"),
 }
+
+# Where the words of a push would be wrong.
+_BY_KIND: dict[tuple[str, Kind], tuple[str, str]] = {
+    ("received", Kind.PAYOUT): (
+        "Your system asked to pay KES {amount} to {phone}.",
+        "Mfumo wako uliomba kulipa KES {amount} kwa {phone}.",
+    ),
+    ("received", Kind.TRANSFER): (
+        "Your system asked to send KES {amount} to a business.",
+        "Mfumo wako uliomba kutuma KES {amount} kwa biashara.",
+    ),
+    ("received", Kind.REVERSAL): (
+        "Your system asked to give KES {amount} back.",
+        "Mfumo wako uliomba kurudisha KES {amount}.",
+    ),
+    ("received", Kind.ENQUIRY): ("Your system asked M-Pesa a question.", "Mfumo wako uliuliza M-Pesa swali."),
+    ("received", Kind.SERVICE): ("Your system asked M-Pesa for a service.", "Mfumo wako uliomba huduma ya M-Pesa."),
+    ("succeeded", Kind.ENQUIRY): ("M-Pesa answered.", "M-Pesa imejibu."),
+    ("succeeded", Kind.SERVICE): ("M-Pesa answered.", "M-Pesa imejibu."),
+    ("failed", Kind.ENQUIRY): (
+        "M-Pesa could not answer: {code}, {description}",
+        "M-Pesa haikuweza kujibu: {code}, {description}",
+    ),
+    ("failed", Kind.SERVICE): ("M-Pesa declined: {code}, {description}", "M-Pesa imekataa: {code}, {description}"),
+}
+_QUEUED = ("M-Pesa took the request and queued it.", "M-Pesa ilipokea ombi na kuliweka kwenye foleni.")
 
 EventRow = tuple[int, str, str | None, str, dict[str, str]]
 """Time in microseconds, name, state before, state after, detail."""
@@ -85,9 +115,16 @@ def _event(row: EventRow, payment: Payment, start_us: int) -> dict[str, Any]:
 
 
 def _sentence(name: str, payment: Payment, detail: dict[str, str]) -> Sentence:
-    english, swahili = _SENTENCES.get(name, (name.replace("_", " ").capitalize() + ".",) * 2)
+    english, swahili = _template(name, payment)
     words = _Words(detail, amount=display(payment.amount_cents), phone=shown_phone(payment.msisdn))
     return Sentence(english.format_map(words).strip(), swahili.format_map(words).strip())
+
+
+def _template(name: str, payment: Payment) -> tuple[str, str]:
+    if name == "accepted" and payment.kind is not Kind.PUSH:
+        return _QUEUED
+    plain = name.replace("_", " ").capitalize() + "."
+    return _BY_KIND.get((name, payment.kind)) or _SENTENCES.get(name) or (plain, plain)
 
 
 class _Words(dict[str, str]):

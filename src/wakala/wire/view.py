@@ -12,7 +12,8 @@ import msgspec
 from wakala.rules.outcome import Sentence
 from wakala.rules.payment import Flag, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
-from wakala.wire.daraja_codes import explain
+from wakala.wire.daraja_codes import explain, family_of
+from wakala.wire.daraja_results import result_data
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -34,6 +35,10 @@ _WAITING = {
         "Limetumwa, lakini M-Pesa haijasema matokeo. Usimwombe mteja alipe tena kwa sasa.",
     ),
 }
+_QUEUED = Sentence(
+    "M-Pesa has taken the request and has not reported the outcome yet.",
+    "M-Pesa imepokea ombi na bado haijaripoti matokeo.",
+)
 _WAIT = Sentence("Wait: Wakala asks M-Pesa by itself.", "Subiri: Wakala inauliza M-Pesa yenyewe.")
 _EXPIRED = Sentence(
     "M-Pesa never said how this ended, not even when asked.",
@@ -98,10 +103,12 @@ def cause_of(payment: Payment) -> tuple[Sentence, Sentence] | None:
     if payment.state is State.SUCCEEDED:
         return None
     if payment.state in _WAITING:
-        return _WAITING[payment.state], _WAIT
+        queued = payment.state is State.PENDING and payment.kind is not Kind.PUSH
+        return (_QUEUED if queued else _WAITING[payment.state]), _WAIT
     if payment.state is State.EXPIRED:
         return _EXPIRED, _EXPIRED_NEXT
-    known = explain(payment.result_code, payment.result_desc or "") if payment.result_code else None
+    family = family_of(payment.command)
+    known = explain(payment.result_code, payment.result_desc or "", family) if payment.result_code else None
     return (known.cause, known.next_step) if known else (_NOT_SENT, _NOT_SENT_NEXT)
 
 
@@ -113,7 +120,7 @@ def both(sentence: Sentence) -> dict[str, str]:
 def payment_view(payment: Payment, shortcode: str) -> dict[str, Any]:
     """The payment as JSON-ready values. Keys that do not apply are null, never absent."""
     cause = cause_of(payment)
-    return {
+    view = {
         "RequestID": payment.request_id,
         "PaymentID": payment.id,
         "Kind": payment.kind.value,
@@ -139,6 +146,35 @@ def payment_view(payment: Payment, shortcode: str) -> dict[str, Any]:
         "CreatedAt": time_text(payment.created_us),
         "SettledAt": time_text(payment.settled_us),
     }
+    if payment.kind in {Kind.PUSH, Kind.COLLECTION}:
+        return view
+    return view | _of_command(payment)
+
+
+def _of_command(payment: Payment) -> dict[str, Any]:
+    """What a command other than the push has besides: who is paid, M-Pesa's IDs by their own names, its Result."""
+    is_payout = payment.kind is Kind.PAYOUT
+    first, second = id_names(payment)
+    return {
+        "Command": payment.command,
+        "SenderMSISDN": None if is_payout else payment.msisdn or None,
+        "SenderName": None if is_payout else payment.payer_name,
+        "ReceiverMSISDN": payment.msisdn if is_payout else None,
+        "ReceiverName": payment.payer_name if is_payout else None,
+        "MerchantRequestID": None,
+        "CheckoutRequestID": None,
+        first: payment.merchant_request_id,
+        second: payment.checkout_request_id,
+        "Details": msgspec.json.decode(payment.details),
+        "ResultData": result_data(payment.command, payment.results) if payment.results != "{}" else None,
+    }
+
+
+def id_names(payment: Payment) -> tuple[str, str]:
+    """What M-Pesa calls its two IDs of this kind of request."""
+    if payment.kind in {Kind.PUSH, Kind.COLLECTION}:
+        return "MerchantRequestID", "CheckoutRequestID"
+    return "OriginatorConversationID", "ConversationID"
 
 
 def is_push(payment: Payment) -> bool:

@@ -1,0 +1,231 @@
+"""Daraja's paths on our root: any Daraja SDK works by changing its base URL, and gains records, retries and traces.
+
+Thin: `wire.facade` reads and writes Daraja's words, `payments` does what is done for every face.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+from msgspec.structs import replace
+
+from wakala.directory import Directory
+from wakala.errors import (
+    ForbiddenError,
+    InitiatorStoppedError,
+    NotAllowedHereError,
+    OperatorError,
+    RequestIdSpentError,
+    RequestInFlightError,
+    UnauthenticatedError,
+    WakalaError,
+)
+from wakala.identity import Source
+from wakala.journal.journal import ApiAnswer, Journal
+from wakala.payments import Payments
+from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
+from wakala.rules.commands import require_able
+from wakala.rules.exchange import Exchange
+from wakala.rules.payment import Payment, Scope
+from wakala.rules.signing import access_token, same
+from wakala.web.auth import caller
+from wakala.web.plumbing import Handler, Incoming
+from wakala.wire import facade as wire
+from wakala.wire.api import HttpAnswer
+from wakala.wire.daraja import stk_password
+from wakala.wire.facade import Called, RefusedInDarajaError
+
+log = logging.getLogger("wakala.facade")
+
+TOKEN_LIFE_S = 3_599  # as M-Pesa says it (daraja.md 1.2)
+IDEMPOTENCY_KEY_LIMIT_CHARS = 64
+
+
+class Facade:
+    """Daraja's endpoints, for one environment at a time."""
+
+    def __init__(self, journal: Journal, directory: Directory, payments: Payments, source: Source) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._payments = payments
+        self._source = source
+
+    async def token(self, incoming: Incoming) -> HttpAnswer:
+        """``GET /oauth/v1/generate``: the app's own key and secret (daraja.md 1.2)."""
+        try:
+            _require_method(incoming, "GET")
+            app = self._by_key(incoming)
+            query = dict(parse_qsl(incoming.query, keep_blank_values=True, encoding="latin-1"))
+            _require_grant(query.get("grant_type"))
+        except RefusedInDarajaError as refusal:
+            return wire.refusal_answer(refusal, self._source.new_id("req"))
+        expires_s = self._source.now_us() // 1_000_000 + TOKEN_LIFE_S
+        return wire.token_answer(access_token(self._directory.token_key, app.id, expires_s), TOKEN_LIFE_S)
+
+    def _by_key(self, incoming: Incoming) -> App:
+        try:
+            return caller(incoming, self._directory, basic_only=True)
+        except UnauthenticatedError:
+            raise wire.bad_authentication() from None
+
+    def command(self, path: str, environment: Environment) -> Handler:
+        """The handler of one of Daraja's paths."""
+
+        async def carry(incoming: Incoming, app: App, exchange: Exchange) -> HttpAnswer:
+            called = wire.read_call(path, incoming.body, incoming.header("content-type") or "")
+            shortcode = self._shortcode(app, environment, called)
+            self._check_password(shortcode, called.password, called.timestamp)
+            require_able(called.ask.command, shortcode)
+            return await self._carry(called, app, shortcode, exchange, incoming)
+
+        return self._handler(environment, carry)
+
+    def stk_query(self, environment: Environment) -> Handler:
+        """What became of a push: from the journal once it is final, else by asking M-Pesa (daraja.md 2.2)."""
+
+        async def query(incoming: Incoming, app: App, exchange: Exchange) -> HttpAnswer:
+            asked = wire.read_stk_query(incoming.body, incoming.header("content-type") or "")
+            payment = await self._journal.payment_by_checkout(
+                app.organisation_id, environment, asked.checkout_request_id
+            )
+            shortcode = self._directory.shortcode(payment.scope.shortcode_id) if payment else None
+            if payment is None or shortcode is None or shortcode.number != asked.shortcode:
+                raise wire.no_such_transaction()
+            self._check_password(shortcode, asked.password, asked.timestamp)
+            answer = wire.query_answer(payment)
+            seen = replace(exchange, payment_id=payment.id, scope=payment.scope)
+            await self._journal.record_exchange(_answered(seen, answer, incoming))
+            return answer
+
+        return self._handler(environment, query)
+
+    def _handler(
+        self, environment: Environment, work: Callable[[Incoming, App, Exchange], Awaitable[HttpAnswer]]
+    ) -> Handler:
+        """Token first, then method, then the work; every no in Daraja's envelope, and on record."""
+
+        async def handle(incoming: Incoming) -> HttpAnswer:
+            exchange: Exchange | None = None
+            try:
+                app = self._admitted(incoming)
+                exchange = self._exchange(incoming, app, environment)
+                _require_method(incoming, "POST")
+                return await work(incoming, app, exchange)
+            except RefusedInDarajaError as refusal:
+                answer = wire.refusal_answer(refusal, self._source.new_id("req"))
+            except WakalaError as error:
+                answer = wire.refusal_answer(_in_daraja(error), self._source.new_id("req"))
+                if isinstance(error, OperatorError):
+                    log.warning("%s: %s", incoming.path, error.sentence)
+                    return answer  # the journal is what is missing
+            if exchange is not None:
+                await self._journal.record_exchange(_answered(exchange, answer, incoming))
+            return answer
+
+        return handle
+
+    def _admitted(self, incoming: Incoming) -> App:
+        scheme, _, value = (incoming.header("authorization") or "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not value.strip():
+            raise wire.missing_token()
+        try:
+            return caller(incoming, self._directory)
+        except UnauthenticatedError:
+            raise wire.invalid_token() from None
+
+    def _shortcode(self, app: App, environment: Environment, called: Called) -> Shortcode:
+        shortcodes = self._directory.shortcodes_of(app.organisation_id, environment)
+        named = called.shortcode or None
+        if named is None and environment is Environment.SANDBOX:
+            shortcodes = tuple(one for one in shortcodes if one.kind in called.ask.command.kinds)[:1]
+        try:
+            return shortcode_for(app, environment, named, shortcodes)
+        except ForbiddenError:
+            raise (wire.no_such_product() if _is_unbound(app, environment) else wire.no_such_merchant()) from None
+        except WakalaError:
+            raise wire.no_such_merchant() from None
+
+    def _check_password(self, shortcode: Shortcode, password: str | None, timestamp: str) -> None:
+        if password is None:
+            return
+        passkey = self._directory.credentials(shortcode.id).passkey
+        if not same(password, stk_password(shortcode.number, passkey, timestamp)):
+            raise wire.wrong_password()
+
+    async def _carry(
+        self, called: Called, app: App, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
+    ) -> HttpAnswer:
+        key = (incoming.header("idempotency-key") or "")[:IDEMPOTENCY_KEY_LIMIT_CHARS]
+        is_daraja_id = bool(called.ask.request_id)
+        request_id = called.ask.request_id or key or self._source.new_id("req")
+        ask = dataclasses.replace(called.ask, request_id=request_id)
+
+        def answered(payment: Payment) -> ApiAnswer:
+            status, headers, body = self._answer(payment)
+            return ApiAnswer(exchange.id, status, headers, body, incoming.elapsed_us())
+
+        payment, is_repeat = await self._payments.accept(ask, app, shortcode, exchange, answered)
+        if is_repeat and is_daraja_id:
+            raise wire.duplicate()
+        answer = self._answer(payment)
+        if is_repeat:
+            repeated = replace(exchange, payment_id=payment.id, scope=payment.scope)
+            await self._journal.record_exchange(_answered(repeated, answer, incoming))
+        return answer
+
+    def _answer(self, payment: Payment) -> HttpAnswer:
+        try:
+            return wire.command_answer(payment)
+        except RefusedInDarajaError as refusal:
+            return wire.refusal_answer(refusal, payment.id)
+
+    def _exchange(self, incoming: Incoming, app: App, environment: Environment) -> Exchange:
+        return Exchange(
+            id=self._source.new_id("xch"),
+            name="api_request",
+            direction="in",
+            method=incoming.method,
+            url=incoming.path,
+            request_headers=incoming.headers,
+            request_body=incoming.body,
+            started_us=incoming.started_us,
+            peer=incoming.peer,
+            scope=Scope(app.organisation_id, app.id, "", environment),
+        )
+
+
+def _require_method(incoming: Incoming, method: str) -> None:
+    if incoming.method != method:
+        raise RefusedInDarajaError(405, "405.001", "Method Not Allowed")
+
+
+def _require_grant(grant: str | None) -> None:
+    if grant != "client_credentials":
+        raise wire.bad_grant_type()
+
+
+def _is_unbound(app: App, environment: Environment) -> bool:
+    return environment is Environment.LIVE and app.live_shortcode_id is None
+
+
+def _in_daraja(error: WakalaError) -> RefusedInDarajaError:
+    """Our own no, in the words that come nearest."""
+    match error:
+        case RequestIdSpentError() | RequestInFlightError():
+            return wire.duplicate()
+        case NotAllowedHereError():
+            return wire.no_such_product()
+        case InitiatorStoppedError():
+            return RefusedInDarajaError(500, "500.001.1001", error.sentence)
+        case ForbiddenError():
+            return wire.no_such_merchant()
+        case OperatorError():
+            return wire.busy()
+        case _:
+            return RefusedInDarajaError(400, "400.002.05", "Invalid Request Payload")
+
+
+def _answered(exchange: Exchange, answer: HttpAnswer, incoming: Incoming) -> Exchange:
+    status, headers, body = answer
+    return replace(exchange, status=status, answer_headers=headers, answer_body=body, duration_us=incoming.elapsed_us())
