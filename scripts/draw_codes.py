@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wakala.rules.outcome import Sentence
-from wakala.wire import daraja_errors, stk_results
+from wakala.wire import command_results, daraja_errors, stk_results
 from wakala.wire.daraja_codes import ErrorRow, ResultClass, ResultRow, Trouble
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "result-codes.md"
@@ -50,6 +50,14 @@ def page() -> str:
         "| Code | Class | M-Pesa's usual text | Cause | What to do |",
         "|---|---|---|---|---|",
         *map(result_line, results),
+        "",
+        "## Results of payouts, transfers, reversals and enquiries",
+        "",
+        "The same number may mean another thing than for a push: 2001 is a wrong PIN there and a wrong operator here.",
+        "",
+        "| Code | Class | M-Pesa's usual text | Cause | What to do |",
+        "|---|---|---|---|---|",
+        *map(result_line, command_results.ROWS),
         "",
         "## Errors of the gateway",
         "",

@@ -1,4 +1,4 @@
-"""What the simulator remembers has an end: payments, phones, tokens and amounts."""
+"""What the simulator remembers has an end: payments, commands, phones, tokens and amounts."""
 
 from random import Random
 
@@ -6,12 +6,13 @@ import pytest
 
 from wakala.simulator import sandbox, world
 from wakala.simulator.clock import Clock
+from wakala.simulator.commands import Command, Instruction
 from wakala.simulator.world import Payment, World
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> World:
-    for name in ("PAYMENTS_MAX", "PHONES_MAX", "TOKENS_MAX", "AMOUNTS_MAX"):
+    for name in ("PAYMENTS_MAX", "COMMANDS_MAX", "PHONES_MAX", "TOKENS_MAX", "AMOUNTS_MAX"):
         monkeypatch.setattr(world, name, 5)
     return World(Clock(), Random(1), sandbox.populate)
 
@@ -60,3 +61,17 @@ def test_a_phone_remembers_its_latest_amounts(small: World) -> None:
     for amount in (1, 2, 3, 4, 5, 1, 6):
         phone.remember_amount(amount, float(amount))
     assert list(phone.last_paid_seconds) == [3, 4, 5, 1, 6]
+
+
+def test_the_oldest_commands_go_first_with_their_receipts_and_identifiers(small: World) -> None:
+    asked = Instruction("b2c", "BusinessPayment", "testapi", "c", "600998", "http://a", "http://b")
+    made = []
+    for number in range(8):
+        at = small.clock.now()
+        command = Command(small.new_command_number(), asked, f"gw-{number}", "AG_1", at, receipt=small.new_receipt())
+        small.remember_command(command)
+        small.file_receipt(command)
+        made.append(command)
+    assert list(small.commands) == [4, 5, 6, 7, 8]
+    assert [small.receipted(command.receipt) is command for command in made] == [False] * 3 + [True] * 5
+    assert [small.command_of("600998", f"gw-{number}") is not None for number in range(8)] == [False] * 3 + [True] * 5

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from wakala.simulator import control, daraja, page
+from wakala.simulator import business, control, control_business, daraja, page
 from wakala.simulator.control import control as endpoint
 from wakala.simulator.doorkeeper import Doorkeeper
 from wakala.simulator.exchange import Api, no_such_path
@@ -26,6 +26,14 @@ DARAJA: tuple[tuple[str, str, Api], ...] = (
     ("/mpesa/c2b/v2/registerurl", "c2b_register", daraja.c2b_register("v2")),
     ("/mpesa/c2b/v1/simulate", "c2b_simulate", daraja.c2b_simulate),
     ("/mpesa/c2b/v2/simulate", "c2b_simulate", daraja.c2b_simulate),
+    ("/mpesa/b2c/v1/paymentrequest", "b2c", business.payout("b2c", versioned=False)),
+    ("/mpesa/b2c/v3/paymentrequest", "b2c", business.payout("b2c")),
+    ("/mpesa/b2pochi/v1/paymentrequest", "b2pochi", business.payout("b2pochi")),
+    ("/mpesa/b2b/v1/paymentrequest", "b2b", business.transfer("b2b")),
+    ("/mpesa/b2b/v1/remittax", "tax", business.transfer("tax")),
+    ("/mpesa/transactionstatus/v1/query", "transaction_status", business.status()),
+    ("/mpesa/accountbalance/v1/query", "account_balance", business.balance()),
+    ("/mpesa/reversal/v1/request", "reversal", business.reversal()),
     ("/mpesa/{rest:path}", "unknown", daraja.unknown),
 )
 
@@ -37,6 +45,11 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
     ("POST", "/simulator/phones", control.set_phone),
     ("POST", "/simulator/phones/{msisdn}/{action}", control.answer_prompt),
     ("POST", "/simulator/shortcodes", control.set_shortcode),
+    ("GET", "/simulator/shortcodes/{number}/accounts", control_business.accounts),
+    ("POST", "/simulator/shortcodes/{number}/accounts", control_business.set_accounts),
+    ("GET", "/simulator/initiators", control_business.initiators),
+    ("POST", "/simulator/initiators", control_business.set_initiator),
+    ("GET", "/simulator/commands", control_business.commands),
     ("POST", "/simulator/apps", control.set_app),
     ("POST", "/simulator/autopilot", control.set_autopilot),
     ("GET", "/simulator/faults", control.list_faults),
@@ -51,6 +64,7 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
 )
 
 PAGE = (
+    Route("/simulator/certificate", control_business.certificate, methods=["GET"]),
     Route("/", page.show, methods=["GET"]),
     Route("/page/prompt", page.answer_prompt, methods=["POST"]),
     Route("/page/menu", page.pay_from_menu, methods=["POST"]),

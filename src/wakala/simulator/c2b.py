@@ -10,6 +10,9 @@ from wakala.simulator.callbacks import Courier, Letter
 from wakala.simulator.results import Result
 from wakala.simulator.world import Message, Payment, Shortcode, World
 
+PAID_A_DAY_MAX_CENTS = 500_000_00
+"""Of one customer (daraja.md 7.6)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -61,6 +64,8 @@ class Collections:
         phone.remember_amount(payment.amount_cents, self._world.clock.seconds())
         payment.shortcode_balance_cents = shortcode.balance_cents
         payment.receipt = payment.receipt or self._world.new_receipt()
+        phone.paid.add(payment.amount_cents, self._world.clock.now().date())
+        self._world.file_receipt(payment)
         key = "sms_paid_till" if payment.buy_goods else "sms_paid_paybill"
         phone.messages.appendleft(self._message(payment, key))
 
@@ -103,6 +108,8 @@ class Collections:
     async def _decide(self, payment: Payment) -> Result:
         if self._short_of_money(payment):
             return results.NOT_ENOUGH
+        if self.above_daily_limit(payment):
+            return results.DAILY_LIMIT
         urls = payment.shortcode.urls
         if payment.shortcode.external_validation and urls is not None:
             body = messages.c2b_notice(payment, payment.amount_cents, for_validation=True)
@@ -117,6 +124,11 @@ class Collections:
         if self._short_of_money(payment):  # another payment may have emptied the phone while the merchant thought
             return results.NOT_ENOUGH
         return results.PAID
+
+    def above_daily_limit(self, payment: Payment) -> bool:
+        """Whether the customer would have paid too much on one day (daraja.md 7.6)."""
+        today = self._world.clock.now().date()
+        return payment.phone.paid.on(today) + payment.amount_cents > PAID_A_DAY_MAX_CENTS
 
     def _short_of_money(self, payment: Payment) -> bool:
         return payment.phone.low_balance or payment.phone.balance_cents < payment.amount_cents

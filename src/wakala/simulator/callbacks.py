@@ -49,6 +49,7 @@ class Letter:
     write: Callable[[int], bytes]
     headers: dict[str, str]
     answered: Callable[[], None]
+    reason: str = ""  # our sentence on what it tells, for the call log
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Courier:
             await self._wait_for_another(letter.kind)
         overtaken = self._held.pop(letter.kind, [])
         for _ in range(2 if "doubled" in struck else 1):
-            if await self._post(letter.kind, letter.url, body, letter.headers, faults=names):
+            if await self._post(letter.kind, letter.url, body, letter.headers, faults=names, about=letter.reason):
                 letter.answered()
         for held in overtaken:
             held.set()
@@ -147,6 +148,7 @@ class Courier:
         *,
         faults: tuple[str, ...] = (),
         limit_seconds: float | None = POST_LIMIT_SECONDS,
+        about: str = "",
     ) -> Reply | None:
         started = time.monotonic()
         try:
@@ -158,7 +160,7 @@ class Courier:
             reason = f"No answer: {failed or type(failed).__name__}."
             self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started))
             return None
-        reason = "" if reply.status == 200 else f"The merchant answered {reply.status}; M-Pesa does not try again."
+        reason = about if reply.status == 200 else f"The merchant answered {reply.status}; M-Pesa does not try again."
         self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started), reply=reply)
         return reply
 
@@ -227,6 +229,8 @@ def _session(socket_factory: Callable[[AddressInfo], socket.socket] | None) -> a
 
 def _body(letter: Letter, struck: dict[str, Fault]) -> bytes:
     amount_cents = letter.amount_cents
+    if "empty" in struck:
+        return b""
     if "other_amount" in struck:
         amount_cents = 100 if amount_cents != 100 else 200
     body = letter.write(amount_cents)

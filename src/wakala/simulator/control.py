@@ -69,7 +69,7 @@ async def state(simulator: Simulator, _: Request) -> Any:
 
 async def payments(simulator: Simulator, request: Request) -> Any:
     """Payments in order of their number, after a cursor, with counters over all of them."""
-    after, limit = _number(request, "after", 0), min(_number(request, "limit", 1_000), PAGE_MAX)
+    after, limit = number_in_query(request, "after", 0), min(number_in_query(request, "limit", 1_000), PAGE_MAX)
     known = simulator.world.payments
     first = next(iter(known), 1)
     start = max(after + 1, first)
@@ -84,7 +84,9 @@ async def payments(simulator: Simulator, request: Request) -> Any:
 async def calls(simulator: Simulator, request: Request) -> Any:
     """The newest calls first."""
     return {
-        "calls": [views.call_view(call) for call in simulator.calls.latest(_number(request, "limit", CALLS_PAGE_MAX))]
+        "calls": [
+            views.call_view(call) for call in simulator.calls.latest(number_in_query(request, "limit", CALLS_PAGE_MAX))
+        ]
     }
 
 
@@ -110,7 +112,7 @@ ACTIONS = {
 
 async def answer_prompt(simulator: Simulator, request: Request) -> Any:
     """Answer the prompt that a phone shows, as its owner would."""
-    wanted = await _read(request, Answering)
+    wanted = await read_order(request, Answering)
     action = ACTIONS.get(request.path_params["action"])
     if action is None:
         raise Stop(404, f"Say one of {', '.join(ACTIONS)}.")
@@ -125,7 +127,7 @@ async def answer_prompt(simulator: Simulator, request: Request) -> Any:
 
 async def set_phone(simulator: Simulator, request: Request) -> Any:
     """Add a phone or change the given things of a known one."""
-    return views.phone_view(orders.set_phone(simulator, await _read(request, orders.PhoneOrder)))
+    return views.phone_view(orders.set_phone(simulator, await read_order(request, orders.PhoneOrder)))
 
 
 class ShortcodeOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -137,11 +139,13 @@ class ShortcodeOrder(msgspec.Struct, forbid_unknown_fields=True):
     till: str = ""
     balance_cents: int = 0
     external_validation: bool = False
+    active: bool = True
+    b2c: bool = True
 
 
 async def set_shortcode(simulator: Simulator, request: Request) -> Any:
     """Add or replace a shortcode. Without a passkey it gets the sandbox's."""
-    wanted = await _read(request, ShortcodeOrder)
+    wanted = await read_order(request, ShortcodeOrder)
     if not (wanted.number.isdecimal() and 5 <= len(wanted.number) <= 7):
         raise Stop(400, "A shortcode has 5 to 7 digits.")
     world = simulator.world
@@ -152,7 +156,9 @@ async def set_shortcode(simulator: Simulator, request: Request) -> Any:
     shortcode = known or Shortcode(wanted.number, wanted.name, "")
     shortcode.name, shortcode.till = wanted.name, wanted.till
     shortcode.passkey = wanted.passkey or shortcode.passkey or sandbox.PASSKEY
+    shortcode.open_accounts()
     shortcode.balance_cents = wanted.balance_cents
+    shortcode.active, shortcode.b2c = wanted.active, wanted.b2c
     shortcode.external_validation = wanted.external_validation
     world.shortcodes[wanted.number] = shortcode
     return views.shortcode_view(shortcode)
@@ -168,7 +174,7 @@ class AppOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 async def set_app(simulator: Simulator, request: Request) -> Any:
     """Add or replace an app."""
-    wanted = await _read(request, AppOrder)
+    wanted = await read_order(request, AppOrder)
     simulator.world.apps[wanted.key] = App(wanted.key, wanted.secret, frozenset(wanted.shortcodes))
     return {"key": wanted.key, "shortcodes": sorted(wanted.shortcodes)}
 
@@ -183,7 +189,7 @@ class AutopilotOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 async def set_autopilot(simulator: Simulator, request: Request) -> Any:
     """Who answers the prompts that come from now on."""
-    wanted = await _read(request, AutopilotOrder)
+    wanted = await read_order(request, AutopilotOrder)
     outcomes = wanted.outcomes or orders.autopilot_outcomes(wanted.mode)
     orders.set_autopilot(simulator, outcomes, wanted.answer_after_ms)
     return {"outcomes": outcomes, "answer_after_ms": simulator.world.autopilot.answer_after_ms}
@@ -198,11 +204,15 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
     probability: float = 1.0
     delay_ms: int = 0
     msisdn: str = ""
+    code: str | int = ""  # the result code of a refusal, and a text where M-Pesa's own is not known
+    text: str = ""
 
 
 async def add_fault(simulator: Simulator, request: Request) -> Any:
     """Queue one fault."""
-    return views.fault_view(orders.add_fault(simulator, **msgspec.structs.asdict(await _read(request, FaultOrder))))
+    return views.fault_view(
+        orders.add_fault(simulator, **msgspec.structs.asdict(await read_order(request, FaultOrder)))
+    )
 
 
 async def list_faults(simulator: Simulator, _: Request) -> Any:
@@ -230,7 +240,7 @@ async def get_rules(simulator: Simulator, _: Request) -> Any:
 
 async def set_rules(simulator: Simulator, request: Request) -> Any:
     """Change the given rules and leave the others."""
-    wanted = await _read(request, orders.RulesOrder)
+    wanted = await read_order(request, orders.RulesOrder)
     orders.set_rules(simulator, wanted)
     return orders.rules_view(simulator)
 
@@ -243,7 +253,7 @@ class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 async def move_clock(simulator: Simulator, request: Request) -> Any:
     """Move the time forward; what falls due on the way happens now."""
-    wanted = await _read(request, ClockOrder)
+    wanted = await read_order(request, ClockOrder)
     if wanted.advance_seconds < 0:
         raise Stop(400, "Time goes forward only; reset begins anew.")
     simulator.clock.advance(wanted.advance_seconds)
@@ -268,7 +278,7 @@ class MenuOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 async def pay_from_menu(simulator: Simulator, request: Request) -> Any:
     """A customer pays a paybill or till; answers when the payment has ended, at most the validation's limit later."""
-    wanted = await _read(request, MenuOrder)
+    wanted = await read_order(request, MenuOrder)
     order = orders.menu_order(
         simulator, number=wanted.number, msisdn=wanted.msisdn, amount=wanted.amount, account=wanted.account
     )
@@ -283,12 +293,14 @@ def _live_prompt(simulator: Simulator, msisdn: str) -> Payment:
     return phone.live
 
 
-async def _read(request: Request, shape: type[Body]) -> Body:
+async def read_order(request: Request, shape: type[Body]) -> Body:
+    """The body as an order; nothing at all counts as an order without wishes."""
     body = await read_body(request)
     return msgspec.json.decode(body or b"{}", type=shape)
 
 
-def _number(request: Request, name: str, otherwise: int) -> int:
+def number_in_query(request: Request, name: str, otherwise: int) -> int:
+    """A number behind the question mark; raises Stop when it is none."""
     spelled = request.query_params.get(name, "")
     if spelled and not (spelled.isdecimal() and len(spelled) < 10):
         raise Stop(400, f"{name} is a whole number.")

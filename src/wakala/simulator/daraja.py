@@ -39,8 +39,8 @@ async def token(simulator: Simulator, call: Incoming) -> Answer:
 
 async def stk_push(simulator: Simulator, call: Incoming) -> Answer:
     """Open a prompt on a phone (daraja.md 2.1). The prompt reaches the phone after the answer has left."""
-    app = _admitted(simulator, call)
-    push = requests.read_push(_fields(call), strict_urls=simulator.world.rules.strict_urls)
+    app = admitted(simulator, call)
+    push = requests.read_push(fields_of(call), strict_urls=simulator.world.rules.strict_urls)
     shortcode = _merchant(simulator, app, push.shortcode)
     _check_password(shortcode, push)
     await mishaps.before_prompt(simulator, call, push.msisdn)
@@ -52,8 +52,8 @@ async def stk_push(simulator: Simulator, call: Incoming) -> Answer:
 
 async def stk_query(simulator: Simulator, call: Incoming) -> Answer:
     """What became of a prompt (daraja.md 2.2): the code is a string, and there is no receipt."""
-    app = _admitted(simulator, call)
-    query = requests.read_query(_fields(call))
+    app = admitted(simulator, call)
+    query = requests.read_query(fields_of(call))
     shortcode = _merchant(simulator, app, query.shortcode)
     _check_password(shortcode, query)
     payment = simulator.world.checkouts.get(query.checkout_id)
@@ -69,8 +69,8 @@ def c2b_register(version: Literal["v1", "v2"]) -> Api:
     """Where a shortcode wants its C2B calls (daraja.md 2.3). The sandbox lets it register again and again."""
 
     async def register(simulator: Simulator, call: Incoming) -> Answer:
-        app = _admitted(simulator, call)
-        registration = requests.read_registration(_fields(call), version)
+        app = admitted(simulator, call)
+        registration = requests.read_registration(fields_of(call), version)
         rules = simulator.world.rules
         if rules.strict_174379 and registration.shortcode == "174379":
             raise refusals.not_a_c2b_shortcode()
@@ -88,8 +88,8 @@ def c2b_register(version: Literal["v1", "v2"]) -> Api:
 
 async def c2b_simulate(simulator: Simulator, call: Incoming) -> Answer:
     """A customer pays from the phone's menu, without a phone (daraja.md 2.4)."""
-    _admitted(simulator, call)
-    wanted = requests.read_simulation(_fields(call))
+    admitted(simulator, call)
+    wanted = requests.read_simulation(fields_of(call))
     shortcode = simulator.world.owner_of(wanted.shortcode)
     if shortcode is None:
         raise refusals.invalid_field("ShortCode", _why_no_merchant(simulator, wanted.shortcode))
@@ -104,7 +104,7 @@ async def c2b_simulate(simulator: Simulator, call: Incoming) -> Answer:
 
 async def unknown(simulator: Simulator, call: Incoming) -> Answer:
     """A path that no API has; even here the token is asked for first."""
-    _admitted(simulator, call, method="")
+    admitted(simulator, call, method="")
     raise refusals.resource_not_found(call.path)
 
 
@@ -119,7 +119,8 @@ def _basic_credentials(authorization: str) -> tuple[str, str]:
     return key, secret
 
 
-def _admitted(simulator: Simulator, call: Incoming, method: str = "POST") -> App:
+def admitted(simulator: Simulator, call: Incoming, method: str = "POST") -> App:
+    """The app behind a call's token, after token, method and the faults of the door were looked at."""
     scheme, _, value = call.authorization.partition(" ")
     if scheme.lower() != "bearer" or not value.strip():
         raise refusals.missing_token()
@@ -139,7 +140,8 @@ def _app_of(simulator: Simulator, found: Token | None) -> App:
     return found.app
 
 
-def _fields(call: Incoming) -> Fields:
+def fields_of(call: Incoming) -> Fields:
+    """What stands in a call's body; nothing when it was not sent as JSON (daraja.md 1.3)."""
     return Fields(call.body, call.content_type)
 
 

@@ -36,15 +36,17 @@ class Incoming:
     authorization: str
     content_type: str
     body: bytes
+    app_key: str = ""  # a header of Bill Manager's (daraja.md 1.3)
     faults: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back; ``after`` runs when the last byte has left."""
+    """What is sent back; ``after`` runs when the last byte has left. The reason goes to the call log only."""
 
     body: dict[str, Any]
     after: Callable[[], object] | None = None
+    reason: str = ""
 
 
 Api = Callable[[Simulator, Incoming], Awaitable[Answer]]
@@ -66,7 +68,7 @@ def daraja(kind: str, api: Api) -> Callable[[Request], Awaitable[Response]]:
         else:
             response = Response(msgspec.json.encode(answer.body), media_type=JSON_TYPE)
             response.background = _afterwards(answer.after)
-            reason = ""
+            reason = answer.reason
         simulator.calls.add(
             at=simulator.clock.now(),
             direction="in",
@@ -108,6 +110,7 @@ async def _read(kind: str, request: Request) -> Incoming:
         authorization=request.headers.get("authorization", ""),
         content_type=request.headers.get("content-type", "").lower(),
         body=body,
+        app_key=request.headers.get("appkey", ""),
     )
 
 
@@ -119,6 +122,8 @@ async def no_such_path(request: Request, _: Exception) -> Response:
 
 def _refused(refusal: Refusal, request_id: str) -> Response:
     headers = {REASON_HEADER: refusal.reason.encode("ascii", "replace").decode().replace("\n", " ")}
+    if refusal.page:
+        return Response(refusal.page, refusal.status, headers, media_type="text/html")
     if refusal.body is not None:
         body = msgspec.json.encode(refusal.body)
     elif refusal.code:

@@ -4,6 +4,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
+COMMAND_FAULTS = {
+    "refused_token": "a good token is called invalid; nothing was made",
+    "busy": "HTTP 500, System is busy; nothing was made",
+    "duplicate_id": "HTTP 500, Duplicate OriginatorConversationID, for one that is new; nothing was made",
+    "error_before": "HTTP 500, System internal error; nothing was made",
+    "error_after": "HTTP 500, System internal error, and yet it is carried out",
+    "hang_before": "the socket stays silent; nothing was made",
+    "hang_after": "the socket stays silent, and it is carried out",
+    "slow": "the answer takes its milliseconds; it is carried out meanwhile",
+    "result_first": "the result is delivered before the synchronous answer",
+    "refused": "accepted, and ends with the fault's result code; without one with 26, system busy",
+    "queue_timeout": "accepted, and expires in the queue: a time-out notice and no result; nothing was made",
+    "queue_timeout_then_result": "a time-out notice, and the result comes its milliseconds later all the same",
+}
+RESULT_FAULTS = {
+    "lost": "never sent",
+    "late": "sent after its milliseconds",
+    "doubled": "sent twice",
+    "reordered": "held back until the next one was sent",
+    "malformed": "the body breaks off in the middle",
+}
+MONEY_RESULT_FAULTS = {**RESULT_FAULTS, "other_amount": "names another amount than was moved"}
+"""What can go wrong with a business's commands, and with what is told about them."""
+
 CATALOGUE: dict[str, dict[str, str]] = {
     "token": {
         "error_500": "no token: HTTP 500, System internal error",
@@ -44,6 +68,29 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "other_amount": "names another amount than was paid",
         "malformed": "the body breaks off in the middle",
     },
+    "b2c": COMMAND_FAULTS,
+    "b2c_result": MONEY_RESULT_FAULTS,
+    "b2pochi": COMMAND_FAULTS,
+    "b2pochi_result": MONEY_RESULT_FAULTS,
+    "b2b": COMMAND_FAULTS,
+    "b2b_result": MONEY_RESULT_FAULTS,
+    "tax": COMMAND_FAULTS,
+    "tax_result": MONEY_RESULT_FAULTS,
+    "reversal": COMMAND_FAULTS,
+    "reversal_result": MONEY_RESULT_FAULTS,
+    "transaction_status": {
+        **COMMAND_FAULTS,
+        "not_found": "ends with 2033, receipt does not exist, for one that does",
+    },
+    "transaction_status_result": RESULT_FAULTS,
+    "account_balance": COMMAND_FAULTS,
+    "account_balance_result": RESULT_FAULTS,
+    "queue_timeout": {
+        "lost": "never sent",
+        "late": "sent after its milliseconds",
+        "doubled": "sent twice",
+        "empty": "sent without a body",
+    },
 }
 """What can go wrong where; the control API and the phone page list it from here."""
 
@@ -62,6 +109,8 @@ class Fault:
     probability: float = 1.0
     delay_ms: int = 0
     msisdn: str = ""  # only calls about this phone; empty is every phone
+    code: str = ""  # the result code that a refusal ends with
+    text: str = ""
     hits: int = 0
 
     @property
@@ -101,6 +150,8 @@ class Faults:
         probability: float = 1.0,
         delay_ms: int = 0,
         msisdn: str = "",
+        code: str = "",
+        text: str = "",
     ) -> Fault:
         """Queue a fault; raises UnknownFaultError when the catalogue lacks it."""
         if name not in CATALOGUE.get(kind, {}):
@@ -108,7 +159,7 @@ class Faults:
         if len(self._waiting) >= FAULTS_MAX:
             raise UnknownFaultError(f"{FAULTS_MAX} faults wait already; use a probability instead.")
         self._count += 1
-        fault = Fault(self._count, kind, name, times, probability, delay_ms, msisdn)
+        fault = Fault(self._count, kind, name, times, probability, delay_ms, msisdn, code=code, text=text)
         self._waiting.append(fault)
         return fault
 

@@ -11,9 +11,12 @@ FIRST_RECEIPT_YEAR = 2006
 
 def receipt(at: datetime, random: Random) -> str:
     """Ten characters: year (A is 2006), month (A to L), day (1 to 9, then A to V), and seven in base 36."""
-    year = chr(ord("A") + (at.year - FIRST_RECEIPT_YEAR) % 26)
-    month = chr(ord("A") + at.month - 1)
-    return year + month + DAY_MARKS[at.day] + "".join(random.choices(BASE_36, k=7))
+    return _day(at) + "".join(random.choices(BASE_36, k=7))
+
+
+def no_receipt(at: datetime) -> str:
+    """What stands for a receipt on enquiries and on most failures: the day and seven zeros."""
+    return _day(at) + "0000000"
 
 
 def checkout_id(at: datetime, msisdn: str) -> str:
@@ -35,3 +38,9 @@ def node(random: Random) -> str:
 def access_token(random: Random) -> str:
     """Twenty-eight letters and digits."""
     return "".join(random.choices(LETTERS_AND_DIGITS, k=28))
+
+
+def _day(at: datetime) -> str:
+    year = chr(ord("A") + (at.year - FIRST_RECEIPT_YEAR) % 26)
+    month = chr(ord("A") + at.month - 1)
+    return year + month + DAY_MARKS[at.day]

@@ -7,8 +7,10 @@ from wakala.simulator import sandbox
 from wakala.simulator.c2b import Collections
 from wakala.simulator.callbacks import Courier
 from wakala.simulator.calls import Calls
+from wakala.simulator.certificate import Certificate
 from wakala.simulator.clock import Clock
 from wakala.simulator.faults import Faults
+from wakala.simulator.office import Office
 from wakala.simulator.prompts import Prompts
 from wakala.simulator.world import Autopilot, Rules, World
 
@@ -37,6 +39,8 @@ class Simulator:
         self.courier = Courier(self.clock, self.faults, self.calls, start.allowed_hosts)
         self.collections = Collections(self.world, self.courier)
         self.prompts = Prompts(self.world, self.courier, self.collections)
+        self.certificate = Certificate()  # outlives a reset: merchants keep the copy they fetched
+        self.office = Office(self.world, self.courier, self.certificate)
 
     async def start(self) -> None:
         """Open what needs an event loop."""
@@ -45,6 +49,7 @@ class Simulator:
     async def close(self) -> None:
         """Let go of what ``start`` opened."""
         self.collections.drop_all()
+        self.office.drop_all()
         await self.courier.close()
 
     def reset(self) -> None:
@@ -52,6 +57,7 @@ class Simulator:
         for payment in self.world.payments.values():
             payment.quiet()
         self.collections.drop_all()
+        self.office.drop_all()
         self.courier.drop_all()
         self.faults.clear()
         self.calls.clear()

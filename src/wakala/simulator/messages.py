@@ -5,22 +5,27 @@ from typing import Any
 
 import msgspec
 
-from wakala.simulator.world import Payment
+from wakala.simulator.commands import Command
+from wakala.simulator.world import Payment, Shortcode
 
 JSON_TYPE = "application/json;charset=UTF-8"
 PAYBILL_TYPE = "Pay Bill"
 TILL_TYPE = "Customer Merchant Payment"
 """What tills really send; the documentation says Buy Goods (daraja.md 2.5)."""
 
+TRANSFER_TYPE = "Organization To Organization Transfer"
+
 
 def shillings(cents: int) -> str:
-    """Two decimals, no separator."""
-    return f"{cents // 100}.{cents % 100:02d}"
+    """Two decimals, no separator; charges may be below zero."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
 def grouped(cents: int) -> str:
     """Two decimals and commas, as people read money; never on the wire."""
-    return f"{cents // 100:,}.{cents % 100:02d}"
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
 
 
 def stk_callback(payment: Payment, amount_cents: int) -> bytes:
@@ -63,6 +68,26 @@ def c2b_notice(payment: Payment, amount_cents: int, *, for_validation: bool = Fa
         "FirstName": payment.phone.name,
         "MiddleName": "",
         "LastName": "",
+    }
+    return msgspec.json.encode(body)
+
+
+def transfer_notice(command: Command, payer: Shortcode, receiver: Shortcode, amount_cents: int) -> bytes:
+    """What a business is told when another one paid it: the payer's shortcode as MSISDN, no balance, names of null."""
+    body = {
+        "TransactionType": TRANSFER_TYPE,
+        "TransID": command.receipt,
+        "TransTime": f"{command.settled_at or command.asked_at:%Y%m%d%H%M%S}",
+        "TransAmount": shillings(amount_cents),
+        "BusinessShortCode": receiver.number,
+        "BillRefNumber": command.asked.account,
+        "InvoiceNumber": "",
+        "OrgAccountBalance": "",
+        "ThirdPartyTransID": "",
+        "MSISDN": payer.number,
+        "FirstName": payer.name.upper(),
+        "MiddleName": None,
+        "LastName": None,
     }
     return msgspec.json.encode(body)
 

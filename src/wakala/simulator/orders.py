@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from wakala.simulator import results
+from wakala.simulator import command_results, results
 from wakala.simulator.c2b import Order
 from wakala.simulator.faults import Fault
 from wakala.simulator.machine import RULE_NAMES, Simulator
@@ -35,6 +35,8 @@ class PhoneOrder(msgspec.Struct, forbid_unknown_fields=True):
     switch: Switch | None = None
     low_balance: bool | None = None
     never_answers: bool | None = None
+    registered: bool | None = None
+    pochi_cents: int | None = None
 
 
 class RulesOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,11 +47,15 @@ class RulesOrder(msgspec.Struct, forbid_unknown_fields=True):
     validation_limit_seconds: float | None = None
     token_life_seconds: float | None = None
     hang_seconds: float | None = None
+    result_after_min_seconds: float | None = None
+    result_after_max_seconds: float | None = None
+    lock_after_failures: int | None = None
     rule_17: bool | None = None
     strict_174379: bool | None = None
     strict_urls: bool | None = None
     register_once: bool | None = None
     pending_as_500: bool | None = None
+    portal_types: bool | None = None
 
 
 def check_msisdn(msisdn: str) -> str:
@@ -120,7 +126,16 @@ def set_autopilot(simulator: Simulator, outcomes: dict[str, float], answer_after
 
 
 def add_fault(
-    simulator: Simulator, *, kind: str, name: str, times: int | None, probability: float, delay_ms: int, msisdn: str
+    simulator: Simulator,
+    *,
+    kind: str,
+    name: str,
+    times: int | None,
+    probability: float,
+    delay_ms: int,
+    msisdn: str,
+    code: str | int = "",
+    text: str = "",
 ) -> Fault:
     """Queue a fault. It strikes once, unless a number of times or a probability says otherwise."""
     if not 0 < probability <= 1:
@@ -131,7 +146,25 @@ def add_fault(
         raise BadOrderError(f"A delay is at most {DELAY_MAX_MS} ms.", "bad_fault")
     if times is None and probability == 1:
         times = 1
-    return simulator.faults.add(kind, name, times=times, probability=probability, delay_ms=delay_ms, msisdn=msisdn)
+    _check_code(str(code), text)
+    return simulator.faults.add(
+        kind,
+        name,
+        times=times,
+        probability=probability,
+        delay_ms=delay_ms,
+        msisdn=msisdn,
+        code=str(code),
+        text=text,
+    )
+
+
+def _check_code(code: str, text: str) -> None:
+    if code and not text and results.code_from(code) not in command_results.TEXTS:
+        known = ", ".join(map(str, command_results.TEXTS))
+        raise BadOrderError(
+            f"No text is known for result code {code}. Give it one, or say one of {known}.", "bad_fault"
+        )
 
 
 def rules_view(simulator: Simulator) -> dict[str, Any]:

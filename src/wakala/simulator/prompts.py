@@ -142,6 +142,8 @@ class Prompts:
             return results.RULE_LIMITED
         if phone.low_balance or phone.balance_cents < payment.amount_cents:
             return results.NOT_ENOUGH
+        if self._collections.above_daily_limit(payment):
+            return results.DAILY_LIMIT
         return results.PAID
 
     def _paid_lately(self, phone: Phone, amount_cents: int) -> bool:

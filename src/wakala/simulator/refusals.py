@@ -11,10 +11,17 @@ from wakala.simulator.results import LOCKED_TEXT
 
 
 class Refusal(Exception):  # noqa: N818, a refusal is the domain's word and no fault of the program
-    """Daraja's no. Without a code the body is empty; a ``body`` replaces the usual envelope."""
+    """Daraja's no. Without a code the body is empty; a ``body`` or a ``page`` of HTML replaces the usual envelope."""
 
     def __init__(
-        self, status: int, code: str, message: str, reason: str, *, body: dict[str, Any] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        reason: str,
+        *,
+        body: dict[str, Any] | None = None,
+        page: str = "",
     ) -> None:
         super().__init__(reason)
         self.status = status
@@ -22,6 +29,7 @@ class Refusal(Exception):  # noqa: N818, a refusal is the domain's word and no f
         self.message = message
         self.reason = reason
         self.body = body
+        self.page = page
         self.after: Callable[[], object] | None = None  # runs when the refusal has left
 
 
@@ -125,6 +133,32 @@ def no_such_transaction(reason: str) -> Refusal:
     return Refusal(500, "500.001.1001", "The transaction does not Exist", reason)
 
 
+def duplicate_originator(originator_id: str, shortcode: str) -> Refusal:
+    """An OriginatorConversationID that was seen before: the first request stands, this one made nothing."""
+    return Refusal(
+        500,
+        "500.002.1001",
+        "Duplicate OriginatorConversationID.",
+        f"{shortcode} sent {originator_id!r} before. Ask for the status of that request; do not send it anew.",
+    )
+
+
+def no_such_product(reason: str) -> Refusal:
+    """An app that has no product for what it asks."""
+    message = "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found"
+    return Refusal(401, "401.002.01", message, reason)
+
+
+def wrong_identifier_type(given: str, party: str, allowed: tuple[str, ...]) -> Refusal:
+    """An identifier type that this party cannot have; yes, with status and code of a bad token."""
+    return Refusal(
+        401,
+        "401.002.01",
+        f"The element The value of Request.Identity.{party}.IdentifierType can not be {given} is invalid.",
+        f"The identifier type of the {party} is {' or '.join(allowed)} here.",
+    )
+
+
 def urls_already_registered() -> Refusal:
     """Production lets a shortcode register its C2B URLs once."""
     return Refusal(
@@ -160,6 +194,11 @@ def maintenance(reason: str) -> Refusal:
     """The platform is closed for a while; nothing happened."""
     message = "Service is currently under maintenance. Please try again later"
     return Refusal(503, "500.002.1001", message, reason)
+
+
+def system_busy(reason: str) -> Refusal:
+    """Too much to do at M-Pesa; nothing happened."""
+    return Refusal(500, "500.003.02", "System is busy. Please try again in few minutes.", reason)
 
 
 def spike_arrest(reason: str) -> Refusal:

@@ -20,6 +20,18 @@ AMOUNT_MAX_SHILLINGS = 250_000
 AMOUNT_MAX_DIGITS = 9
 """Leading zeros were seen (daraja.md 9); a longer text is no amount and is not even read as a number."""
 
+IDENTIFIER_MAX_DIGITS = 2
+REMARKS_MIN_CHARS = 2
+REMARKS_MAX_CHARS = 100
+"""Of Remarks (daraja.md 2)."""
+
+MISPRINTS = {
+    "AccountReference": "Account Reference",
+    "CommandID": "Command ID",
+    "TransactionID": "Transaction ID",
+}
+"""Names that M-Pesa's own pages print with a space, so that programs send them so (daraja.md 9)."""
+
 FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 """No URL may contain them, in any case (daraja.md 7.2)."""
 
@@ -61,15 +73,14 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Something; numbers are spelled out."""
-        value = self._values.get(name)
-        spelled = _spelled(value)
+        spelled = self.optional(name)
         if not spelled.strip():
             raise refusals.invalid_field(name, f"{name} is missing or empty; field names are case-sensitive.")
         return spelled
 
     def optional(self, name: str) -> str:
         """Anything, null and nothing included."""
-        return _spelled(self._values.get(name))
+        return _spelled(self._values.get(name, self._values.get(MISPRINTS.get(name, name))))
 
     def shortcode(self, name: str) -> str:
         """Five to seven digits."""
@@ -81,7 +92,7 @@ class Fields:
     def msisdn(self, name: str) -> str:
         """``2547XXXXXXXX`` or ``2541XXXXXXXX``: the wire form and no other (daraja.md 7.8)."""
         value = self.text(name)
-        if not (_digits(value) and len(value) == 12 and value.startswith(("2547", "2541"))):
+        if not is_msisdn(value):
             raise refusals.invalid_field(name, f"{name} must be 12 digits like 254712345678, without + or spaces.")
         return value
 
@@ -92,6 +103,38 @@ class Fields:
             why = f"{name} must be a whole number from 1 to {AMOUNT_MAX_SHILLINGS}."
             raise refusals.invalid_field(name, why)
         return int(value) * 100
+
+    def whole_cents(self, name: str) -> int:
+        """Whole shillings from 1 up. M-Pesa itself applies the limits of a command, in its result."""
+        value = self.text(name)
+        if not (_digits(value) and len(value) <= AMOUNT_MAX_DIGITS and int(value) >= 1):
+            raise refusals.invalid_field(name, f"{name} must be a whole number from 1.")
+        return int(value) * 100
+
+    def number(self, name: str, otherwise: int | None, at_most: int, *, at_least: int = 1) -> int:
+        """A whole number within its bounds; what is left out is ``otherwise``, or missing if that is None."""
+        value = self.optional(name).strip()
+        if not value and otherwise is not None:
+            return otherwise
+        is_number = _digits(value) and len(value) <= len(str(at_most))
+        if not (is_number and at_least <= int(value) <= at_most):
+            raise refusals.invalid_field(name, f"{name} must be a whole number from {at_least} to {at_most}.")
+        return int(value)
+
+    def identifier_type(self, name: str) -> str:
+        """A small number; which ones a party may have is asked later."""
+        value = self.text(name)
+        if not (_digits(value) and len(value) <= IDENTIFIER_MAX_DIGITS):
+            raise refusals.invalid_field(name, f"{name} must be a number such as 1, 2 or 4.")
+        return value
+
+    def remarks(self, name: str) -> str:
+        """A comment of 2 to 100 characters."""
+        value = self.text(name)
+        if not REMARKS_MIN_CHARS <= len(value) <= REMARKS_MAX_CHARS:
+            why = f"{name} must have {REMARKS_MIN_CHARS} to {REMARKS_MAX_CHARS} characters."
+            raise refusals.invalid_field(name, why)
+        return value
 
     def timestamp(self, name: str) -> str:
         """A time of fourteen digits. That it is near is not asked, as with M-Pesa (daraja.md 5)."""
@@ -185,6 +228,11 @@ def _spelled(value: Any) -> str:
     if isinstance(value, bool) or value is None or not isinstance(value, str | int | float):
         return ""
     return str(value)
+
+
+def is_msisdn(value: str) -> bool:
+    """Whether it is a phone number in the wire form (daraja.md 7.8)."""
+    return _digits(value) and len(value) == 12 and value.startswith(("2547", "2541"))
 
 
 def _digits(value: str) -> bool:

@@ -65,6 +65,7 @@ def code_from(spelled: str) -> Code:
 PAID = result(0)
 NOT_ENOUGH = result(1)
 RULE_LIMITED = result(17)
+DAILY_LIMIT = result(4)
 BUSY = result(26)
 LOCKED = result(1001)
 CANCELLED = result(1032)

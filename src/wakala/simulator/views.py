@@ -3,7 +3,9 @@
 from typing import Any
 
 from wakala.simulator.calls import Call
+from wakala.simulator.commands import Command
 from wakala.simulator.faults import CATALOGUE, Fault
+from wakala.simulator.initiators import Initiator
 from wakala.simulator.machine import RULE_NAMES, Simulator
 from wakala.simulator.messages import shillings
 from wakala.simulator.world import Payment, Phone, Shortcode
@@ -11,6 +13,7 @@ from wakala.simulator.world import Payment, Phone, Shortcode
 STATE_PAYMENTS_MAX = 50
 """The state shows the latest; the whole list has a cursor of its own."""
 
+STATE_COMMANDS_MAX = 50
 STATE_PHONES_MAX = 200
 """A load test makes thousands; the state shows the first."""
 
@@ -19,6 +22,9 @@ def state(simulator: Simulator) -> dict[str, Any]:
     """The whole world on one page."""
     world = simulator.world
     latest = [payment for payment, _ in zip(reversed(world.payments.values()), range(STATE_PAYMENTS_MAX), strict=False)]
+    latest_commands = [
+        command for command, _ in zip(reversed(world.commands.values()), range(STATE_COMMANDS_MAX), strict=False)
+    ]
     phones = [phone for phone, _ in zip(world.phones.values(), range(STATE_PHONES_MAX), strict=False)]
     return {
         "now": simulator.clock.now().isoformat(),
@@ -32,6 +38,8 @@ def state(simulator: Simulator) -> dict[str, Any]:
         "phones": [phone_view(each) for each in phones],
         "prompts": [payment_view(each) for each in world.live.values()],
         "payments": [payment_view(each) for each in latest],
+        "commands": [command_view(each) for each in latest_commands],
+        "initiators": [initiator_view(each) for each in world.initiators.values()],
         "counters": counters(simulator),
         "faults": [fault_view(each) for each in simulator.faults.waiting],
     }
@@ -70,12 +78,67 @@ def payment_view(payment: Payment) -> dict[str, Any]:
         "result_code": None if result is None else result.code,
         "result_text": "" if result is None else result.text,
         "receipt": payment.receipt if payment.paid else "",
+        "reversed_by": payment.reversed_by,
         "third_party_id": payment.third_party_id,
         "asked_at": payment.asked_at.isoformat(),
         "settled_at": payment.settled_at.isoformat() if payment.settled_at else None,
         "callback_url": payment.callback_url,
         "callbacks_answered": payment.callbacks_answered,
         "confirmations_answered": payment.confirmations_answered,
+    }
+
+
+def command_view(command: Command) -> dict[str, Any]:
+    """One command; ``state`` is queued, done, failed or, when its result never comes, timed out."""
+    asked, result = command.asked, command.result
+    unsettled = "timed out" if command.timed_out else "queued"
+    return {
+        "number": command.number,
+        "kind": asked.kind,
+        "command_id": asked.command_id,
+        "state": unsettled if result is None else "done" if command.done else "failed",
+        "originator_conversation_id": command.originator_id,
+        "conversation_id": command.conversation_id,
+        "initiator": asked.initiator,
+        "party_a": asked.party_a,
+        "party_b": asked.party_b,
+        "amount": shillings(asked.amount_cents),
+        "amount_cents": asked.amount_cents,
+        "account": asked.account,
+        "about": asked.receipt or asked.original_id,
+        "result_code": None if result is None else result.code,
+        "result_text": "" if result is None else result.text,
+        "reason": command.reason,
+        "receipt": command.receipt,
+        "charge": command.charge,
+        "asked_at": command.asked_at.isoformat(),
+        "settled_at": command.settled_at.isoformat() if command.settled_at else None,
+        "result_url": asked.result_url,
+        "timeout_url": asked.timeout_url,
+        "timed_out": command.timed_out,
+        "results_answered": command.results_answered,
+    }
+
+
+def initiator_view(initiator: Initiator) -> dict[str, Any]:
+    """One operator; without a shortcode it acts for all."""
+    return {
+        "name": initiator.name,
+        "shortcode": initiator.shortcode,
+        "password": initiator.password,
+        "roles": sorted(initiator.roles),
+        "active": initiator.active,
+        "locked": initiator.locked,
+        "failures": initiator.failures,
+    }
+
+
+def accounts_view(shortcode: Shortcode) -> dict[str, Any]:
+    """The accounts of one shortcode."""
+    return {
+        "number": shortcode.number,
+        "accounts": dict(shortcode.accounts),
+        "balances": {name: shillings(cents) for name, cents in shortcode.accounts.items()},
     }
 
 
@@ -90,6 +153,8 @@ def phone_view(phone: Phone) -> dict[str, Any]:
         "switch": phone.switch,
         "low_balance": phone.low_balance,
         "never_answers": phone.never_answers,
+        "registered": phone.registered,
+        "pochi_cents": phone.pochi_cents,
         "prompt": payment_view(phone.live) if phone.live else None,
     }
 
@@ -105,6 +170,9 @@ def shortcode_view(shortcode: Shortcode) -> dict[str, Any]:
         "passkey": shortcode.passkey,
         "balance": shillings(shortcode.balance_cents),
         "balance_cents": shortcode.balance_cents,
+        "accounts": dict(shortcode.accounts),
+        "active": shortcode.active,
+        "b2c": shortcode.b2c,
         "external_validation": shortcode.external_validation,
         "urls": None
         if urls is None
@@ -128,6 +196,8 @@ def fault_view(fault: Fault) -> dict[str, Any]:
         "probability": fault.probability,
         "delay_ms": fault.delay_ms,
         "msisdn": fault.msisdn,
+        "code": fault.code,
+        "text": fault.text,
         "hits": fault.hits,
     }
 

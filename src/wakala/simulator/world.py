@@ -1,21 +1,27 @@
-"""All that the simulator remembers: shortcodes, apps, phones, payments, and the rules of this world.
+"""All that the simulator remembers: shortcodes, apps, phones, payments, commands, and the rules of this world.
 
-It holds and finds; what happens to a payment is told in ``prompts`` and ``c2b``. Everything is in memory and bounded.
+It holds and finds; what happens to a payment is told in ``prompts`` and ``c2b``, what happens to a command in
+``office``. Everything is in memory and bounded.
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Literal
 
 from wakala.simulator import identifiers
 from wakala.simulator.clock import Alarm, Clock
+from wakala.simulator.commands import Command
+from wakala.simulator.initiators import Initiator
 from wakala.simulator.results import Result
 
 PAYMENTS_MAX = 200_000
 """About an hour at the rate one core can pay; older ones are forgotten first."""
+
+COMMANDS_MAX = 100_000
+"""Payouts, transfers, reversals and enquiries; older ones are forgotten first, their receipts with them."""
 
 PHONES_MAX = 100_000
 """Phones appear when they are first called, so a load test could make any number of them."""
@@ -35,6 +41,12 @@ DEFAULT_PIN = "1234"
 Switch = Literal["on", "off", "no-signal", "busy", "sim-outdated"]
 UNREACHABLE_SWITCHES: frozenset[Switch] = frozenset({"off", "no-signal", "sim-outdated"})
 
+AccountName = Literal["Working Account", "Utility Account", "Merchant Account", "Charges Paid Account"]
+WORKING: AccountName = "Working Account"
+UTILITY: AccountName = "Utility Account"
+MERCHANT: AccountName = "Merchant Account"
+CHARGES: AccountName = "Charges Paid Account"
+
 FIRST_NAMES = ("AKINYI", "KAMAU", "NJERI", "OTIENO", "WAFULA", "CHEBET", "MUTUA", "HALIMA", "KIPROTICH", "MORAA")
 """People behind the phones that nobody introduced."""
 
@@ -48,11 +60,15 @@ class Rules:
     validation_limit_seconds: float = 8.0  # "usually <8 s" (daraja.md 7.3)
     token_life_seconds: float = 3599.0  # what expires_in says
     hang_seconds: float = 30.0  # a hung socket ends, so that no test and no client waits for ever
+    result_after_min_seconds: float = 1.0  # a command's result comes 1 to 10 s after its answer (daraja.md 10)
+    result_after_max_seconds: float = 10.0
+    lock_after_failures: int = 3  # "repeated failure locks it" (daraja.md 5); how many is a guess: as for a PIN
     rule_17: bool = False  # refuse the same amount from the same phone within two minutes
     strict_174379: bool = False  # refuse C2B registration of 174379, as the real sandbox does
     strict_urls: bool = False  # apply the URL filter to CallBackURL too, as production does
     register_once: bool = False  # C2B URLs can be registered once only, as in production
     pending_as_500: bool = False  # answer a query of an open prompt as before 2025
+    portal_types: bool = False  # status and balance results as the portal prints them: strings for numbers
 
 
 @dataclass(slots=True)
@@ -96,20 +112,49 @@ class Urls:
 
 @dataclass(slots=True)
 class Shortcode:
-    """A paybill, or a store number with the one till that belongs to it."""
+    """A paybill, or a store number with the one till that belongs to it; and the accounts of its organisation.
+
+    A paybill has Working, Utility and Charges Paid, a till Merchant, Working and Charges Paid (daraja.md 2.13).
+    """
 
     number: str
     name: str
     passkey: str
     till: str = ""
-    balance_cents: int = 0
+    accounts: dict[AccountName, int] = field(default_factory=dict)  # in cents
     external_validation: bool = False  # M-Pesa activates it by e-mail only
     urls: Urls | None = None
+    active: bool = True
+    b2c: bool = True  # may pay customers; production asks for a bulk-disbursement shortcode (daraja.md 6)
+
+    def __post_init__(self) -> None:
+        self.open_accounts()
 
     @property
     def kind(self) -> Literal["paybill", "till"]:
         """A store number is of kind till."""
         return "till" if self.till else "paybill"
+
+    @property
+    def collects_in(self) -> AccountName:
+        """The account that customers' money arrives in."""
+        return MERCHANT if self.till else UTILITY
+
+    @property
+    def balance_cents(self) -> int:
+        """What lies in the account that customers pay into."""
+        return self.accounts[self.collects_in]
+
+    @balance_cents.setter
+    def balance_cents(self, cents: int) -> None:
+        self.accounts[self.collects_in] = cents
+
+    def open_accounts(self) -> None:
+        """The accounts of this kind, in M-Pesa's order; what a former kind had collected goes along."""
+        collected_cents = self.accounts.pop(UTILITY if self.till else MERCHANT, 0)
+        names = (MERCHANT, WORKING, CHARGES) if self.till else (WORKING, UTILITY, CHARGES)
+        self.accounts = {name: self.accounts.get(name, 0) for name in names}
+        self.balance_cents += collected_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +164,23 @@ class Message:
     at: datetime
     key: str
     values: dict[str, str]
+
+
+@dataclass(slots=True)
+class DayTotal:
+    """What went one way on one day; the next day begins at nothing."""
+
+    day: date | None = None
+    cents: int = 0
+
+    def on(self, day: date) -> int:
+        """The total of that day in cents."""
+        return self.cents if self.day == day else 0
+
+    def add(self, cents: int, day: date) -> None:
+        """Count an amount towards its day."""
+        self.cents = self.on(day) + cents
+        self.day = day
 
 
 @dataclass(slots=True)
@@ -135,6 +197,10 @@ class Phone:
     live: "Payment | None" = None  # the one prompt it may show at a time
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
     last_paid_seconds: dict[int, float] = field(default_factory=dict)  # amount in cents to when; feeds rule 17
+    registered: bool = True  # for M-Pesa; nobody can be paid who is not
+    pochi_cents: int = 0  # the wallet Pochi la Biashara of the same line
+    paid: DayTotal = field(default_factory=DayTotal)  # towards the daily limit, each way
+    received: DayTotal = field(default_factory=DayTotal)
 
     def remember_amount(self, amount_cents: int, at_seconds: float) -> None:
         """Note when this amount was paid last, for rule 17; of too many amounts the oldest is forgotten."""
@@ -168,6 +234,9 @@ class Payment:
     settled_at: datetime | None = None
     ignored: bool = False  # its owner put the phone away; it ends by itself
     shortcode_balance_cents: int = 0
+    originator_id: str = ""  # given when a status query first asks; until then nobody could see it
+    conversation_id: str = ""
+    reversed_by: str = ""  # the receipt of its reversal; there is at most one
     callbacks_answered: int = 0
     confirmations_answered: int = 0
     alarms: list[Alarm] = field(default_factory=list)
@@ -204,10 +273,14 @@ class World:
         self.payments: dict[int, Payment] = {}
         self.checkouts: dict[str, Payment] = {}
         self.live: dict[int, Payment] = {}  # the prompts that phones show now
-        self._receipts: set[str] = set()
+        self.initiators: dict[tuple[str, str], Initiator] = {}  # by shortcode and name; "" is every shortcode
+        self.commands: dict[int, Command] = {}
+        self._originators: dict[tuple[str, str], Command] = {}  # by shortcode and OriginatorConversationID
+        self._receipts: dict[str, Payment | Command | None] = {}  # None while it is only reserved
         self._node = identifiers.node(self.random)
         self._requests_count = 3_400_000
         self._payments_count = 0
+        self._commands_count = 0
         self._populate(self)
 
     def issue_token(self, app: App) -> str:
@@ -247,18 +320,65 @@ class World:
         while len(self.payments) >= PAYMENTS_MAX:
             oldest = self.payments.pop(next(iter(self.payments)))
             self.checkouts.pop(oldest.checkout_id, None)
-            self._receipts.discard(oldest.receipt)
+            self._receipts.pop(oldest.receipt, None)
         self.payments[payment.number] = payment
         if payment.checkout_id:
             self.checkouts[payment.checkout_id] = payment
 
     def new_receipt(self) -> str:
-        """A receipt that no payment has had."""
+        """A receipt that nothing else has had; ``file_receipt`` says what it is of."""
         receipt = identifiers.receipt(self.clock.now(), self.random)
         while receipt in self._receipts:
             receipt = identifiers.receipt(self.clock.now(), self.random)
-        self._receipts.add(receipt)
+        self._receipts[receipt] = None
         return receipt
+
+    def file_receipt(self, holder: Payment | Command) -> None:
+        """Make status queries and reversals find what has this receipt: once money has moved, not before."""
+        self._receipts[holder.receipt] = holder
+
+    def receipted(self, receipt: str) -> Payment | Command | None:
+        """What a receipt is of; None when nobody was given it."""
+        return self._receipts.get(receipt)
+
+    def collected(self, shortcode: Shortcode, since: datetime, until: datetime) -> list[Payment]:
+        """The paid C2B and STK payments of a shortcode that settled in that time, oldest first: what Pull shows."""
+        longest_seconds = max(self.rules.prompt_life_seconds, self.rules.validation_limit_seconds)
+        first_asked_at = since - timedelta(seconds=longest_seconds)
+        found: list[tuple[datetime, int, Payment]] = []
+        for payment in reversed(self.payments.values()):
+            if payment.asked_at < first_asked_at:  # payments lie in the order in which they were asked for
+                break
+            at = payment.settled_at
+            if payment.shortcode is shortcode and payment.paid and at is not None and since <= at <= until:
+                found.append((at, payment.number, payment))
+        return [payment for _, _, payment in sorted(found, key=lambda each: each[:2])]
+
+    def initiator(self, shortcode: str, name: str) -> Initiator | None:
+        """The operator of that name: the shortcode's own, or one who acts for every shortcode."""
+        return self.initiators.get((shortcode, name)) or self.initiators.get(("", name))
+
+    def knows_initiator(self, name: str) -> bool:
+        """Whether any organisation has an operator of that name."""
+        return any(known == name for _, known in self.initiators)
+
+    def new_command_number(self) -> int:
+        """Commands are counted from 1; the number is also the cursor of their list."""
+        self._commands_count += 1
+        return self._commands_count
+
+    def remember_command(self, command: Command) -> None:
+        """Keep a command where status queries and lists find it."""
+        while len(self.commands) >= COMMANDS_MAX:
+            oldest = self.commands.pop(next(iter(self.commands)))
+            self._originators.pop((oldest.asked.party_a, oldest.originator_id), None)
+            self._receipts.pop(oldest.receipt, None)
+        self.commands[command.number] = command
+        self._originators[command.asked.party_a, command.originator_id] = command
+
+    def command_of(self, party_a: str, originator_id: str) -> Command | None:
+        """The command that a shortcode sent under this OriginatorConversationID."""
+        return self._originators.get((party_a, originator_id))
 
     def _forget_a_phone(self) -> None:
         if len(self.phones) < PHONES_MAX:

@@ -1,0 +1,89 @@
+"""The route table of Daraja, restated: each payment API has a command, an encoder and a line in the docs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wakala.rules.commands import BY_PATH, COMMANDS
+from wakala.wire.daraja_commands import ENCODERS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PATHS = [
+    "/mpesa/stkpush/v1/processrequest",
+    "/mpesa/c2b/v1/registerurl",
+    "/mpesa/c2b/v2/registerurl",
+    "/mpesa/c2b/v1/simulate",
+    "/mpesa/c2b/v2/simulate",
+    "/mpesa/b2c/v1/paymentrequest",
+    "/mpesa/b2c/v3/paymentrequest",
+    "/mpesa/b2pochi/v1/paymentrequest",
+    "/mpesa/b2c/hakikisha/v1/hakikisha",
+    "/mpesa/b2b/v1/paymentrequest",
+    "/mpesa/b2b/v1/remittax",
+    "/mpesa/transactionstatus/v1/query",
+    "/mpesa/accountbalance/v1/query",
+    "/mpesa/reversal/v1/request",
+    "/mpesa/qrcode/v1/generate",
+    "/v1/billmanager-invoice/optin",
+    "/v1/billmanager-invoice/change-optin-details",
+    "/v1/billmanager-invoice/single-invoicing",
+    "/v1/billmanager-invoice/bulk-invoicing",
+    "/v1/billmanager-invoice/reconciliation",
+    "/v1/billmanager-invoice/cancel-single-invoice",
+    "/v1/billmanager-invoice/cancel-bulk-invoices",
+    "/standingorder/v1/createStandingOrderExternal",
+    "/v1/ussdpush/get-msisdn",
+    "/pulltransactions/v1/register",
+    "/pulltransactions/v1/query",
+    "/imsi/v1/checkATI",
+    "/imsi/v2/checkATI",
+    "/sfcverify/v1/query/info",
+]
+
+COMMAND_IDS = [
+    "CustomerPayBillOnline",
+    "CustomerBuyGoodsOnline",
+    "BusinessPayment",
+    "SalaryPayment",
+    "PromotionPayment",
+    "BusinessPayToPochi",
+    "BusinessPayBill",
+    "BusinessBuyGoods",
+    "BusinessPayToBulk",
+    "PayTaxToKRA",
+    "DisburseFundsToBusiness",
+    "BusinessToBusinessTransfer",
+    "MerchantToMerchantTransfer",
+    "BusinessTransferFromMMFToUtility",
+    "BusinessTransferFromUtilityToMMF",
+    "MerchantTransferFromMerchantToWorking",
+    "MerchantServicesMMFAccountTransfer",
+    "AgencyFloatAdvance",
+    "TransactionStatusQuery",
+    "AccountBalance",
+    "TransactionReversal",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_leads_to_a_command(path: str) -> None:
+    assert [command for command in COMMANDS if path in command.facade]
+
+
+def test_every_command_id_of_m_pesa_is_there() -> None:
+    assert {command.command_id for command in COMMANDS} - {None} == set(COMMAND_IDS)
+
+
+def test_every_command_but_the_push_has_an_encoder() -> None:
+    assert set(ENCODERS) == {path for path in BY_PATH if not path.startswith("lnm/")}
+
+
+@pytest.mark.parametrize("page", ["commands", "codes", "states"])
+def test_the_drawn_pages_are_what_the_code_says(page: str) -> None:
+    drawn = subprocess.run(
+        [sys.executable, f"scripts/draw_{page}.py", "--check"], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert drawn.returncode == 0, drawn.stdout
