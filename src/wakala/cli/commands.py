@@ -153,11 +153,27 @@ def simulator(
     seed: Annotated[int | None, typer.Option(help="Makes receipts and faults repeat.")] = None,
     autopilot: Annotated[str, typer.Option(help="How prompts are answered by themselves: pay, cancel, ... .")] = "off",
     answer_after_ms: Annotated[int, typer.Option(help="How long the autopilot waits.")] = 0,
+    allow_callback_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A host besides this machine that callbacks may go to; may be repeated; * is all."),
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Keep its world in this file; else it is forgotten.")] = None,
 ) -> None:
     """Run M-Pesa in a box: Daraja's paths, phones in the browser, faults on demand."""
-    from wakala.simulator.main import serve as run_simulator  # noqa: PLC0415 - shares nothing with the gateway
+    from wakala.simulator import main as program  # noqa: PLC0415 - shares nothing with the gateway
 
-    run_simulator(host, port, seed=seed, autopilot=autopilot, answer_after_ms=answer_after_ms)
+    try:
+        program.serve(
+            host,
+            port,
+            seed=seed,
+            autopilot=autopilot,
+            answer_after_ms=answer_after_ms,
+            allow_callback_hosts=allow_callback_host or (),
+            state_file=state,
+        )
+    except program.REFUSED_AT_START as wrong:
+        raise typer.BadParameter(str(wrong)) from None
 
 
 @cli.command()

@@ -8,15 +8,45 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from wakala.simulator import business, control, control_business, daraja, page
+from wakala.simulator import (
+    b2b_express,
+    bill_manager,
+    bonga,
+    business,
+    control,
+    control_business,
+    control_services,
+    daraja,
+    lookups,
+    page,
+    pull,
+    ratiba,
+)
 from wakala.simulator.control import control as endpoint
 from wakala.simulator.doorkeeper import Doorkeeper
+from wakala.simulator.edge import guarded
 from wakala.simulator.exchange import Api, no_such_path
 from wakala.simulator.exchange import daraja as exchange
 from wakala.simulator.machine import Simulator
+from wakala.simulator.storage import Keeper
 
 ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 """Daraja's paths take every method, so that the wrong ones get Daraja's own refusal."""
+
+BILLS = "/v1/billmanager-invoice"
+BILL_MANAGER: tuple[tuple[str, str, Api], ...] = tuple(
+    (f"{prefix}/{name}", f"billmanager_{kind}", api)
+    for prefix in (BILLS, BILLS * 2)  # an e-mail on going live doubles it (daraja.md 2.16)
+    for name, kind, api in (
+        ("optin", "optin", bill_manager.opt_in),
+        ("change-optin-details", "optin", bill_manager.change_details),
+        ("single-invoicing", "invoices", bill_manager.send_one),
+        ("bulk-invoicing", "invoices", bill_manager.send_many),
+        ("cancel-single-invoice", "cancel", bill_manager.cancel_one),
+        ("cancel-bulk-invoices", "cancel", bill_manager.cancel_many),
+        ("reconciliation", "reconciliation", bill_manager.reconcile),
+    )
+)
 
 DARAJA: tuple[tuple[str, str, Api], ...] = (
     ("/oauth/v1/generate", "token", daraja.token),
@@ -34,6 +64,20 @@ DARAJA: tuple[tuple[str, str, Api], ...] = (
     ("/mpesa/transactionstatus/v1/query", "transaction_status", business.status()),
     ("/mpesa/accountbalance/v1/query", "account_balance", business.balance()),
     ("/mpesa/reversal/v1/request", "reversal", business.reversal()),
+    ("/mpesa/qrcode/v1/generate", "qr", lookups.make_qr),
+    ("/mpesa/b2c/hakikisha/v1/hakikisha", "hakikisha", lookups.customer_name),
+    ("/sfcverify/v1/query/info", "organisation", lookups.organisation),
+    ("/imsi/v1/checkATI", "imsi", lookups.imsi),
+    ("/imsi/v2/checkATI", "swap", lookups.swap),
+    ("/registration/lookup/v1/checkATI", "age_on_network", lookups.age_on_network),
+    ("/v1/KYC-validation/validateID", "identity", lookups.identity),
+    ("/standingorder/v1/createStandingOrderExternal", "standing_order", ratiba.create),
+    ("/v1/ussdpush/get-msisdn", "b2b_express", b2b_express.push),
+    ("/pulltransactions/v1/register", "pull_register", pull.register),
+    ("/pulltransactions/v1/query", "pull_query", pull.query),
+    ("/v1/lipa/na/bonga/calculate-points", "bonga", bonga.calculate),
+    ("/v1/lipa/na/bonga/redeem-paybill", "bonga", bonga.redeem),
+    *BILL_MANAGER,
     ("/mpesa/{rest:path}", "unknown", daraja.unknown),
 )
 
@@ -50,11 +94,15 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
     ("GET", "/simulator/initiators", control_business.initiators),
     ("POST", "/simulator/initiators", control_business.set_initiator),
     ("GET", "/simulator/commands", control_business.commands),
+    ("GET", "/simulator/services", control_services.state),
+    ("POST", "/simulator/lines", control_services.set_line),
+    ("POST", "/simulator/nominated", control_services.set_nominated),
     ("POST", "/simulator/apps", control.set_app),
     ("POST", "/simulator/autopilot", control.set_autopilot),
     ("GET", "/simulator/faults", control.list_faults),
     ("POST", "/simulator/faults", control.add_fault),
     ("DELETE", "/simulator/faults", control.clear_faults),
+    ("POST", "/simulator/script", control.add_script),
     ("DELETE", "/simulator/faults/{number:int}", control.remove_fault),
     ("GET", "/simulator/rules", control.get_rules),
     ("POST", "/simulator/rules", control.set_rules),
@@ -66,6 +114,9 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
 PAGE = (
     Route("/simulator/certificate", control_business.certificate, methods=["GET"]),
     Route("/", page.show, methods=["GET"]),
+    Route("/simulator", page.show, methods=["GET"]),
+    Route("/page/clock", page.move_clock, methods=["POST"]),
+    Route("/page/reset", page.reset, methods=["POST"]),
     Route("/page/prompt", page.answer_prompt, methods=["POST"]),
     Route("/page/menu", page.pay_from_menu, methods=["POST"]),
     Route("/page/phone", page.set_phone, methods=["POST"]),
@@ -76,13 +127,18 @@ PAGE = (
 )
 
 
-def create_app(simulator: Simulator) -> Starlette:
-    """The whole program as one application; its lifespan starts and closes the simulator."""
+def create_app(simulator: Simulator, state_file: Path | None = None) -> Starlette:
+    """The whole program as one application; its lifespan starts and closes the simulator, and keeps it in the file."""
+    keeper = Keeper(simulator, state_file) if state_file is not None else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await simulator.start()
+        if keeper is not None:
+            keeper.start()
         yield
+        if keeper is not None:
+            await keeper.stop()
         await simulator.close()
 
     app = Starlette(routes=_routes(), lifespan=lifespan, exception_handlers={404: no_such_path})
@@ -95,7 +151,7 @@ def create_app(simulator: Simulator) -> Starlette:
 def _routes() -> list[BaseRoute]:
     apis: list[BaseRoute] = []
     for path, kind, api in DARAJA:
-        called = exchange(kind, api)
+        called = exchange(kind, guarded(api))
         apis += [Route(spelled, called, methods=ANY_METHOD) for spelled in (path, f"{path}/")]
     controls = [Route(path, endpoint(handler), methods=[method]) for method, path, handler in CONTROL]
     return [*apis, *controls, *PAGE]

@@ -1,6 +1,7 @@
 """C2B: money the customer sends from the phone's menu, and what the merchant is told of it (daraja.md 2.5)."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -32,6 +33,7 @@ class Collections:
         self._world = world
         self._courier = courier
         self._tasks: set[asyncio.Task[Payment]] = set()
+        self.watchers: list[Callable[[Payment], object]] = []  # who else wants to know of money that came in
 
     def pay_soon(self, order: Order) -> None:
         """Pay in the background, for whoever does not wait."""
@@ -71,6 +73,8 @@ class Collections:
 
     def confirm(self, payment: Payment) -> asyncio.Task[None] | None:
         """Tell the registered ConfirmationURL. STK payments are told there too, with the same receipt."""
+        for watcher in self.watchers:
+            watcher(payment)
         urls = payment.shortcode.urls
         if urls is None:
             return None

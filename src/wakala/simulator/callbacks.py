@@ -112,6 +112,10 @@ class Courier:
             question.cancel()
             patience.cancel()
 
+    def note_lost(self, kind: str, url: str, body: bytes) -> None:
+        """Write down a question that a fault kept from being asked."""
+        self._note(kind, url, body, "Lost on purpose.", faults=("lost",))
+
     async def _deliver(self, letter: Letter) -> None:
         struck = self._faults.take(letter.kind, letter.msisdn)
         names = tuple(struck)
@@ -211,7 +215,7 @@ def loopback_socket(address: AddressInfo) -> socket.socket:
     family, kind, protocol, _, target = address
     host = target[0].partition("%")[0]
     if not ipaddress.ip_address(host).is_loopback:
-        raise NotLoopbackError(f"{host} is not this machine; start with --allow-callback-hosts to call it.")
+        raise NotLoopbackError(f"{host} is not this machine; start with --allow-callback-host {host} to call it.")
     return socket.socket(family, kind, protocol)
 
 

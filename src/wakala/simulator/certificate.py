@@ -38,6 +38,12 @@ class Certificate:
         """Whether anyone can have encrypted with it."""
         return self._key is not None
 
+    def take(self, private_pem: bytes) -> None:
+        """Go on with a key that was kept; merchants may still have its certificate."""
+        self._key = _load(private_pem)
+        self._public_pem = ""
+        self._read.clear()
+
     def pem(self) -> str:
         """The certificate to encrypt with."""
         self._public_pem = self._public_pem or _certificate(self._own_key())

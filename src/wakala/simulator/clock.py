@@ -37,11 +37,13 @@ class Clock:
     def __init__(self, read: Callable[[], float] = time.time) -> None:
         self._read = read
         self._ahead_seconds = 0.0
+        self._stood_still_at: float | None = None
         self._alarms: set[Alarm] = set()
 
     def seconds(self) -> float:
         """Seconds since 1970, plus how far the clock was moved."""
-        return self._read() + self._ahead_seconds
+        at = self._read() if self._stood_still_at is None else self._stood_still_at
+        return at + self._ahead_seconds
 
     def now(self) -> datetime:
         """The time of day in Nairobi."""
@@ -49,8 +51,38 @@ class Clock:
 
     @property
     def ahead_seconds(self) -> float:
-        """How far the clock was moved since it started."""
+        """How far the clock was moved since it started; below zero if it stood still for longer."""
         return self._ahead_seconds
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it stands still until someone moves it or lets it go."""
+        return self._stood_still_at is not None
+
+    def stop(self) -> None:
+        """Stand still: nothing rings any more but what is due when the clock is moved."""
+        if self._stood_still_at is None:
+            self._stood_still_at = self._read()
+            for alarm in self._alarms:
+                if alarm.handle is not None and alarm.due_seconds > self.seconds():
+                    alarm.handle.cancel()
+
+    def go(self) -> None:
+        """Go on from the time that it shows."""
+        if self._stood_still_at is not None:
+            self._ahead_seconds -= self._read() - self._stood_still_at
+            self._stood_still_at = None
+            for alarm in self._alarms:
+                self._arm(alarm)
+
+    def reset(self) -> None:
+        """Show the true time again. Whoever still sleeps wakes up: nothing that waits outlives a reset."""
+        self.go()
+        for alarm in tuple(self._alarms):
+            if alarm.handle is not None:
+                alarm.handle.cancel()
+            self._ring(alarm)
+        self._ahead_seconds = 0.0
 
     def after(self, delay_seconds: float, action: Callable[[], object]) -> Alarm:
         """Run the action once, after the delay on this clock."""
@@ -79,9 +111,9 @@ class Clock:
         for alarm in sorted(self._alarms, key=lambda alarm: alarm.due_seconds):
             if alarm not in self._alarms:  # an earlier one of this round cancelled it
                 continue
-            if alarm.handle is not None:
-                alarm.handle.cancel()
             if alarm.due_seconds <= self.seconds():
+                if alarm.handle is not None:
+                    alarm.handle.cancel()
                 self._ring(alarm)
             else:
                 self._arm(alarm)
@@ -92,6 +124,10 @@ class Clock:
 
     def _arm(self, alarm: Alarm) -> None:
         delay_seconds = max(0.0, alarm.due_seconds - self.seconds())
+        if alarm.handle is not None:
+            alarm.handle.cancel()
+        if self.stopped and delay_seconds:
+            return
         alarm.handle = asyncio.get_running_loop().call_later(delay_seconds, self._ring, alarm)
 
     def _ring(self, alarm: Alarm) -> None:

@@ -215,6 +215,24 @@ async def add_fault(simulator: Simulator, request: Request) -> Any:
     )
 
 
+class ScriptOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """What the next calls of a kind meet, one after the other; an empty step goes well."""
+
+    kind: str
+    steps: list[str]
+    delay_ms: int = 0
+    code: str | int = ""
+    text: str = ""
+
+
+async def add_script(simulator: Simulator, request: Request) -> Any:
+    """Queue the faults of several calls, each for its own."""
+    wanted = await read_order(request, ScriptOrder)
+    return {
+        "faults": [views.fault_view(fault) for fault in orders.add_script(simulator, **msgspec.structs.asdict(wanted))]
+    }
+
+
 async def list_faults(simulator: Simulator, _: Request) -> Any:
     """What waits, and what there is to choose from."""
     return {"faults": [views.fault_view(each) for each in simulator.faults.waiting], "catalogue": CATALOGUE}
@@ -246,18 +264,22 @@ async def set_rules(simulator: Simulator, request: Request) -> Any:
 
 
 class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """How far to move."""
+    """How far to move, and whether to stand still from now on."""
 
-    advance_seconds: float
+    advance_seconds: float = 0.0
+    stopped: bool | None = None
 
 
 async def move_clock(simulator: Simulator, request: Request) -> Any:
-    """Move the time forward; what falls due on the way happens now."""
+    """Move the time forward; what falls due on the way happens now. A stopped clock moves in no other way."""
     wanted = await read_order(request, ClockOrder)
     if wanted.advance_seconds < 0:
         raise Stop(400, "Time goes forward only; reset begins anew.")
-    simulator.clock.advance(wanted.advance_seconds)
-    return {"now": simulator.clock.now().isoformat(), "ahead_seconds": simulator.clock.ahead_seconds}
+    clock = simulator.clock
+    if wanted.stopped is not None:
+        (clock.stop if wanted.stopped else clock.go)()
+    clock.advance(wanted.advance_seconds)
+    return {"now": clock.now().isoformat(), "ahead_seconds": clock.ahead_seconds, "stopped": clock.stopped}
 
 
 async def reset(simulator: Simulator, _: Request) -> Any:

@@ -13,6 +13,7 @@ from wakala.simulator.exchange import Answer, Api, Incoming
 from wakala.simulator.machine import Simulator
 from wakala.simulator.prompts import Push
 from wakala.simulator.requests import Fields
+from wakala.simulator.results import Result
 from wakala.simulator.world import App, Payment, Shortcode, Token
 
 STK_ACCEPTED = "Success. Request accepted for processing"
@@ -57,12 +58,15 @@ async def stk_query(simulator: Simulator, call: Incoming) -> Answer:
     shortcode = _merchant(simulator, app, query.shortcode)
     _check_password(shortcode, query)
     payment = simulator.world.checkouts.get(query.checkout_id)
-    await mishaps.at_query(simulator, call, payment)
+    contradicts = await mishaps.at_query(simulator, call, payment)
     if payment is None or payment.shortcode is not shortcode:
         raise refusals.no_such_transaction(f"Shortcode {shortcode.number} has no prompt with this CheckoutRequestID.")
     if payment.result is None and simulator.world.rules.pending_as_500:
         raise refusals.still_processing()
-    return Answer(_query_answer(payment))
+    if contradicts and payment.result is not None:
+        wrong = results.NO_RESPONSE if payment.paid else results.PAID
+        return Answer(_query_answer(payment, wrong), reason="Fault contradicts: the callback said the opposite.")
+    return Answer(_query_answer(payment, payment.result))
 
 
 def c2b_register(version: Literal["v1", "v2"]) -> Api:
@@ -177,8 +181,7 @@ def _push_answer(payment: Payment) -> dict[str, str]:
     }
 
 
-def _query_answer(payment: Payment) -> dict[str, str]:
-    result = payment.result
+def _query_answer(payment: Payment, result: Result | None) -> dict[str, str]:
     return {
         "ResponseCode": "0",
         "ResponseDescription": QUERY_ACCEPTED,

@@ -1,6 +1,6 @@
 """What holds for every page and form: strict headers, and no orders from another site's pages.
 
-Plain ASGI, so that Daraja's calls pass it for the price of one comparison.
+Plain ASGI, so that Daraja's calls pass it for the price of a few comparisons.
 """
 
 from urllib.parse import urlsplit
@@ -17,7 +17,9 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-DARAJA_PATHS = ("/mpesa/", "/oauth/")
+OWN_PATHS = ("/simulator", "/page/", "/static/")
+"""Besides the root; every other path is M-Pesa's."""
+
 SAFE_METHODS = ("GET", "HEAD")
 
 
@@ -29,7 +31,7 @@ class Doorkeeper:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, with strict headers on its answer, or refuse it."""
-        if scope["type"] != "http" or scope["path"].startswith(DARAJA_PATHS):
+        if scope["type"] != "http" or not (scope["path"] == "/" or scope["path"].startswith(OWN_PATHS)):
             await self._app(scope, receive, send)
             return
 

@@ -18,6 +18,11 @@ from wakala.simulator.refusals import Refusal
 BODY_MAX_BYTES = 64 * 1024
 """A Daraja request has a few hundred bytes."""
 
+BULK_MAX_BYTES = 1024 * 1024
+"""Bill Manager's thousand invoices have more (daraja.md 2.16)."""
+
+BULK_KINDS = ("billmanager_invoices", "billmanager_cancel")
+
 REASON_HEADER = "X-Simulator-Reason"
 
 
@@ -99,7 +104,7 @@ async def read_body(request: Request, max_bytes: int = BODY_MAX_BYTES) -> bytes:
 
 async def _read(kind: str, request: Request) -> Incoming:
     try:
-        body = await read_body(request)
+        body = await read_body(request, BULK_MAX_BYTES if kind in BULK_KINDS else BODY_MAX_BYTES)
     except BodyTooLargeError:
         body = b""
     return Incoming(

@@ -1,8 +1,11 @@
-"""Things that go wrong on demand: for the next few calls, or now and then by a seeded chance."""
+"""Things that go wrong on demand: for the next calls, now and then by a seeded chance, or call by call by a script."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
+
+from wakala.simulator.edge_faults import ANY, EDGE_FAULTS, PATH_KINDS, SERVICE_CALLBACKS
 
 COMMAND_FAULTS = {
     "refused_token": "a good token is called invalid; nothing was made",
@@ -48,6 +51,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "stk_query": {
         "refused_token": "a good token is called invalid",
         "does_not_exist": "an id that exists is said not to",
+        "contradicts": "says the opposite of the callback: failed for what was paid, paid for what failed",
         "error_500": "HTTP 500, System internal error",
         "slow": "the answer takes its milliseconds",
         "hang": "the socket stays silent until its bounded end",
@@ -92,6 +96,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "empty": "sent without a body",
     },
 }
+CATALOGUE |= {kind: CATALOGUE.get(kind, {}) | EDGE_FAULTS for kind in PATH_KINDS} | {ANY: EDGE_FAULTS}
+CATALOGUE |= SERVICE_CALLBACKS
 """What can go wrong where; the control API and the phone page list it from here."""
 
 FAULTS_MAX = 1_000
@@ -112,6 +118,7 @@ class Fault:
     code: str = ""  # the result code that a refusal ends with
     text: str = ""
     hits: int = 0
+    turn: int = 0  # only this call of its kind, by a script; 0 is any
 
     @property
     def spent(self) -> bool:
@@ -135,6 +142,7 @@ class Faults:
         self._random = Random(self._seed)  # noqa: S311, a run must be repeatable
         self._waiting: list[Fault] = []
         self._count = 0
+        self._turns: Counter[str] = Counter()
 
     @property
     def waiting(self) -> tuple[Fault, ...]:
@@ -152,6 +160,7 @@ class Faults:
         msisdn: str = "",
         code: str = "",
         text: str = "",
+        turn: int = 0,
     ) -> Fault:
         """Queue a fault; raises UnknownFaultError when the catalogue lacks it."""
         if name not in CATALOGUE.get(kind, {}):
@@ -159,9 +168,20 @@ class Faults:
         if len(self._waiting) >= FAULTS_MAX:
             raise UnknownFaultError(f"{FAULTS_MAX} faults wait already; use a probability instead.")
         self._count += 1
-        fault = Fault(self._count, kind, name, times, probability, delay_ms, msisdn, code=code, text=text)
+        fault = Fault(self._count, kind, name, times, probability, delay_ms, msisdn, code=code, text=text, turn=turn)
         self._waiting.append(fault)
         return fault
+
+    def turn_of(self, kind: str) -> int:
+        """How many calls of a kind there were."""
+        return self._turns[kind]
+
+    def begin(self, kind: str) -> None:
+        """Count a call. What a script meant for an earlier one can strike no more."""
+        self._turns[kind] += 1
+        if any(fault.turn for fault in self._waiting):
+            now = self._turns[kind]
+            self._waiting = [fault for fault in self._waiting if fault.kind != kind or not 0 < fault.turn < now]
 
     def remove(self, number: int) -> bool:
         """Drop one fault; says whether it was there."""
@@ -170,7 +190,14 @@ class Faults:
         return len(self._waiting) < before
 
     def take(self, kind: str, msisdn: str = "", names: Iterable[str] | None = None) -> dict[str, Fault]:
-        """The faults that strike this call, by name. Of two with one name the older strikes, the other waits."""
+        """The faults that strike this call, by name. Of two with one name the older strikes, the other waits.
+
+        Calls that come in are counted by the edge; one that is asked about all its names at once is counted here.
+        """
+        if names is None:
+            self.begin(kind)
+        if not self._waiting:
+            return {}
         wanted = CATALOGUE[kind] if names is None else set(names)
         struck: dict[str, Fault] = {}
         for fault in self._waiting:
@@ -183,6 +210,8 @@ class Faults:
 
     def _strikes(self, fault: Fault, msisdn: str, struck: dict[str, Fault]) -> bool:
         if fault.name in struck or (fault.msisdn and fault.msisdn != msisdn):
+            return False
+        if fault.turn and fault.turn != self._turns[fault.kind]:
             return False
         return fault.probability >= 1 or self._random.random() < fault.probability
 

@@ -12,6 +12,7 @@ from wakala.simulator.clock import Clock
 from wakala.simulator.faults import Faults
 from wakala.simulator.office import Office
 from wakala.simulator.prompts import Prompts
+from wakala.simulator.services import Services
 from wakala.simulator.world import Autopilot, Rules, World
 
 
@@ -41,6 +42,7 @@ class Simulator:
         self.prompts = Prompts(self.world, self.courier, self.collections)
         self.certificate = Certificate()  # outlives a reset: merchants keep the copy they fetched
         self.office = Office(self.world, self.courier, self.certificate)
+        self.services = Services(self.world, self.courier, self.faults, self.collections, self.prompts)
 
     async def start(self) -> None:
         """Open what needs an event loop."""
@@ -50,19 +52,23 @@ class Simulator:
         """Let go of what ``start`` opened."""
         self.collections.drop_all()
         self.office.drop_all()
+        self.services.drop_all()
         await self.courier.close()
 
     def reset(self) -> None:
-        """Begin again from the start: same seed, same world, no payments, no faults."""
-        for payment in self.world.payments.values():
+        """Begin again from the start: same seed, same world, true time, no payments, no faults."""
+        for payment in (*self.world.payments.values(), *self.world.live.values()):
             payment.quiet()
         self.collections.drop_all()
         self.office.drop_all()
         self.courier.drop_all()
+        self.services.drop_all()
+        self.clock.reset()
         self.faults.clear()
         self.calls.clear()
         self.random.seed(self.start_with.seed)
         self.world.reset()
+        self.services.reset()
 
     def _populate(self, world: World) -> None:
         sandbox.populate(world)

@@ -5,60 +5,51 @@ import asyncio
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
-from wakala.simulator import orders
+from wakala.simulator import orders, storage
 from wakala.simulator.app import create_app
 from wakala.simulator.machine import Simulator, Start
 from wakala.simulator.prompts import OUTCOMES, UnknownOutcomeError
+from wakala.simulator.storage import StateFileError
 
 DEFAULT_PORT = 8100
 SHUTDOWN_SECONDS = 2
 """Hung sockets are faults made on purpose; nobody waits for them at the end."""
 
+REFUSED_AT_START = (UnknownOutcomeError, StateFileError)
+"""What ``serve`` raises before anything runs; each has its sentence."""
+
 
 class AnnouncedServer(uvicorn.Server):
-    """Prints its address, and the seed, once it listens: one line for people and for scripts that wait for it."""
+    """Says at which address it listens, as soon as it does."""
 
-    def __init__(self, config: uvicorn.Config, seed: int) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[str], object]) -> None:
         super().__init__(config)
-        self._seed = seed
+        self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        sys.stdout.write(f"M-Pesa simulator ready on http://{shown}:{port} (seed {self._seed})\n")
-        sys.stdout.flush()
+        if not self.should_exit:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            self._announce(f"http://{shown}:{port}")
+
+    def run_to_the_end(self) -> None:
+        """Serve on a loop of its own until a signal, or ``should_exit``, ends it."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            runner.run(self.serve())
 
 
-def serve(
-    host: str = "127.0.0.1",
-    port: int = DEFAULT_PORT,
-    *,
-    seed: int | None = None,
-    autopilot: str = "off",
-    answer_after_ms: int = 0,
-    rules: dict[str, float | bool] | None = None,
-    allow_callback_hosts: Sequence[str] = (),
-) -> None:
-    """Run until a signal ends it. Port 0 takes a free port; without a seed one is drawn and printed.
-
-    ``autopilot`` is ``off``, an outcome (``pay``, ``cancel``, ...) or a result code. ``rules`` names those that differ
-    from the defaults. Callbacks go to this machine only, and to the hosts named here; ``*`` allows all.
-    """
-    start = Start(
-        seed=secrets.randbelow(2**31) if seed is None else seed,
-        autopilot=orders.autopilot_outcomes(autopilot),
-        answer_after_ms=answer_after_ms,
-        rules=dict(rules or {}),
-        allowed_hosts=frozenset(allow_callback_hosts),
-    )
-    config = uvicorn.Config(
-        create_app(Simulator(start)),
+def configure(app: Starlette, host: str, port: int) -> uvicorn.Config:
+    """How the simulator is served, whoever starts it."""
+    return uvicorn.Config(
+        app,
         host=host,
         port=port,
         loop="uvloop",
@@ -71,9 +62,41 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = AnnouncedServer(config, start.seed)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve())
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    *,
+    seed: int | None = None,
+    autopilot: str = "off",
+    answer_after_ms: int = 0,
+    rules: dict[str, float | bool] | None = None,
+    allow_callback_hosts: Sequence[str] = (),
+    state_file: Path | None = None,
+) -> None:
+    """Run until a signal ends it. Port 0 takes a free port; without a seed one is drawn and printed.
+
+    ``autopilot`` is ``off``, an outcome (``pay``, ``cancel``, ...) or a result code. ``rules`` names those that differ
+    from the defaults. Callbacks go to this machine only, and to the hosts named here; ``*`` allows all. With a state
+    file the world outlives the program. Raises one of ``REFUSED_AT_START`` before anything runs.
+    """
+    if state_file is not None:
+        storage.check(state_file)
+    start = Start(
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        autopilot=orders.autopilot_outcomes(autopilot),
+        answer_after_ms=answer_after_ms,
+        rules=dict(rules or {}),
+        allowed_hosts=frozenset(allow_callback_hosts),
+    )
+
+    def announce(address: str) -> None:
+        """One line for people, and for scripts that wait for it."""
+        sys.stdout.write(f"M-Pesa simulator ready on {address} (seed {start.seed})\n")
+        sys.stdout.flush()
+
+    AnnouncedServer(configure(create_app(Simulator(start), state_file), host, port), announce).run_to_the_end()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,11 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--autopilot", default="off", help=f"off, {', '.join(OUTCOMES)}, or a result code")
     parser.add_argument("--answer-after-ms", type=int, default=0, help="how long the autopilot thinks")
     parser.add_argument(
-        "--allow-callback-hosts",
-        default="",
-        metavar="HOSTS",
-        help="hosts besides this machine that callbacks may go to, with commas between; * is all",
+        "--allow-callback-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a host besides this machine that callbacks may go to; may be repeated; * is all",
     )
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep the world in this file; else it is forgotten")
     given = parser.parse_args(arguments)
     try:
         serve(
@@ -98,7 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seed=given.seed,
             autopilot=given.autopilot,
             answer_after_ms=given.answer_after_ms,
-            allow_callback_hosts=tuple(filter(None, given.allow_callback_hosts.split(","))),
+            allow_callback_hosts=given.allow_callback_host,
+            state_file=given.state,
         )
-    except UnknownOutcomeError as unknown:
-        parser.error(str(unknown))
+    except REFUSED_AT_START as wrong:
+        parser.error(str(wrong))

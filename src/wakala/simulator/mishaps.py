@@ -64,10 +64,10 @@ async def after_prompt(simulator: Simulator, call: Incoming, payment: Payment) -
     return bool(struck)
 
 
-async def at_query(simulator: Simulator, call: Incoming, payment: Payment | None) -> None:
-    """Trouble with the answer to a query."""
+async def at_query(simulator: Simulator, call: Incoming, payment: Payment | None) -> bool:
+    """Trouble with the answer to a query. Says whether the answer is to contradict the callback."""
     msisdn = payment.phone.msisdn if payment is not None else ""
-    struck = _take(simulator, call, ("slow", "hang", "error_500", "does_not_exist"), msisdn)
+    struck = _take(simulator, call, ("slow", "hang", "error_500", "does_not_exist", "contradicts"), msisdn)
     if "slow" in struck:
         await simulator.clock.sleep(struck["slow"])
     if "hang" in struck:
@@ -76,6 +76,7 @@ async def at_query(simulator: Simulator, call: Incoming, payment: Payment | None
         raise refusals.internal_error("Fault error_500 of kind stk_query.")
     if "does_not_exist" in struck:
         raise refusals.no_such_transaction("Fault does_not_exist: the id exists all the same.")
+    return "contradicts" in struck
 
 
 async def before_command(simulator: Simulator, call: Incoming, asked: Instruction) -> None:

@@ -87,6 +87,7 @@ class Office:
         await asyncio.wait([self._end(command, fate)])
 
     def _end(self, command: Command, fate: Fate) -> asyncio.Task[None]:
+        command.quiet()  # its alarm has rung, or a fault was faster
         if not fate.timed_out:
             return self._carry_out(command, fate)
         command.timed_out = True
@@ -98,8 +99,9 @@ class Office:
         return notice
 
     async def _carry_out_late(self, command: Command, fate: Fate, notice: asyncio.Task[None]) -> None:
+        due_seconds = self._world.clock.seconds() + (fate.late_after_seconds or 0)
         await asyncio.wait([notice])
-        await self._world.clock.sleep(fate.late_after_seconds or 0)
+        await self._world.clock.sleep(max(0.0, due_seconds - self._world.clock.seconds()))
         self._carry_out(command, fate)
 
     def _carry_out(self, command: Command, fate: Fate) -> asyncio.Task[None]:

@@ -7,7 +7,7 @@ import msgspec
 
 from wakala.simulator import command_results, results
 from wakala.simulator.c2b import Order
-from wakala.simulator.faults import Fault
+from wakala.simulator.faults import CATALOGUE, Fault
 from wakala.simulator.machine import RULE_NAMES, Simulator
 from wakala.simulator.prompts import check_outcome
 from wakala.simulator.requests import AMOUNT_MAX_SHILLINGS
@@ -15,6 +15,10 @@ from wakala.simulator.world import Autopilot, Payment, Phone, Switch
 
 DELAY_MAX_MS = 24 * 3600 * 1000
 """A callback may be late by a day, not for ever."""
+
+
+STEPS_MAX = 500
+"""Of one script."""
 
 
 class BadOrderError(ValueError):
@@ -157,6 +161,28 @@ def add_fault(
         code=str(code),
         text=text,
     )
+
+
+def add_script(
+    simulator: Simulator, *, kind: str, steps: list[str], delay_ms: int, code: str | int = "", text: str = ""
+) -> list[Fault]:
+    """One step for each of the next calls of a kind: the name of a fault, or nothing for a call that goes well."""
+    if kind not in CATALOGUE or not 1 <= len(steps) <= STEPS_MAX:
+        raise BadOrderError(f"A script has a kind of call and 1 to {STEPS_MAX} steps.", "bad_fault")
+    unknown = next((name for name in steps if name and name not in CATALOGUE[kind]), None)
+    if unknown is not None:
+        raise BadOrderError(
+            f"{kind} has no fault {unknown!r}; leave a step empty for a call that goes well.", "bad_fault"
+        )
+    if not 0 <= delay_ms <= DELAY_MAX_MS:
+        raise BadOrderError(f"A delay is at most {DELAY_MAX_MS} ms.", "bad_fault")
+    _check_code(str(code), text)
+    first = simulator.faults.turn_of(kind) + 1
+    return [
+        simulator.faults.add(kind, name, delay_ms=delay_ms, code=str(code), text=text, turn=first + place)
+        for place, name in enumerate(steps)
+        if name
+    ]
 
 
 def _check_code(code: str, text: str) -> None:

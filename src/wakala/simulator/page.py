@@ -15,13 +15,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from wakala.simulator import orders, sandbox, wording
+from wakala.simulator.edge_faults import ANY, EDGE_FAULTS
 from wakala.simulator.exchange import read_body
 from wakala.simulator.faults import CATALOGUE, Fault, UnknownFaultError
 from wakala.simulator.machine import Simulator
 from wakala.simulator.messages import grouped
 from wakala.simulator.prompts import UnknownOutcomeError
 from wakala.simulator.wording import Language
-from wakala.simulator.world import UNREACHABLE_SWITCHES, Message, Phone
+from wakala.simulator.world import UNREACHABLE_SWITCHES, Message, Payment, Phone
 
 HANDSETS_MAX = 6
 """Handsets side by side; more do not fit any desk."""
@@ -31,6 +32,17 @@ WAITING_SHOWN_MAX = 8
 MESSAGES_SHOWN_MAX = 5
 DEFAULT_HANDSETS = (sandbox.CUSTOMER_MSISDN, "254700000001", sandbox.TEST_MSISDN)
 SWITCHES = ("on", "off", "no-signal", "busy", "sim-outdated")
+QUESTIONS = {"standing_order": "approve_question", "b2b_express": "till_question"}
+"""What a prompt asks that is no STK push."""
+
+CLOCK_STEPS_SECONDS = {"minute": 60, "hour": 3600, "day": 24 * 3600}
+OFFERED = {
+    kind: offered
+    for kind, names in CATALOGUE.items()
+    if (offered := {name: means for name, means in names.items() if kind == ANY or name not in EDGE_FAULTS})
+}
+"""The faults of the panel: those of the edge once, for any path. For one path alone the control API takes them."""
+
 MODES = ("off", "pay", "cancel", "wrong-pin", "not-enough", "busy", "ignore")
 
 TEMPLATES = jinja2.Environment(
@@ -40,7 +52,13 @@ TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
 )
-TEMPLATES.globals |= {"grouped": grouped, "switches": SWITCHES, "modes": MODES, "catalogue": CATALOGUE}
+TEMPLATES.globals |= {
+    "grouped": grouped,
+    "switches": SWITCHES,
+    "modes": MODES,
+    "catalogue": OFFERED,
+    "questions": QUESTIONS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,9 @@ def render(simulator: Simulator, view: View) -> str:
     return TEMPLATES.get_template("page.html").render(
         view=view,
         say=say,
+        kind_name=lambda kind: wording.kind_name(view.language, kind),
+        clock=simulator.clock,
+        clock_steps=CLOCK_STEPS_SECONDS,
         handsets=[_handset(simulator, msisdn) for msisdn in view.handsets],
         waiting=waiting[:WAITING_SHOWN_MAX],
         calls=simulator.calls.latest(CALLS_SHOWN_MAX),
@@ -138,7 +159,15 @@ async def answer_prompt(request: Request) -> Response:
         simulator.prompts.act(prompt, action)
     else:
         simulator.prompts.act(prompt, "pay", pin=form.get("pin", ""))
-    return _back(view, "" if action == "ignore" else "paid" if prompt.paid else "unpaid")
+    return _back(view, _notice(prompt, action))
+
+
+def _notice(prompt: Payment, action: str) -> str:
+    if action == "ignore":
+        return ""
+    if prompt.errand is not None:
+        return "answered"
+    return "paid" if prompt.paid else "unpaid"
 
 
 async def pay_from_menu(request: Request) -> Response:
@@ -208,6 +237,26 @@ async def clear_faults(request: Request) -> Response:
     """Everything goes well again."""
     simulator, _, view = await _posted(request)
     simulator.faults.clear()
+    return _back(view, "sent")
+
+
+async def move_clock(request: Request) -> Response:
+    """Stop the clock, let it go, or move it on."""
+    simulator, form, view = await _posted(request)
+    action = form.get("action", "")
+    if action == "stop":
+        simulator.clock.stop()
+    elif action == "go":
+        simulator.clock.go()
+    else:
+        simulator.clock.advance(CLOCK_STEPS_SECONDS.get(action, 0))
+    return _back(view, "sent")
+
+
+async def reset(request: Request) -> Response:
+    """The world as it was at the start."""
+    simulator, _, view = await _posted(request)
+    simulator.reset()
     return _back(view, "sent")
 
 

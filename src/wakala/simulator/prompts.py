@@ -96,6 +96,17 @@ class Prompts:
             self._later(payment, life_seconds, lambda: self.settle(payment, results.NO_RESPONSE))
             self._wake_autopilot(payment)
 
+    def resume(self, payment: Payment) -> None:
+        """Show a prompt again that was open when the program ended last; its time goes on from where it was."""
+        payment.phone.live = payment
+        self._world.live[payment.number] = payment
+        ends_at = (payment.expires_at or payment.asked_at).timestamp()
+        self._later(
+            payment,
+            max(0.0, ends_at - self._world.clock.seconds()),
+            lambda: self.settle(payment, results.NO_RESPONSE),
+        )
+
     def act(
         self, payment: Payment, outcome: str, *, pin: str | None = None, text: str = ""
     ) -> asyncio.Task[None] | None:
@@ -115,6 +126,9 @@ class Prompts:
         payment.settled_at = self._world.clock.now()
         payment.phone.live = None
         self._world.live.pop(payment.number, None)
+        if payment.errand is not None:
+            payment.errand(result)
+            return None
         if payment.paid:
             self._collections.move_money(payment)
         else:
@@ -138,6 +152,8 @@ class Prompts:
         phone = payment.phone
         if pin is not None and pin != phone.pin:
             return results.WRONG_PIN
+        if payment.errand is not None:
+            return results.PAID
         if self._world.rules.rule_17 and self._paid_lately(phone, payment.amount_cents):
             return results.RULE_LIMITED
         if phone.low_balance or phone.balance_cents < payment.amount_cents:

@@ -201,6 +201,35 @@ def system_busy(reason: str) -> Refusal:
     return Refusal(500, "500.003.02", "System is busy. Please try again in few minutes.", reason)
 
 
+def generic_error(reason: str) -> Refusal:
+    """A fault somewhere: whether anything happened is unknown to the caller."""
+    return Refusal(500, "500.003.1001", "Internal Server Error", reason)
+
+
+def quota(reason: str) -> Refusal:
+    """Too many calls in a longer time; nothing happened."""
+    return Refusal(500, "500.003.03", "Error Occurred: Quota Violation", reason)
+
+
+def raw_spike_arrest(reason: str) -> Refusal:
+    """Too many calls at once, in the shape of the gateway software itself. Its exact words are a guess."""
+    fault = {
+        "faultstring": "Spike arrest violation. Allowed rate : MessageRate{capacity=5, period=Minutes}",
+        "detail": {"errorcode": "policies.ratelimit.SpikeArrestViolation"},
+    }
+    return Refusal(429, "", "", reason, body={"fault": fault})
+
+
+def blocked_by_firewall(reason: str) -> Refusal:
+    """The page of the firewall in front of M-Pesa: HTML where everyone expects JSON."""
+    page = (
+        '<html><head><META NAME="ROBOTS" CONTENT="NOINDEX, NOFOLLOW"></head><body>'
+        '<iframe src="/_Incapsula_Resource?x=1">Request unsuccessful. '
+        "Incapsula incident ID: 100000000000000001-1</iframe></body></html>"
+    )
+    return Refusal(403, "", "", reason, page=page)
+
+
 def spike_arrest(reason: str) -> Refusal:
     """Too many calls at once; nothing happened."""
     return Refusal(500, "500.003.02", "Error Occurred: Spike Arrest Violation", reason)

@@ -15,6 +15,9 @@ CUSTOMER_MSISDN = "254712345678"
 APP_KEY = "sandbox-key"
 APP_SECRET = "sandbox-secret"  # noqa: S105, a public pretend secret
 
+NOMINATED = {"600992": "254700000001", "600997": "254700000002"}
+"""Which phone answers for which till, where a business asks the till itself (daraja.md 2.18)."""
+
 INITIATORS = ("testapi", "testapiuser")
 INITIATOR_PASSWORD = "Safaricom999!*!"  # noqa: S105, quoted in every tutorial on the sandbox
 

@@ -29,6 +29,7 @@ def state(simulator: Simulator) -> dict[str, Any]:
     return {
         "now": simulator.clock.now().isoformat(),
         "clock_ahead_seconds": simulator.clock.ahead_seconds,
+        "clock_stopped": simulator.clock.stopped,
         "seed": simulator.start_with.seed,
         "rules": {name: getattr(world.rules, name) for name in RULE_NAMES},
         "autopilot": {"outcomes": world.autopilot.outcomes, "answer_after_ms": world.autopilot.answer_after_ms},
@@ -198,6 +199,7 @@ def fault_view(fault: Fault) -> dict[str, Any]:
         "msisdn": fault.msisdn,
         "code": fault.code,
         "text": fault.text,
+        "turn": fault.turn,
         "hits": fault.hits,
     }
 

@@ -18,6 +18,8 @@ ENGLISH = {
     "balance": "Balance",
     "prompt": "M-PESA request",
     "pay_question": "Pay {amount} to {merchant}",
+    "approve_question": "Approve the standing order: {amount} to {merchant}",
+    "till_question": "Pay {amount} from your till to {merchant}",
     "account": "Account",
     "till": "Till",
     "answers_until": "Answer before",
@@ -101,6 +103,20 @@ ENGLISH = {
     "kind_account_balance": "Account balance",
     "kind_account_balance_result": "Account balance result",
     "kind_queue_timeout": "Queue time-out notice",
+    "kind_any": "Any path",
+    "kind_standing_order_callback": "Standing order callback",
+    "kind_b2b_express_callback": "B2B Express callback",
+    "kind_billmanager_payment": "Bill Manager payment",
+    "clock": "Clock",
+    "clock_hint": "Nairobi's time in this world. What falls due on the way happens at once.",
+    "clock_stopped": "It stands still.",
+    "clock_stop": "Stop",
+    "clock_go": "Let it go on",
+    "clock_minute": "A minute on",
+    "clock_hour": "An hour on",
+    "clock_day": "A day on",
+    "reset": "Begin again",
+    "reset_hint": "Forgets every payment, fault and call; the same seed gives the same run.",
     "connected": "Shortcodes and keys",
     "shortcode": "Shortcode",
     "kind": "Kind",
@@ -112,6 +128,7 @@ ENGLISH = {
     "notice_gone": "That request is no longer on the phone.",
     "notice_paid": "Paid. The receipt is in the messages.",
     "notice_unpaid": "Not paid. The messages say why.",
+    "notice_answered": "Answered. The calls say what came of it.",
     "notice_bad_msisdn": "A phone number has 12 digits like 254712345678.",
     "notice_bad_pin": "Wrong PIN. Nothing was sent.",
     "notice_bad_number": "There is no paybill or till with that number.",
@@ -131,6 +148,11 @@ ENGLISH = {
     "New M-PESA balance is KES {balance}.",
     "sms_reversed": "{receipt} Confirmed. Payment {original} to {merchant} was reversed: KES {amount} came back on "
     "{date} at {time}. New M-PESA balance is KES {balance}.",
+    "sms_standing_order": "{receipt} Confirmed. Standing order {name} of KES {amount} to {merchant} begins as agreed.",
+    "sms_till_paid": "{receipt} Confirmed. KES {amount} paid from till {till} to {merchant} on {date} at {time}.",
+    "sms_invoice": "{merchant}: {invoice} of KES {amount} for account {account} is due on {due}. "
+    "Pay to paybill {number}.",
+    "sms_bill_receipt": "{receipt} {merchant} has received KES {amount} for {invoice}, account {account}.",
     "sms_rejected": "Failed. {merchant} did not accept KES {amount} for account {account}.",
 }
 
@@ -148,6 +170,8 @@ SWAHILI = {
     "balance": "Salio",
     "prompt": "Ombi la M-PESA",
     "pay_question": "Lipa {amount} kwa {merchant}",
+    "approve_question": "Idhinisha agizo la kudumu: {amount} kwa {merchant}",
+    "till_question": "Lipa {amount} kutoka till yako kwa {merchant}",
     "account": "Akaunti",
     "till": "Till",
     "answers_until": "Jibu kabla ya",
@@ -231,6 +255,20 @@ SWAHILI = {
     "kind_account_balance": "Salio la akaunti",
     "kind_account_balance_result": "Matokeo ya salio la akaunti",
     "kind_queue_timeout": "Taarifa ya kuisha kwa muda wa foleni",
+    "kind_any": "Njia yoyote",
+    "kind_standing_order_callback": "Majibu ya agizo la kudumu",
+    "kind_b2b_express_callback": "Majibu ya B2B Express",
+    "kind_billmanager_payment": "Malipo ya Bill Manager",
+    "clock": "Saa",
+    "clock_hint": "Saa za Nairobi katika ulimwengu huu. Kinachofika wakati wake njiani hutokea mara moja.",
+    "clock_stopped": "Imesimama.",
+    "clock_stop": "Simamisha",
+    "clock_go": "Iendelee",
+    "clock_minute": "Dakika moja mbele",
+    "clock_hour": "Saa moja mbele",
+    "clock_day": "Siku moja mbele",
+    "reset": "Anza upya",
+    "reset_hint": "Husahau kila malipo, hitilafu na mwito; mbegu ile ile hutoa mfuatano ule ule.",
     "connected": "Shortcode na funguo",
     "shortcode": "Shortcode",
     "kind": "Aina",
@@ -242,6 +280,7 @@ SWAHILI = {
     "notice_gone": "Ombi hilo halipo tena kwenye simu.",
     "notice_paid": "Imelipwa. Risiti iko kwenye ujumbe.",
     "notice_unpaid": "Haikulipwa. Ujumbe unasema kwa nini.",
+    "notice_answered": "Limejibiwa. Miito inasema kilichotokea.",
     "notice_bad_msisdn": "Namba ya simu ina tarakimu 12 kama 254712345678.",
     "notice_bad_pin": "PIN si sahihi. Hakuna kilichotumwa.",
     "notice_bad_number": "Hakuna paybill au till yenye namba hiyo.",
@@ -261,6 +300,13 @@ SWAHILI = {
     "Salio lako jipya la M-PESA ni KES {balance}.",
     "sms_reversed": "{receipt} Imethibitishwa. Malipo {original} kwa {merchant} yamerudishwa: KES {amount} zimerudi "
     "tarehe {date} saa {time}. Salio lako jipya la M-PESA ni KES {balance}.",
+    "sms_standing_order": "{receipt} Imethibitishwa. Agizo la kudumu {name} la KES {amount} kwa {merchant} "
+    "linaanza kama ilivyokubaliwa.",
+    "sms_till_paid": "{receipt} Imethibitishwa. KES {amount} imelipwa kutoka till {till} kwa {merchant} tarehe {date} "
+    "saa {time}.",
+    "sms_invoice": "{merchant}: {invoice} ya KES {amount} kwa akaunti {account} inapaswa kulipwa kufikia {due}. "
+    "Lipa kwa paybill {number}.",
+    "sms_bill_receipt": "{receipt} {merchant} imepokea KES {amount} kwa {invoice}, akaunti {account}.",
     "sms_rejected": "Imeshindikana. {merchant} haikukubali KES {amount} kwa akaunti {account}.",
 }
 
@@ -270,6 +316,11 @@ CATALOGUES: dict[Language, dict[str, str]] = {"en": ENGLISH, "sw": SWAHILI}
 def language(asked: str) -> Language:
     """English unless Swahili was asked for."""
     return "sw" if asked == "sw" else "en"
+
+
+def kind_name(spoken: Language, kind: str) -> str:
+    """What a kind of call is called; names of APIs that need no translation are spelled as they are."""
+    return CATALOGUES[spoken].get(f"kind_{kind}") or kind.replace("_", " ")
 
 
 def say(spoken: Language, key: str, /, **values: str) -> str:

@@ -20,8 +20,9 @@ from wakala.simulator.results import Result
 PAYMENTS_MAX = 200_000
 """About an hour at the rate one core can pay; older ones are forgotten first."""
 
-COMMANDS_MAX = 100_000
-"""Payouts, transfers, reversals and enquiries; older ones are forgotten first, their receipts with them."""
+COMMANDS_MAX = 50_000
+"""Payouts, transfers, reversals and enquiries: some 100 MB, for each keeps its credential. Older ones go first, their
+receipts with them."""
 
 PHONES_MAX = 100_000
 """Phones appear when they are first called, so a load test could make any number of them."""
@@ -215,7 +216,7 @@ class Payment:
     """Money asked of one phone for one shortcode, from the prompt or menu to its result."""
 
     number: int
-    origin: Literal["stk", "c2b"]
+    origin: Literal["stk", "c2b", "standing_order", "b2b_express"]
     shortcode: Shortcode
     phone: Phone
     amount_cents: int
@@ -240,6 +241,7 @@ class Payment:
     callbacks_answered: int = 0
     confirmations_answered: int = 0
     alarms: list[Alarm] = field(default_factory=list)
+    errand: Callable[[Result], object] | None = None  # who asked, if it was no STK push, and decides what the end means
 
     @property
     def paid(self) -> bool:
@@ -251,6 +253,16 @@ class Payment:
         for alarm in self.alarms:
             alarm.cancel()
         self.alarms.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The counters behind identifiers, and the node they begin with."""
+
+    node: str
+    requests: int
+    payments: int
+    commands: int
 
 
 class World:
@@ -282,6 +294,15 @@ class World:
         self._payments_count = 0
         self._commands_count = 0
         self._populate(self)
+
+    def counts(self) -> Counts:
+        """How far the counters are, for whoever keeps the world in a file."""
+        return Counts(self._node, self._requests_count, self._payments_count, self._commands_count)
+
+    def go_on_from(self, counts: Counts) -> None:
+        """Count on from there, so that no identifier is given twice."""
+        self._node, self._requests_count = counts.node, counts.requests
+        self._payments_count, self._commands_count = counts.payments, counts.commands
 
     def issue_token(self, app: App) -> str:
         """A new token; the ones before it stay good, as every SDK author reports."""
@@ -336,6 +357,10 @@ class World:
     def file_receipt(self, holder: Payment | Command) -> None:
         """Make status queries and reversals find what has this receipt: once money has moved, not before."""
         self._receipts[holder.receipt] = holder
+
+    def forget_receipt(self, receipt: str) -> None:
+        """Let a receipt be given anew, once nothing has it any more."""
+        self._receipts.pop(receipt, None)
 
     def receipted(self, receipt: str) -> Payment | Command | None:
         """What a receipt is of; None when nobody was given it."""

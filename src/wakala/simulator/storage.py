@@ -1,0 +1,272 @@
+"""The world in a file: written now and then and at the end, each time whole, and read at the start.
+
+It is one JSON document. What hung between two events goes on where it can: prompts stay open until their time is
+over, queued commands are carried out, approvals are asked again. A callback that was on its way is lost, as with
+M-Pesa. Faults and the call log belong to a run and are not kept.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from wakala.simulator.bills import Biller, Invoice
+from wakala.simulator.checkouts import Checkout
+from wakala.simulator.commands import Command
+from wakala.simulator.initiators import Initiator
+from wakala.simulator.lines import Line
+from wakala.simulator.machine import Simulator
+from wakala.simulator.standing_orders import StandingOrder
+from wakala.simulator.world import (
+    MESSAGES_MAX,
+    App,
+    Autopilot,
+    Counts,
+    Message,
+    Payment,
+    Phone,
+    Rules,
+    Shortcode,
+    Token,
+    World,
+)
+
+VERSION = 1
+SAVE_PAUSE_SECONDS = 30.0
+"""Between two saves: what a crash may cost of a pretended world."""
+
+SAVE_SHARE_MAX = 20
+"""A save that took a second is followed by twenty of rest, so that a huge world does not spend its time on saving."""
+
+FILE_MODE = 0o600
+"""The file has passkeys, secrets and the private key in it, even if they are pretended."""
+
+LIVES = frozenset({"alarms", "errand", "live"})
+"""What belongs to a running program and is worked out anew."""
+
+Record = TypeVar("Record")
+
+
+class StateFileError(Exception):
+    """The file cannot be read or written; it is left as it is. The text says what to do."""
+
+
+def check(file: Path) -> None:
+    """Raise StateFileError, before anything runs, when a file is no state file or its folder is missing."""
+    if file.exists():
+        _read(file)
+    elif not file.parent.is_dir():
+        raise StateFileError(f"There is no folder {file.parent} for the state file {file.name}.")
+
+
+class Keeper:
+    """Keeps one simulator in one file."""
+
+    def __init__(self, simulator: Simulator, file: Path) -> None:
+        self._simulator = simulator
+        self._file = file
+        self._saving: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Read the file if it is there, make sure that it can be written, and save it now and then."""
+        if self._file.exists():
+            restore(self._simulator, _read(self._file))
+        self.save()
+        self._saving = asyncio.create_task(self._save_now_and_then())
+
+    async def stop(self) -> None:
+        """Save a last time."""
+        if self._saving is not None:
+            self._saving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._saving
+        self.save()
+
+    def save(self) -> None:
+        """Write the whole world; a reader sees the old file or the new one, never a part."""
+        _write(self._file, snapshot(self._simulator))
+
+    async def _save_now_and_then(self) -> None:
+        pause_seconds = SAVE_PAUSE_SECONDS
+        while True:
+            await asyncio.sleep(pause_seconds)
+            started = time.monotonic()
+            document = snapshot(self._simulator)
+            took_seconds = time.monotonic() - started
+            await asyncio.to_thread(_write, self._file, document)
+            pause_seconds = max(SAVE_PAUSE_SECONDS, SAVE_SHARE_MAX * took_seconds)
+
+
+def snapshot(simulator: Simulator) -> bytes:
+    """The world as a document."""
+    world, services = simulator.world, simulator.services
+    document = {
+        "version": VERSION,
+        "clock": {"ahead_seconds": simulator.clock.ahead_seconds, "stopped_at": _stopped_at(simulator)},
+        "random": simulator.random.getstate(),
+        "counts": world.counts(),
+        "rules": world.rules,
+        "autopilot": world.autopilot,
+        "certificate": simulator.certificate.private_pem().decode() if simulator.certificate.exists else "",
+        "apps": [*world.apps.values()],
+        "tokens": {token: (held.app.key, held.expires_seconds) for token, held in world.tokens.items()},
+        "shortcodes": [*world.shortcodes.values()],
+        "initiators": [*world.initiators.values()],
+        "phones": [_plain(phone, messages=[*phone.messages]) for phone in world.phones.values()],
+        "payments": [_plain_payment(payment) for payment in world.payments.values() if _lasts(payment)],
+        "commands": [_plain(command) for command in world.commands.values()],
+        "billers": [*services.bills.billers.values()],
+        "invoices": [*services.bills.invoices.values()],
+        "standing_orders": [*services.standing_orders.orders.values()],
+        "checkouts": [*services.checkouts.checkouts.values()],
+        "nominated": services.checkouts.nominated,
+        "pulling": sorted(services.pulling),
+        "lines": services.lines,
+    }
+    return msgspec.json.encode(document)
+
+
+def restore(simulator: Simulator, document: dict[str, Any]) -> None:
+    """Put the world of a document in the place of the one that was populated; inside a running event loop."""
+    if document.get("version") != VERSION:
+        raise StateFileError(f"The state file has version {document.get('version')!r}; this program reads {VERSION}.")
+    try:
+        _restore_clock(simulator, document)
+        _restore_world(simulator, document)
+        _restore_services(simulator, document)
+    except (msgspec.ValidationError, KeyError, TypeError, ValueError) as wrong:
+        raise StateFileError(
+            f"The state file does not fit this program: {wrong!r}. Move it away to start anew."
+        ) from None
+    _resume(simulator)
+
+
+def _restore_clock(simulator: Simulator, document: dict[str, Any]) -> None:
+    kept = document["clock"]
+    simulator.clock.advance(float(kept["ahead_seconds"]))
+    if kept["stopped_at"] is not None:
+        simulator.clock.stop()
+        simulator.clock.advance(float(kept["stopped_at"]) - simulator.clock.seconds())
+    version, state, gauss = document["random"]
+    simulator.random.setstate((version, tuple(state), gauss))
+
+
+def _restore_world(simulator: Simulator, document: dict[str, Any]) -> None:
+    world = simulator.world
+    world.rules = msgspec.convert(document["rules"], Rules)
+    if not simulator.start_with.autopilot:  # one that was named at this start goes before the one of the file
+        world.autopilot = msgspec.convert(document["autopilot"], Autopilot)
+    if document["certificate"]:
+        simulator.certificate.take(document["certificate"].encode())
+    world.apps = {app.key: app for app in _all(document["apps"], App)}
+    world.tokens = {token: Token(world.apps[key], seconds) for token, (key, seconds) in document["tokens"].items()}
+    world.shortcodes = {each.number: each for each in _all(document["shortcodes"], Shortcode)}
+    world.initiators = {(each.shortcode, each.name): each for each in _all(document["initiators"], Initiator)}
+    world.phones = {phone.msisdn: phone for phone in map(_phone, document["phones"])}
+    for plain in document["payments"]:
+        payment = _payment(world, plain)
+        world.remember(payment)
+        if payment.paid:
+            world.file_receipt(payment)
+    for plain in document["commands"]:
+        command = _record(plain, Command)
+        world.remember_command(command)
+        if command.receipt:
+            world.file_receipt(command)
+    world.go_on_from(msgspec.convert(document["counts"], Counts))
+
+
+def _restore_services(simulator: Simulator, document: dict[str, Any]) -> None:
+    services = simulator.services
+    services.bills.billers.update({each.app_key: each for each in _all(document["billers"], Biller)})
+    for invoice in _all(document["invoices"], Invoice):
+        services.bills.book(invoice)
+    services.standing_orders.orders.update(
+        {order.number: order for order in _all(document["standing_orders"], StandingOrder)}
+    )
+    services.checkouts.checkouts.update({each.number: each for each in _all(document["checkouts"], Checkout)})
+    services.checkouts.nominated.clear()
+    services.checkouts.nominated.update(document["nominated"])
+    services.pulling.update(document["pulling"])
+    services.lines.update({msisdn: msgspec.convert(line, Line) for msisdn, line in document["lines"].items()})
+
+
+def _resume(simulator: Simulator) -> None:
+    for payment in simulator.world.payments.values():
+        if payment.result is None:
+            simulator.prompts.resume(payment)
+    for command in simulator.world.commands.values():
+        if command.result is None and not command.timed_out:
+            simulator.office.start(command)
+    simulator.services.resume()
+
+
+def _lasts(payment: Payment) -> bool:
+    """A payment from the menu that still waits for the merchant's validation moved no money and is forgotten."""
+    return payment.origin == "stk" or payment.result is not None
+
+
+def _stopped_at(simulator: Simulator) -> float | None:
+    return simulator.clock.seconds() if simulator.clock.stopped else None
+
+
+def _plain(record: Any, **instead: Any) -> dict[str, Any]:
+    """The fields of a record that last, those named in the spelling given."""
+    lasting = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in LIVES}
+    return lasting | instead
+
+
+def _plain_payment(payment: Payment) -> dict[str, Any]:
+    return _plain(payment, shortcode=payment.shortcode.number, phone=payment.phone.msisdn)
+
+
+def _record(plain: dict[str, Any], shape: type[Record], **instead: Any) -> Record:
+    """A record from its fields; those that a newer program has and the file lacks get their defaults."""
+    hints = get_type_hints(shape)
+    given = {
+        name: msgspec.convert(value, hints[name], str_keys=True)
+        for name, value in plain.items()
+        if name in hints and name not in instead
+    }
+    return shape(**given, **instead)
+
+
+def _phone(plain: dict[str, Any]) -> Phone:
+    messages: deque[Message] = deque(_all(plain["messages"], Message), maxlen=MESSAGES_MAX)
+    return _record(plain, Phone, messages=messages)
+
+
+def _payment(world: World, plain: dict[str, Any]) -> Payment:
+    shortcode, phone = world.shortcodes[plain["shortcode"]], world.phone(plain["phone"])
+    return _record(plain, Payment, shortcode=shortcode, phone=phone)
+
+
+def _all(plain: Iterable[Any], shape: type[Record]) -> list[Record]:
+    return [msgspec.convert(each, shape, str_keys=True) for each in plain]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError) as broken:
+        raise StateFileError(f"The state file {file} cannot be read: {broken}. Move it away to start anew.") from None
+
+
+def _write(file: Path, document: bytes) -> None:
+    new = file.with_name(f"{file.name}.new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as writer:
+            writer.write(document)
+            writer.flush()
+            os.fsync(writer.fileno())
+        new.replace(file)
+    except OSError as failed:
+        raise StateFileError(f"The state file {file} cannot be written: {failed}.") from None
