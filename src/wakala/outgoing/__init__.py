@@ -1,0 +1,17 @@
+"""Floor 2: the one HTTP client. What leaves, leaves here.
+
+A request is never sent twice by itself, not on a reused connection either: for an STK push that would be a second
+prompt on a customer's phone. No redirects, no decompression, no proxies from the environment, no cookies; caps on head,
+body and time. The address is judged at the moment of connecting, so neither names, odd spellings nor a DNS answer that
+changes can get around it.
+
+A call passes `client` (the door), `message` (our bytes), `pool` (a kept connection, or `dialling` a new one past the
+`guard`), `connection` (the socket) and `answer` (their bytes). `message`, `answer` and `guard` are pure.
+"""
+
+from wakala.outgoing.answer import READ_LIMIT_BYTES
+from wakala.outgoing.client import NoReply, Outgoing, Reply
+from wakala.outgoing.dialling import resolve
+from wakala.outgoing.guard import refusal
+
+__all__ = ["READ_LIMIT_BYTES", "NoReply", "Outgoing", "Reply", "refusal", "resolve"]

@@ -1,0 +1,120 @@
+"""New connections: a name becomes addresses, an address is judged, and that very address is connected to."""
+
+import asyncio
+import ipaddress
+import itertools
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from wakala.outgoing.connection import Connection, words
+from wakala.outgoing.message import Origin, UnsentError
+
+CONNECT_LIMIT_S = 5.0  # TCP and TLS together, over all addresses; looking up the name counts into the call's own limit
+ADDRESSES_LIMIT = 4  # tried in turn; each gets its share of the time, so more of them would get too little
+GOODBYE_LIMIT_S = 1.0  # for the other side's half of TLS's goodbye, which nobody waits for
+
+# Why an address may not be called, or None.
+Judge = Callable[[str], str | None]
+
+
+class Dialler:
+    """Makes connections. ``judge`` is asked about every address before it is connected to."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._lookups: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
+        self._tls = _trust_of_the_system()
+
+    async def dial(self, origin: Origin, on_lost: Callable[[Connection], None]) -> Connection:
+        """A new connection, or `UnsentError`. ``on_lost`` is handed on to it."""
+        addresses = self._allowed(await self._addresses(origin))
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + CONNECT_LIMIT_S
+        trouble = ""
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            try:
+                async with asyncio.timeout((deadline_s - loop.time()) / left):
+                    return await self._connect(origin, address, on_lost)
+            except ssl.SSLCertVerificationError as error:  # the other addresses are the same server's
+                raise UnsentError(f"the certificate of {origin.host} is not trusted: {error.verify_message}") from error
+            except TimeoutError:  # also the system's own, which is no sooner over
+                trouble = f"no connection to {address} within the time there was"
+            except OSError as error:
+                trouble = f"no connection to {address}: {words(error)}"
+        raise UnsentError(trouble)
+
+    async def _connect(self, origin: Origin, address: str, on_lost: Callable[[Connection], None]) -> Connection:
+        secure: dict[str, Any] = {}
+        if origin.scheme == "https":
+            # The name, not the address: it is what the certificate must prove. The dot at the end is DNS's alone.
+            name = origin.host.rstrip(".")
+            secure = {"ssl": self._tls, "server_hostname": name, "ssl_shutdown_timeout": GOODBYE_LIMIT_S}
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(origin, on_lost),
+            address,
+            origin.port,
+            flags=socket.AI_NUMERICHOST,  # what was judged is an address; nothing may look it up again
+            **secure,
+        )
+        return connection
+
+    def _allowed(self, addresses: list[str]) -> list[str]:
+        verdicts = [self._judge(address) for address in addresses]
+        allowed = [address for address, verdict in zip(addresses, verdicts, strict=True) if verdict is None]
+        if not allowed:
+            raise UnsentError(next((verdict for verdict in verdicts if verdict), "the name has no address"))
+        return _in_turn(allowed)[:ADDRESSES_LIMIT]
+
+    async def _addresses(self, origin: Origin) -> list[str]:
+        try:
+            return [str(ipaddress.ip_address(origin.host))]
+        except ValueError:
+            pass
+        try:
+            return await asyncio.shield(self._lookup(origin.host, origin.port))
+        except (OSError, UnicodeError) as error:
+            raise UnsentError(f"{origin.host} was not found: {_lookup_words(error)}") from error
+
+    def _lookup(self, host: str, port: int) -> "asyncio.Task[list[str]]":
+        """One look-up at a time a name: a burst of calls shares its answer, and a slow name takes a single thread.
+
+        Nothing is kept: the next connection asks again.
+        """
+        task = self._lookups.get((host, port))
+        if task is None:
+            task = asyncio.get_running_loop().create_task(resolve(host, port))
+            self._lookups[host, port] = task
+            task.add_done_callback(lambda done: self._forget((host, port), done))
+        return task
+
+    def _forget(self, key: tuple[str, int], done: "asyncio.Task[list[str]]") -> None:
+        del self._lookups[key]
+        if not done.cancelled():
+            done.exception()  # seen, even if all who asked have left
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses behind a name, in the system's order of preference."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def _in_turn(addresses: Iterable[str]) -> list[str]:
+    """Both families by turns, the preferred one first: a machine may have IPv6 in name only (RFC 8305, section 4)."""
+    families: dict[bool, list[str]] = {}
+    for address in addresses:
+        families.setdefault(":" in address, []).append(address)
+    return [address for turn in itertools.zip_longest(*families.values()) for address in turn if address is not None]
+
+
+def _lookup_words(error: OSError | UnicodeError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _trust_of_the_system() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
