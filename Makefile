@@ -9,6 +9,8 @@ BIN := .venv/bin
 SETUP := PYTHON=$(PYTHON) scripts/setup.sh
 ARGS ?=
 CONFIG ?=
+# One more than there are cores: many tests wait for a server or a browser.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .PHONY: help setup demo test check bench docs serve lock clean
 
@@ -24,7 +26,7 @@ demo:  ## Gateway, pretend M-Pesa and a shop, ready to pay in the browser; ONCE=
 
 test:  ## Run all tests with coverage, on SQLite, PostgreSQL and in a browser; ARGS="tests/rules" for a part
 	@$(SETUP) python postgresql chromium
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report=term --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check:  ## Lint, formatting, strict types and the table of who may import whom
 	@$(SETUP) python

@@ -9,12 +9,17 @@ import inspect
 import shutil
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from services.postgres import PostgresServer
 from services.postgres import postgres_server as run_postgres
+
+# Timing never decides a test: a slow machine is no counterexample.
+hypothesis.settings.register_profile("wakala", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("wakala")
 
 # Headless, without the sandbox that root may not use, and silent: it speaks to the pages under test and to nobody else.
 CHROMIUM_SWITCHES = (

@@ -178,8 +178,9 @@ def _cleaned(message: str) -> str:
 
 
 def _row_for(http_status: int, told: _Told) -> ErrorRow:
-    return (
-        daraja_errors.row_of(told.code, told.message)
-        or daraja_errors.row_by_text(told.message)
-        or daraja_errors.row_by_status(http_status, is_json=told.is_json)
-    )
+    row = daraja_errors.row_of(told.code, told.message) or daraja_errors.row_by_text(told.message)
+    if row is not None and (told.is_json or http_status < 500 or row.trouble in {Trouble.UNKNOWN, Trouble.BUSY}):
+        return row
+    # A server's error page is no answer of M-Pesa: whatever words are on it, the request may have been carried out.
+    # Only the edge that turns away what comes too fast says so in plain text, before anything else has seen it.
+    return daraja_errors.row_by_status(http_status, is_json=told.is_json)
