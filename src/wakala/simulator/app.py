@@ -17,6 +17,7 @@ from wakala.simulator import (
     control_business,
     control_services,
     daraja,
+    iot,
     lookups,
     page,
     pull,
@@ -78,6 +79,7 @@ DARAJA: tuple[tuple[str, str, Api], ...] = (
     ("/v1/lipa/na/bonga/calculate-points", "bonga", bonga.calculate),
     ("/v1/lipa/na/bonga/redeem-paybill", "bonga", bonga.redeem),
     *BILL_MANAGER,
+    *((f"/simportal/v1/{name}", "iot", api) for name, api in iot.PATHS),
     ("/mpesa/{rest:path}", "unknown", daraja.unknown),
 )
 

@@ -46,6 +46,7 @@ PATH_KINDS = (
     "pull_register",
     "pull_query",
     "bonga",
+    "iot",
     "unknown",
 )
 """Every kind of call that comes in: each can be struck alone."""

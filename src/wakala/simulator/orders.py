@@ -59,6 +59,7 @@ class RulesOrder(msgspec.Struct, forbid_unknown_fields=True):
     strict_urls: bool | None = None
     register_once: bool | None = None
     pending_as_500: bool | None = None
+    v1_plain_msisdn: bool | None = None
     portal_types: bool | None = None
 
 

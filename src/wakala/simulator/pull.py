@@ -18,7 +18,8 @@ MEMORY = timedelta(hours=48)
 
 PAGE_ROWS = 100
 OFFSET_MAX_ROWS = 10_000_000
-MOMENT_SPELLINGS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f")
+MOMENT_SPELLINGS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d")
+"""The last one is nowhere documented; a day alone means its midnight here."""
 
 
 async def register(simulator: Simulator, call: Incoming) -> Answer:

@@ -25,12 +25,15 @@ REMARKS_MIN_CHARS = 2
 REMARKS_MAX_CHARS = 100
 """Of Remarks (daraja.md 2)."""
 
-MISPRINTS = {
+OTHER_NAMES = {
     "AccountReference": "Account Reference",
     "CommandID": "Command ID",
     "TransactionID": "Transaction ID",
+    "Initiator": "InitiatorName",
+    "InitiatorName": "Initiator",
 }
-"""Names that M-Pesa's own pages print with a space, so that programs send them so (daraja.md 9)."""
+"""Names that M-Pesa's own pages print with a space, so that programs send them so, and the two that programs mix up
+because payouts have the one and all other commands the other (daraja.md 9)."""
 
 FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 """No URL may contain them, in any case (daraja.md 7.2)."""
@@ -80,7 +83,7 @@ class Fields:
 
     def optional(self, name: str) -> str:
         """Anything, null and nothing included."""
-        return _spelled(self._values.get(name, self._values.get(MISPRINTS.get(name, name))))
+        return _spelled(self._values.get(name, self._values.get(OTHER_NAMES.get(name, name))))
 
     def shortcode(self, name: str) -> str:
         """Five to seven digits."""
@@ -90,10 +93,10 @@ class Fields:
         return value
 
     def msisdn(self, name: str) -> str:
-        """``2547XXXXXXXX`` or ``2541XXXXXXXX``: the wire form and no other (daraja.md 7.8)."""
-        value = self.text(name)
+        """``2547XXXXXXXX`` or ``2541XXXXXXXX``. A plus before it is passed over: programs send one (daraja.md 7.8)."""
+        value = self.text(name).removeprefix("+")
         if not is_msisdn(value):
-            raise refusals.invalid_field(name, f"{name} must be 12 digits like 254712345678, without + or spaces.")
+            raise refusals.invalid_field(name, f"{name} must be 12 digits like 254712345678, without spaces.")
         return value
 
     def amount_cents(self, name: str) -> int:

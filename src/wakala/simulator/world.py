@@ -69,6 +69,7 @@ class Rules:
     strict_urls: bool = False  # apply the URL filter to CallBackURL too, as production does
     register_once: bool = False  # C2B URLs can be registered once only, as in production
     pending_as_500: bool = False  # answer a query of an open prompt as before 2025
+    v1_plain_msisdn: bool = False  # C2B v1 shows the payer's number in full, as before 2022 (daraja.md 2.3)
     portal_types: bool = False  # status and balance results as the portal prints them: strings for numbers
 
 
