@@ -159,6 +159,11 @@ class Box:
     async def payment(self) -> dict[str, Any]:
         return (await self.payments())[-1]
 
+    async def ended_payment(self) -> dict[str, Any]:
+        """The latest payment, once it has ended."""
+        await until(lambda: self.machine.world.payments and [*self.machine.world.payments.values()][-1].result)
+        return await self.payment()
+
 
 @asynccontextmanager
 async def running_merchant() -> AsyncIterator[Merchant]:

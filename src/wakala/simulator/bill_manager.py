@@ -116,7 +116,7 @@ def _cancel(simulator: Simulator, call: Incoming, app: App, asked: list[Fields])
     for fields in asked:
         reference = fields.text("externalReference")
         invoice = bills.find(_key(biller), reference)
-        if invoice is None:  # how M-Pesa says this is not known
+        if invoice is None:  # nobody knows how M-Pesa says this
             raise Refusal(400, "400.003.02", "Bad Request", f"There is no open invoice {reference}.")
         if invoice.paid_cents:
             raise _conflict(invoice)

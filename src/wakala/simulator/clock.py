@@ -55,6 +55,11 @@ class Clock:
         return self._ahead_seconds
 
     @property
+    def waiting_count(self) -> int:
+        """How many actions wait for their time."""
+        return len(self._alarms)
+
+    @property
     def stopped(self) -> bool:
         """Whether it stands still until someone moves it or lets it go."""
         return self._stood_still_at is not None

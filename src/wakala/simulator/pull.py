@@ -73,7 +73,10 @@ def _reason(shortcode: Shortcode, count: int, *, older: bool, simulator: Simulat
 
 
 def _row(payment: Payment) -> dict[str, Any]:
-    """The number lacks its country code; the time is Nairobi's in spite of its Z, as far as anyone knows."""
+    """The number lacks its country code; the time is Nairobi's in spite of its Z, as far as anyone knows.
+
+    What a till's payment is called was never printed; ours follows the paybill's.
+    """
     at = payment.settled_at or payment.asked_at
     return {
         "transactionId": payment.receipt,

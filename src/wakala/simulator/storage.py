@@ -7,6 +7,7 @@ M-Pesa. Faults and the call log belong to a run and are not kept.
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections import deque
@@ -22,7 +23,7 @@ from wakala.simulator.checkouts import Checkout
 from wakala.simulator.commands import Command
 from wakala.simulator.initiators import Initiator
 from wakala.simulator.lines import Line
-from wakala.simulator.machine import Simulator
+from wakala.simulator.machine import Simulator, Start
 from wakala.simulator.standing_orders import StandingOrder
 from wakala.simulator.world import (
     MESSAGES_MAX,
@@ -37,6 +38,8 @@ from wakala.simulator.world import (
     Token,
     World,
 )
+
+logger = logging.getLogger(__name__)
 
 VERSION = 1
 SAVE_PAUSE_SECONDS = 30.0
@@ -59,11 +62,13 @@ class StateFileError(Exception):
 
 
 def check(file: Path) -> None:
-    """Raise StateFileError, before anything runs, when a file is no state file or its folder is missing."""
-    if file.exists():
-        _read(file)
-    elif not file.parent.is_dir():
+    """Raise StateFileError, before anything runs, when a file is no state file or could not be written anew."""
+    if not file.parent.is_dir():
         raise StateFileError(f"There is no folder {file.parent} for the state file {file.name}.")
+    if file.exists():
+        _load(Simulator(Start()), _read(file))  # into a world of its own, which is thrown away
+    if not os.access(file.parent, os.W_OK):
+        raise StateFileError(f"The folder {file.parent} of the state file {file.name} cannot be written to.")
 
 
 class Keeper:
@@ -73,6 +78,7 @@ class Keeper:
         self._simulator = simulator
         self._file = file
         self._saving: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Read the file if it is there, make sure that it can be written, and save it now and then."""
@@ -82,11 +88,13 @@ class Keeper:
         self._saving = asyncio.create_task(self._save_now_and_then())
 
     async def stop(self) -> None:
-        """Save a last time."""
+        """Save a last time, after a save that is under way: two would write into one file."""
         if self._saving is not None:
             self._saving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._saving
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
         self.save()
 
     def save(self) -> None:
@@ -100,7 +108,11 @@ class Keeper:
             started = time.monotonic()
             document = snapshot(self._simulator)
             took_seconds = time.monotonic() - started
-            await asyncio.to_thread(_write, self._file, document)
+            self._writing = asyncio.ensure_future(asyncio.to_thread(_write, self._file, document))
+            try:
+                await asyncio.shield(self._writing)
+            except StateFileError as failed:  # a full disk may be empty again in half a minute
+                logger.warning("%s The simulator goes on and tries again.", failed)
             pause_seconds = max(SAVE_PAUSE_SECONDS, SAVE_SHARE_MAX * took_seconds)
 
 
@@ -135,6 +147,11 @@ def snapshot(simulator: Simulator) -> bytes:
 
 def restore(simulator: Simulator, document: dict[str, Any]) -> None:
     """Put the world of a document in the place of the one that was populated; inside a running event loop."""
+    _load(simulator, document)
+    _resume(simulator)
+
+
+def _load(simulator: Simulator, document: dict[str, Any]) -> None:
     if document.get("version") != VERSION:
         raise StateFileError(f"The state file has version {document.get('version')!r}; this program reads {VERSION}.")
     try:
@@ -145,7 +162,6 @@ def restore(simulator: Simulator, document: dict[str, Any]) -> None:
         raise StateFileError(
             f"The state file does not fit this program: {wrong!r}. Move it away to start anew."
         ) from None
-    _resume(simulator)
 
 
 def _restore_clock(simulator: Simulator, document: dict[str, Any]) -> None:
@@ -264,6 +280,7 @@ def _write(file: Path, document: bytes) -> None:
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         with os.fdopen(descriptor, "wb") as writer:
+            os.fchmod(descriptor, FILE_MODE)  # one that a killed program left behind may have another mode
             writer.write(document)
             writer.flush()
             os.fsync(writer.fileno())
