@@ -14,6 +14,7 @@ from wakala.simulator.bills import Biller, Invoice, new_app_key
 from wakala.simulator.daraja import admitted, fields_of
 from wakala.simulator.exchange import Answer, Incoming
 from wakala.simulator.machine import Simulator
+from wakala.simulator.reading import decode
 from wakala.simulator.refusals import Refusal
 from wakala.simulator.requests import Fields, is_msisdn
 from wakala.simulator.world import App
@@ -182,7 +183,7 @@ def _due(fields: Fields) -> str:
 
 def _all_fields(call: Incoming) -> list[Fields]:
     try:
-        each = msgspec.json.decode(call.body, type=list[msgspec.Raw])
+        each = decode(call.body, list[msgspec.Raw])
     except msgspec.DecodeError as broken:
         raise refusals.invalid_payload(f"The body is no JSON array: {broken}") from None
     if not 1 <= len(each) <= INVOICES_MAX:

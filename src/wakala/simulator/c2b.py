@@ -8,6 +8,7 @@ import msgspec
 
 from wakala.simulator import messages, results
 from wakala.simulator.callbacks import Courier, Letter
+from wakala.simulator.reading import decode
 from wakala.simulator.results import Result
 from wakala.simulator.world import Message, Payment, Shortcode, World
 
@@ -167,7 +168,7 @@ def read_verdict(body: bytes) -> Verdict | None:
     ResultCode 0 accepts, as string or number; any other rejects (daraja.md 2.5).
     """
     try:
-        answer = msgspec.json.decode(body, type=dict[str, str | int | float | bool | None])
+        answer = decode(body, dict[str, str | int | float | bool | None])
     except msgspec.DecodeError:
         return None
     code = answer.get("ResultCode")

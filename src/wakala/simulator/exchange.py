@@ -119,10 +119,29 @@ async def _read(kind: str, request: Request) -> Incoming:
     )
 
 
+OWN_PATHS = ("/simulator", "/page/", "/static/", "/favicon.ico")
+"""Not M-Pesa's: a wrong one among them is no call of a merchant's."""
+
+
 async def no_such_path(request: Request, _: Exception) -> Response:
     """A path that belongs to no part of the simulator; answered as Daraja does, without asking for a token."""
     simulator: Simulator = request.app.state.simulator
-    return _refused(refusals.resource_not_found(request.url.path), simulator.world.next_request_id())
+    refusal = refusals.resource_not_found(request.url.path)
+    response = _refused(refusal, simulator.world.next_request_id())
+    if not request.url.path.startswith(OWN_PATHS):
+        simulator.calls.add(
+            at=simulator.clock.now(),
+            direction="in",
+            kind="unknown",
+            method=request.method,
+            target=request.url.path,
+            request=b"",
+            status=response.status_code,
+            answer=bytes(response.body),
+            reason=refusal.reason,
+            took_ms=0,
+        )
+    return response
 
 
 def _refused(refusal: Refusal, request_id: str) -> Response:

@@ -12,6 +12,7 @@ import msgspec
 
 from wakala.simulator import refusals
 from wakala.simulator.prompts import Push
+from wakala.simulator.reading import decode
 from wakala.simulator.world import Urls
 
 AMOUNT_MAX_SHILLINGS = 250_000
@@ -222,7 +223,7 @@ def read_simulation(fields: Fields) -> Simulation:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
+        return decode(body, dict[str, Any])
     except msgspec.DecodeError as broken:
         raise refusals.invalid_payload(f"The body is no JSON object: {broken}") from None
 
