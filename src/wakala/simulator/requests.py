@@ -4,7 +4,7 @@ Numbers may be strings and strings numbers, field names are case-sensitive, unkn
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, time
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -245,7 +245,8 @@ def _digits(value: str) -> bool:
 
 def _is_time(value: str) -> bool:
     try:
-        datetime.strptime(value, "%Y%m%d%H%M%S")  # noqa: DTZ007, it has no zone on the wire
+        time(int(value[8:10]), int(value[10:12]), int(value[12:]))
+        date(int(value[:4]), int(value[4:6]), int(value[6:8]))
     except ValueError:
         return False
     return True
