@@ -18,6 +18,7 @@ COLUMNS = (
     ("p99_ms", "p99 ms", 1),
     ("rss_mb", "RSS MB", 0),
     ("ratio_to_bare", "x bare", 2),
+    ("ratio_to_mock", "x mock", 2),
     ("hellos_of_cpu", "hellos", 1),
 )
 WORDS = {
@@ -31,6 +32,10 @@ WORDS = {
     "soak_end": "Wakala: and the last, on the same process",
     "million_first": "Wakala: the first of a million payments",
     "million_last": "Wakala: and the last of them",
+    "stk_daraja_mock": "daraja-mock: STK request, nothing checked or sent",
+    "stk_simulator": "simulator: STK request, checked, kept, called back",
+    "simulator_soak_start": "simulator: the first 100,000 requests",
+    "simulator_soak_end": "simulator: 100,000 more on the same process",
 }
 
 Key = tuple[str, str]
@@ -48,10 +53,11 @@ class Report:
         print(f"  {name} {database}: {figures['rate_per_s']:,.0f}/s, {figures['cpu_us']:,.0f} us", flush=True)
 
     def rows(self) -> list[dict[str, str | float]]:
-        """Medians, and the two ratios that can be compared between machines.
+        """Medians, and the ratios that can be compared between machines.
 
         ``ratio_to_bare`` is our rate over the bare path's on the same database, for whole payments; ``hellos_of_cpu``
-        is the gateway's CPU a payment in units of an empty request, the steadier of the two.
+        is the server's CPU a payment in units of an empty request, the steadier of the two. ``ratio_to_mock`` is the
+        simulator's rate of STK requests over daraja-mock's.
         """
         medians = {
             key: {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
@@ -66,6 +72,9 @@ class Report:
             bare = medians.get(("bare_path", database))
             if name == "full_loop" and bare:
                 row["ratio_to_bare"] = round(figures["rate_per_s"] / bare["rate_per_s"], 3)
+            mock = medians.get(("stk_daraja_mock", ""))
+            if name == "stk_simulator" and mock:
+                row["ratio_to_mock"] = round(figures["rate_per_s"] / mock["rate_per_s"], 3)
             result.append(row)
         return result
 

@@ -25,6 +25,7 @@ import msgspec  # noqa: E402
 import gateway  # noqa: E402
 import growth  # noqa: E402
 import machine  # noqa: E402
+import mpesas  # noqa: E402
 import targets  # noqa: E402
 from load import Load, Measured  # noqa: E402
 from report import Report  # noqa: E402
@@ -49,10 +50,11 @@ class Plan:
     callbacks: int
     soak_payments: int
     million: bool
+    simulator_soak_pushes: int
 
 
-THOROUGH = Plan(rounds=3, seconds=2, callbacks=4000, soak_payments=100_000, million=True)
-QUICK = Plan(rounds=1, seconds=1, callbacks=1000, soak_payments=0, million=False)
+THOROUGH = Plan(rounds=3, seconds=2, callbacks=4000, soak_payments=100_000, million=True, simulator_soak_pushes=100_000)
+QUICK = Plan(rounds=1, seconds=1, callbacks=1000, soak_payments=0, million=False, simulator_soak_pushes=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Bench:
     folder: Path
     report: Report
 
-    def drive(self, load: Load) -> Measured:
-        command = [*machine.pinned(machine.LOAD_CORE), sys.executable, str(HERE / "load.py")]
+    def drive(self, load: Load, driver: str = "load.py") -> Measured:
+        command = [*machine.pinned(machine.LOAD_CORE), sys.executable, str(HERE / driver)]
         return msgspec.json.decode(_output([*command, msgspec.json.encode(load).decode()]), type=Measured)
 
     def note(self, name: str, database: str, measured: Measured) -> None:
@@ -139,6 +141,36 @@ class Bench:
             ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
             self.note("callback_ingest", database, self.drive(ingest))
 
+    # The simulator, beside a test double that others use
+
+    def push(self, name: str, mpesa: mpesas.Pretended, *, pushes: int = 0) -> None:
+        """STK requests for the plan's time, or as many as asked for."""
+        load = Load(
+            mode="full",
+            gateway_port=mpesa.port,
+            own_port=mpesa.peer_port,
+            path="/mpesa/stkpush/v1/processrequest",
+            headers=mpesa.headers,
+            gateway_pid=mpesa.pid,
+            seconds=LOAD_TIMEOUT_S if pushes else self.plan.seconds,
+            warmup_s=0 if pushes else 0.7,
+            payments=pushes or 10**9,
+        )
+        self.note(name, "", self.drive(load, "pushes.py"))
+
+    def simulators(self) -> None:
+        with mpesas.daraja_mock(self.folder) as mpesa:
+            self.push("stk_daraja_mock", mpesa)
+        with mpesas.simulator(self.folder) as mpesa:
+            self.push("stk_simulator", mpesa)
+
+    def simulator_growth(self) -> None:
+        """Whether its memory stays flat once it holds all that it keeps."""
+        if pushes := self.plan.simulator_soak_pushes:
+            with mpesas.simulator(self.folder) as mpesa:
+                for name in ("simulator_soak_start", "simulator_soak_end"):
+                    self.push(name, mpesa, pushes=pushes)
+
     def growth(self) -> None:
         """Whether memory and cost stay flat."""
         if self.plan.soak_payments:
@@ -162,7 +194,10 @@ class Bench:
                 self.bare_path(database)
                 if with_wakala:
                     self.wakala(database)
+            if with_wakala:
+                self.simulators()
         if with_wakala:
+            self.simulator_growth()
             self.growth()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import httpx2
 import uvicorn
 from aiohttp import web
 
+from services.quick_server import QuickServer
 from wakala.simulator.app import create_app
 from wakala.simulator.machine import Simulator, Start
 from wakala.simulator.sandbox import PASSKEY
@@ -21,6 +23,9 @@ SAMPLES = Path(__file__).parent / "samples"
 PATIENCE_SECONDS = 10.0
 CUSTOMER = "254712345678"
 TIMESTAMP = "20260314101501"
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here speaks TLS. A client without a context of its own loads all authorities, for 25 ms each time."""
 
 
 def sample(name: str) -> Any:
@@ -154,6 +159,11 @@ class Box:
     async def payment(self) -> dict[str, Any]:
         return (await self.payments())[-1]
 
+    async def ended_payment(self) -> dict[str, Any]:
+        """The latest payment, once it has ended."""
+        await until(lambda: self.machine.world.payments and [*self.machine.world.payments.values()][-1].result)
+        return await self.payment()
+
 
 @asynccontextmanager
 async def running_merchant() -> AsyncIterator[Merchant]:
@@ -170,24 +180,21 @@ async def running_merchant() -> AsyncIterator[Merchant]:
 
 
 @asynccontextmanager
-async def running_box(merchant: Merchant, start: Start) -> AsyncIterator[Box]:
+async def running_box(merchant: Merchant, start: Start, state_file: Path | None = None) -> AsyncIterator[Box]:
     machine = Simulator(start)
     config = uvicorn.Config(
-        create_app(machine),
+        create_app(machine, state_file),
         port=0,
         http="httptools",
         ws="none",
         lifespan="on",
         log_level="error",
         access_log=False,
-        timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    await until(lambda: server.started)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
+    server = QuickServer(config)
+    url = await server.begin()
+    async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
         yield Box(url, machine, client, merchant)
-        machine.clock.advance(24 * 3600)  # wakes whoever still hangs
-    server.should_exit = True
-    await running
+        if state_file is None:  # a world that is kept keeps its time
+            machine.clock.advance(24 * 3600)  # wakes whoever still hangs
+    await server.end()

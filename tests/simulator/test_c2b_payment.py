@@ -41,6 +41,31 @@ async def test_version_1_hashes_the_number(box: Box) -> None:
     assert post.json["MSISDN"] == hashlib.sha256(CUSTOMER.encode()).hexdigest()
 
 
+async def test_version_1_showed_the_number_before_2022(box: Box) -> None:
+    await box.control("rules", {"v1_plain_msisdn": True})
+    await box.control("shortcodes", {"number": "600984", "external_validation": True})
+    await box.register(version="v1")
+    await box.control("c2b/pay", MENU)
+    [confirmation] = await box.merchant.received("/confirm")
+    [validation] = box.merchant.at("/validate")
+    assert validation.json["MSISDN"] == confirmation.json["MSISDN"] == CUSTOMER
+    assert list(confirmation.json) == list(sample("c2b_confirmation_legacy_plain"))
+    await box.register(version="v2")
+    await box.control("c2b/pay", MENU)
+    posts = await box.merchant.received("/confirm", 2)
+    assert posts[1].json["MSISDN"] == "2547 ***** 678"
+
+
+async def test_urls_that_were_swapped_end_in_an_accepted_payment(box: Box) -> None:
+    """The listener of the other kind answers without a ResultCode, and a confirmation may meet a 404."""
+    swapped = {"ValidationURL": f"{box.merchant.url}/confirm", "ConfirmationURL": f"{box.merchant.url}/nothing"}
+    box.merchant.replies |= {"/confirm": (200, {"ResponseCode": "00000000"}), "/nothing": (404, {})}
+    await validated(box, **swapped)
+    paid = await box.control("c2b/pay", MENU)
+    assert paid["state"] == "paid"
+    await box.merchant.received("/nothing")
+
+
 async def test_a_till_names_its_store_and_no_account(box: Box) -> None:
     await box.register("600991")
     await box.control("c2b/pay", {**MENU, "number": "600992"})

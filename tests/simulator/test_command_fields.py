@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from simulator.box import Box, sample
-from simulator.business import PATHS, QUICK, ask
+from simulator.box import CUSTOMER, Box, sample
+from simulator.business import PATHS, QUICK, ask, body, told, values
 from wakala.simulator.machine import Start
 
 
@@ -135,6 +135,28 @@ async def test_names_that_are_misprinted_with_a_space_pass(box: Box) -> None:
     assert (await ask(box, "b2b", **changed)).status_code == 200
     status = {"TransactionID": ..., "Transaction ID": "UCE4K7P2QX"}
     assert (await ask(box, "transaction_status", **status)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", PATHS)
+async def test_the_operator_goes_by_either_name(box: Box, kind: str) -> None:
+    right, other = ("InitiatorName", "Initiator") if kind in ("b2c", "b2pochi") else ("Initiator", "InitiatorName")
+    answer = await ask(box, kind, **{right: ..., other: "testapi"})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("kind", ["b2c", "b2pochi"])
+async def test_a_plus_before_the_number_is_passed_over(box: Box, kind: str) -> None:
+    result = await told(box, kind, PartyB=f"+{CUSTOMER}")
+    assert values(result)["ReceiverPartyPublicName"].startswith(f"{CUSTOMER} - ")
+
+
+async def test_old_programs_send_numbers_and_nulls(box: Box) -> None:
+    """Numbers for shortcodes, phones and amounts; no reference between businesses; no occasion (daraja.md 2)."""
+    payout = {"OriginatorConversationID": ..., "Occassion": ..., "PartyA": 600998, "PartyB": int(CUSTOMER)}
+    answer = await box.post("/mpesa/b2c/v1/paymentrequest", body(box, "b2c", **payout, Amount=10))
+    assert answer.status_code == 200, answer.text
+    transfer = {"CommandID": "BusinessToBusinessTransfer", "AccountReference": None, "PartyA": 600979, "PartyB": 600000}
+    assert (await told(box, "b2b", **transfer))["ResultCode"] == "0"
 
 
 @pytest.mark.parametrize("kind", ["b2c", "b2pochi", "b2b", "tax", "account_balance"])

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,30 @@ def test_a_receipt_has_ten_characters_and_tells_its_date(at: datetime, seed: int
     assert re.fullmatch(r"[A-Z][A-L][1-9A-V][0-9A-Z]{7}", receipt)
     assert ord(receipt[0]) - ord("A") == at.year - 2006
     assert ord(receipt[1]) - ord("A") + 1 == at.month
+
+
+@given(times, st.integers())
+def test_every_receipt_is_known_for_one(at: datetime, seed: int) -> None:
+    assert identifiers.is_receipt(identifiers.receipt(at, Random(seed)))
+    assert identifiers.is_receipt(identifiers.no_receipt(at))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "NLA00TEST",
+        "LKXXXX1234",
+        "UE40000000X",
+        "ue4k7p2qxa",
+        "UBU1234567",
+        "UM41234567",
+        "9E41234567",
+        "UE412345-7",
+    ],
+)
+def test_what_names_no_day_or_has_another_length_is_no_receipt(text: str) -> None:
+    assert not identifiers.is_receipt(text)
 
 
 @given(times)

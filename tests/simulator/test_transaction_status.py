@@ -105,6 +105,13 @@ async def test_an_unknown_receipt_is_not_found(box: Box) -> None:
     assert result == {**expected, **{name: result[name] for name in own}}
 
 
+@pytest.mark.parametrize("text", ["LKXXXX1234", "NLA00TEST", "uce4k7p2qx"])
+async def test_what_cannot_be_a_receipt_is_an_invalid_parameter(box: Box, text: str) -> None:
+    result = await status(box, TransactionID=text)
+    assert (result["ResultCode"], result["ResultDesc"]) == (25, "The format of parameter null is invalid.")
+    assert "ResultParameters" not in result
+
+
 @pytest.mark.parametrize("party", [BILLER, "174379"])
 async def test_other_peoples_payments_are_not_found(box: Box, party: str) -> None:
     receipt = await collected(box)

@@ -17,6 +17,7 @@ from wakala.simulator import (
     control_business,
     control_services,
     daraja,
+    iot,
     lookups,
     page,
     pull,
@@ -29,9 +30,7 @@ from wakala.simulator.exchange import Api, no_such_path
 from wakala.simulator.exchange import daraja as exchange
 from wakala.simulator.machine import Simulator
 from wakala.simulator.storage import Keeper
-
-ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-"""Daraja's paths take every method, so that the wrong ones get Daraja's own refusal."""
+from wakala.simulator.switchboard import Switchboard
 
 BILLS = "/v1/billmanager-invoice"
 BILL_MANAGER: tuple[tuple[str, str, Api], ...] = tuple(
@@ -78,7 +77,7 @@ DARAJA: tuple[tuple[str, str, Api], ...] = (
     ("/v1/lipa/na/bonga/calculate-points", "bonga", bonga.calculate),
     ("/v1/lipa/na/bonga/redeem-paybill", "bonga", bonga.redeem),
     *BILL_MANAGER,
-    ("/mpesa/{rest:path}", "unknown", daraja.unknown),
+    *((f"/simportal/v1/{name}", "iot", api) for name, api in iot.PATHS),
 )
 
 CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
@@ -128,30 +127,26 @@ PAGE = (
 
 
 def create_app(simulator: Simulator, state_file: Path | None = None) -> Starlette:
-    """The whole program as one application; its lifespan starts and closes the simulator, and keeps it in the file."""
+    """The whole program as one application; its lifespan closes the simulator, and keeps it in the file."""
     keeper = Keeper(simulator, state_file) if state_file is not None else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await simulator.start()
         if keeper is not None:
             keeper.start()
         yield
         if keeper is not None:
             await keeper.stop()
-        await simulator.close()
+        simulator.close()
 
     app = Starlette(routes=_routes(), lifespan=lifespan, exception_handlers={404: no_such_path})
     app.router.redirect_slashes = False
     app.add_middleware(Doorkeeper)
+    paths = {path: exchange(kind, guarded(api)) for path, kind, api in DARAJA}
+    app.add_middleware(Switchboard, paths=paths, unknown=exchange("unknown", guarded(daraja.unknown)))
     app.state.simulator = simulator
     return app
 
 
 def _routes() -> list[BaseRoute]:
-    apis: list[BaseRoute] = []
-    for path, kind, api in DARAJA:
-        called = exchange(kind, guarded(api))
-        apis += [Route(spelled, called, methods=ANY_METHOD) for spelled in (path, f"{path}/")]
-    controls = [Route(path, endpoint(handler), methods=[method]) for method, path, handler in CONTROL]
-    return [*apis, *controls, *PAGE]
+    return [*(Route(path, endpoint(handler), methods=[method]) for method, path, handler in CONTROL), *PAGE]

@@ -14,6 +14,7 @@ from wakala.simulator.bills import Biller, Invoice, new_app_key
 from wakala.simulator.daraja import admitted, fields_of
 from wakala.simulator.exchange import Answer, Incoming
 from wakala.simulator.machine import Simulator
+from wakala.simulator.reading import decode
 from wakala.simulator.refusals import Refusal
 from wakala.simulator.requests import Fields, is_msisdn
 from wakala.simulator.world import App
@@ -116,7 +117,7 @@ def _cancel(simulator: Simulator, call: Incoming, app: App, asked: list[Fields])
     for fields in asked:
         reference = fields.text("externalReference")
         invoice = bills.find(_key(biller), reference)
-        if invoice is None:  # how M-Pesa says this is not known
+        if invoice is None:  # nobody knows how M-Pesa says this
             raise Refusal(400, "400.003.02", "Bad Request", f"There is no open invoice {reference}.")
         if invoice.paid_cents:
             raise _conflict(invoice)
@@ -182,7 +183,7 @@ def _due(fields: Fields) -> str:
 
 def _all_fields(call: Incoming) -> list[Fields]:
     try:
-        each = msgspec.json.decode(call.body, type=list[msgspec.Raw])
+        each = decode(call.body, list[msgspec.Raw])
     except msgspec.DecodeError as broken:
         raise refusals.invalid_payload(f"The body is no JSON array: {broken}") from None
     if not 1 <= len(each) <= INVOICES_MAX:

@@ -17,9 +17,6 @@ CALLBACK = "billmanager_payment"
 PUSHES_MAX = 5
 """The only retry that Daraja documents."""
 
-PUSH_PAUSE_SECONDS = 10.0
-"""Between two tries. The documentation gives no time: this one is a guess."""
-
 INVOICES_MAX = 50_000
 """Of all billers; the oldest are forgotten first."""
 
@@ -158,7 +155,7 @@ class Bills:
         body = payment_push(payment)
         for attempt in range(PUSHES_MAX):
             if attempt:
-                await self._world.clock.sleep(PUSH_PAUSE_SECONDS)
+                await self._world.clock.sleep(self._world.rules.bill_push_pause_seconds)
             if self._faults.take(CALLBACK, payment.phone.msisdn):
                 self._courier.note_lost(CALLBACK, biller.callback_url, body)
                 continue

@@ -3,13 +3,11 @@
 Only SDKs tell of this API. The rate is the one their samples show; its business codes were never explained.
 """
 
-from datetime import datetime
-from typing import Any
-
 from wakala.simulator import refusals
 from wakala.simulator.c2b import Order
 from wakala.simulator.daraja import admitted, fields_of
 from wakala.simulator.exchange import Answer, Incoming
+from wakala.simulator.headed import headed
 from wakala.simulator.machine import Simulator
 
 POINTS_PER_SHILLING = 5
@@ -20,7 +18,7 @@ async def calculate(simulator: Simulator, call: Incoming) -> Answer:
     """How many shillings some points are worth."""
     admitted(simulator, call)
     points = fields_of(call).number("points", None, POINTS_MAX)
-    return Answer(_envelope(simulator, {"points": str(points), "amount": points // POINTS_PER_SHILLING}))
+    return Answer(headed(simulator, {"points": str(points), "amount": points // POINTS_PER_SHILLING}))
 
 
 async def redeem(simulator: Simulator, call: Incoming) -> Answer:
@@ -40,7 +38,7 @@ async def redeem(simulator: Simulator, call: Incoming) -> Answer:
         worth = points // POINTS_PER_SHILLING
         raise refusals.invalid_field("bongaPoints", f"{points} points are worth {worth} shillings, less than amount.")
     order = Order(shortcode, msisdn, amount_cents, account, buy_goods=False)
-    return Answer(_envelope(simulator, None), after=lambda: simulator.services.run(_pay(simulator, order)))
+    return Answer(headed(simulator, None), after=lambda: simulator.services.run(_pay(simulator, order)))
 
 
 async def _pay(simulator: Simulator, order: Order) -> None:
@@ -49,19 +47,3 @@ async def _pay(simulator: Simulator, order: Order) -> None:
     payment = await simulator.collections.pay(order)
     if not payment.paid:  # the points go back to where they came from
         phone.balance_cents -= order.amount_cents
-
-
-def _envelope(simulator: Simulator, body: dict[str, Any] | None) -> dict[str, Any]:
-    header = {
-        "requestRefId": simulator.world.next_request_id(),
-        "responseCode": 200,
-        "responseMessage": "Success",
-        "customerMessage": "Operation Successfull",
-        "timestamp": _timestamp(simulator.clock.now()),
-    }
-    return {"header": header, "body": body}
-
-
-def _timestamp(at: datetime) -> str:
-    """Local time with nine digits of a second, as Java prints it."""
-    return f"{at:%Y-%m-%dT%H:%M:%S.%f}000"

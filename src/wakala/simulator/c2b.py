@@ -8,6 +8,7 @@ import msgspec
 
 from wakala.simulator import messages, results
 from wakala.simulator.callbacks import Courier, Letter
+from wakala.simulator.reading import decode
 from wakala.simulator.results import Result
 from wakala.simulator.world import Message, Payment, Shortcode, World
 
@@ -87,7 +88,7 @@ class Collections:
             url=urls.confirmation,
             msisdn=payment.phone.msisdn,
             amount_cents=payment.amount_cents,
-            write=lambda amount_cents: messages.c2b_notice(payment, amount_cents),
+            write=lambda amount_cents: messages.c2b_notice(payment, amount_cents, self._world.rules),
             headers={},
             answered=count,
         )
@@ -116,9 +117,9 @@ class Collections:
             return results.DAILY_LIMIT
         urls = payment.shortcode.urls
         if payment.shortcode.external_validation and urls is not None:
-            body = messages.c2b_notice(payment, payment.amount_cents, for_validation=True)
-            limit_seconds = self._world.rules.validation_limit_seconds
-            reply = await self._courier.ask("c2b_validation", urls.validation, body, limit_seconds)
+            rules = self._world.rules
+            body = messages.c2b_notice(payment, payment.amount_cents, rules, for_validation=True)
+            reply = await self._courier.ask("c2b_validation", urls.validation, body, rules.validation_limit_seconds)
             verdict = read_verdict(reply.body) if reply is not None and reply.status == 200 else None
             if verdict is None:
                 return _default_verdict(urls.response_type)
@@ -167,7 +168,7 @@ def read_verdict(body: bytes) -> Verdict | None:
     ResultCode 0 accepts, as string or number; any other rejects (daraja.md 2.5).
     """
     try:
-        answer = msgspec.json.decode(body, type=dict[str, str | int | float | bool | None])
+        answer = decode(body, dict[str, str | int | float | bool | None])
     except msgspec.DecodeError:
         return None
     code = answer.get("ResultCode")

@@ -5,19 +5,17 @@ Only this machine is called, unless a host was allowed by name: a simulator must
 
 import asyncio
 import ipaddress
-import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from wakala.simulator.calls import Calls
 from wakala.simulator.clock import Clock
 from wakala.simulator.faults import Fault, Faults
 from wakala.simulator.messages import JSON_TYPE
+from wakala.simulator.posting import Poster, Reply
 
 POST_LIMIT_SECONDS = 10.0
 """M-Pesa's own limit is unknown; 30 s was claimed once (daraja.md 7.3). A merchant that needs ten is broken."""
@@ -25,16 +23,8 @@ POST_LIMIT_SECONDS = 10.0
 REORDER_HOLD_SECONDS = 5.0
 """A callback that is held for the next one goes out after this time even when there is no next one."""
 
-CONNECTIONS_MAX = 256
-KEEP_ALIVE_SECONDS = 2.0
-"""Shorter than any server's, so that no callback is lost to a connection the merchant has just closed."""
 
-REPLY_MAX_BYTES = 64 * 1024
-
-AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[str, int]]
-
-
-class NotLoopbackError(Exception):
+class NotLoopbackError(OSError):
     """The target is another machine."""
 
 
@@ -52,14 +42,6 @@ class Letter:
     reason: str = ""  # our sentence on what it tells, for the call log
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the merchant said."""
-
-    status: int
-    body: bytes
-
-
 class Courier:
     """Carries letters, obeys the faults, and writes every attempt down."""
 
@@ -70,20 +52,14 @@ class Courier:
         self._allowed_hosts = allowed_hosts
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
-        self._guarded: aiohttp.ClientSession | None = None
-        self._open: aiohttp.ClientSession | None = None
+        self._guarded = Poster(must_be_loopback)  # reaches this machine only
+        self._open = Poster(_anyone)  # for hosts allowed by name
 
-    async def start(self) -> None:
-        """Open the two clients: one that reaches this machine only, one for hosts allowed by name."""
-        self._guarded = _session(loopback_socket)
-        self._open = _session(None)
-
-    async def close(self) -> None:
-        """Drop what is under way and close the clients."""
+    def close(self) -> None:
+        """Drop what is under way and hang up."""
         self.drop_all()
-        for session in (self._guarded, self._open):
-            if session is not None:
-                await session.close()
+        self._guarded.close()
+        self._open.close()
 
     def drop_all(self) -> None:
         """Forget the letters under way, for a reset."""
@@ -156,28 +132,21 @@ class Courier:
     ) -> Reply | None:
         started = time.monotonic()
         try:
-            reply = await self._exchange(url, body, headers, limit_seconds)
+            reply = await self._poster_for(url).post(url, body, {"Content-Type": JSON_TYPE, **headers}, limit_seconds)
         except NotLoopbackError as refused:
             self._note(kind, url, body, f"Not sent: {refused}", faults=faults)
             return None
-        except (aiohttp.ClientError, OSError, ValueError) as failed:
-            reason = f"No answer: {failed or type(failed).__name__}."
+        except (OSError, ValueError) as failed:
+            reason = f"No answer: {str(failed) or type(failed).__name__}."
             self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started))
             return None
         reason = about if reply.status == 200 else f"The merchant answered {reply.status}; M-Pesa does not try again."
         self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started), reply=reply)
         return reply
 
-    async def _exchange(self, url: str, body: bytes, headers: dict[str, str], limit_seconds: float | None) -> Reply:
-        session = self._session_for(url)
-        all_headers = {"Content-Type": JSON_TYPE, **headers}
-        limit = aiohttp.ClientTimeout(total=limit_seconds)
-        async with session.post(url, data=body, headers=all_headers, allow_redirects=False, timeout=limit) as answer:
-            return Reply(answer.status, await answer.content.read(REPLY_MAX_BYTES))
-
-    def _session_for(self, url: str) -> aiohttp.ClientSession:
-        if self._guarded is None or self._open is None:
-            raise AssertionError("The courier is started before it is given letters.")
+    def _poster_for(self, url: str) -> Poster:
+        if not self._allowed_hosts:
+            return self._guarded
         host = urlsplit(url).hostname or ""
         return self._open if "*" in self._allowed_hosts or host in self._allowed_hosts else self._guarded
 
@@ -207,28 +176,17 @@ class Courier:
         )
 
 
-def loopback_socket(address: AddressInfo) -> socket.socket:
-    """A socket for an address of this machine; raises NotLoopbackError for any other.
+def must_be_loopback(address: str) -> None:
+    """Nothing for an address of this machine; raises NotLoopbackError for any other.
 
     Asked at connect time, after names were resolved, so no spelling of a URL gets past it.
     """
-    family, kind, protocol, _, target = address
-    host = target[0].partition("%")[0]
-    if not ipaddress.ip_address(host).is_loopback:
-        raise NotLoopbackError(f"{host} is not this machine; start with --allow-callback-host {host} to call it.")
-    return socket.socket(family, kind, protocol)
+    if not ipaddress.ip_address(address).is_loopback:
+        raise NotLoopbackError(f"{address} is not this machine; start with --allow-callback-host {address} to call it.")
 
 
-def _session(socket_factory: Callable[[AddressInfo], socket.socket] | None) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_SECONDS, socket_factory=socket_factory
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        headers={"User-Agent": "Wakala-Simulator", "Accept-Encoding": "identity"},
-    )
+def _anyone(_: str) -> None:
+    """Hosts that were allowed by name may have any address."""
 
 
 def _body(letter: Letter, struck: dict[str, Fault]) -> bytes:

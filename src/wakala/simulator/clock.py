@@ -7,7 +7,7 @@ rings what has become due, so a test of a minute takes no time.
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 EAT = timezone(timedelta(hours=3), "EAT")
 """Every time M-Pesa prints is East Africa Time, which knows no summer time (daraja.md 5)."""
@@ -47,12 +47,17 @@ class Clock:
 
     def now(self) -> datetime:
         """The time of day in Nairobi."""
-        return datetime.fromtimestamp(self.seconds(), UTC).astimezone(EAT)
+        return datetime.fromtimestamp(self.seconds(), EAT)
 
     @property
     def ahead_seconds(self) -> float:
         """How far the clock was moved since it started; below zero if it stood still for longer."""
         return self._ahead_seconds
+
+    @property
+    def waiting_count(self) -> int:
+        """How many actions wait for their time."""
+        return len(self._alarms)
 
     @property
     def stopped(self) -> bool:

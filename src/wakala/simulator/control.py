@@ -15,6 +15,7 @@ from wakala.simulator.exchange import BodyTooLargeError, read_body
 from wakala.simulator.faults import CATALOGUE, UnknownFaultError
 from wakala.simulator.machine import Simulator
 from wakala.simulator.prompts import UnknownOutcomeError
+from wakala.simulator.reading import decode
 from wakala.simulator.world import App, Payment, Shortcode
 
 PAGE_MAX = 10_000
@@ -318,7 +319,7 @@ def _live_prompt(simulator: Simulator, msisdn: str) -> Payment:
 async def read_order(request: Request, shape: type[Body]) -> Body:
     """The body as an order; nothing at all counts as an order without wishes."""
     body = await read_body(request)
-    return msgspec.json.decode(body or b"{}", type=shape)
+    return decode(body or b"{}", shape)
 
 
 def number_in_query(request: Request, name: str, otherwise: int) -> int:

@@ -6,7 +6,7 @@ EDGE_FAULTS = {
     "too_many": "HTTP 429 in the raw shape of the gateway software; nothing was made",
     "html_403": "HTTP 403 and a page of HTML, as from the firewall in front; nothing was made",
     "empty": "HTTP 400 without a body; nothing was made",
-    "maintenance": "HTTP 503, Service is currently under maintenance; nothing was made",
+    "maintenance": "HTTP 500, Service is currently under maintenance; nothing was made",
     "internal_error": "HTTP 500, System internal error; nothing was made",
     "hang": "the socket stays silent until its bounded end; nothing was made",
     "answer_lost": "it is carried out, and the answer is HTTP 500, Internal Server Error",
@@ -46,6 +46,7 @@ PATH_KINDS = (
     "pull_register",
     "pull_query",
     "bonga",
+    "iot",
     "unknown",
 )
 """Every kind of call that comes in: each can be struck alone."""

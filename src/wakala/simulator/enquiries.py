@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from wakala.simulator import accounts, authority, command_results, transactions
+from wakala.simulator import accounts, authority, command_results, identifiers, transactions
 from wakala.simulator.commands import Command, Item, Outcome, item
 from wakala.simulator.transactions import Transaction
 from wakala.simulator.world import Payment, Shortcode, World
@@ -32,6 +32,9 @@ def tell_status(world: World, command: Command) -> Outcome:
 
     Not found says nothing about the payment: its request may still lie in the queue.
     """
+    receipt = command.asked.receipt
+    if receipt and not identifiers.is_receipt(receipt):
+        return Outcome(command_results.BAD_PARAMETER, f"{receipt} is no receipt: 10 capitals and digits, a day first.")
     found = _find(world, command)
     if found is None:
         asked = command.asked.receipt or command.asked.original_id

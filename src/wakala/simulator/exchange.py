@@ -4,11 +4,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from wakala.simulator import refusals
 from wakala.simulator.machine import Simulator
@@ -24,6 +25,8 @@ BULK_MAX_BYTES = 1024 * 1024
 BULK_KINDS = ("billmanager_invoices", "billmanager_cancel")
 
 REASON_HEADER = "X-Simulator-Reason"
+JSON_HEADERS = {"Content-Type": JSON_TYPE}
+WANTED_HEADERS = frozenset({b"authorization", b"content-type", b"appkey"})
 
 
 class BodyTooLargeError(Exception):
@@ -57,37 +60,55 @@ class Answer:
 Api = Callable[[Simulator, Incoming], Awaitable[Answer]]
 
 
-def daraja(kind: str, api: Api) -> Callable[[Request], Awaitable[Response]]:
-    """The Starlette endpoint of one API."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes out, byte for byte."""
 
-    async def endpoint(request: Request) -> Response:
-        simulator: Simulator = request.app.state.simulator
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+Called = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class HungUpError(Exception):
+    """The caller left in the middle of its request."""
+
+
+def daraja(kind: str, api: Api) -> Called:
+    """The ASGI endpoint of one API."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        simulator: Simulator = scope["app"].state.simulator
         started = time.monotonic()
-        call = await _read(kind, request)
+        try:
+            call = await _read(kind, scope, receive)
+        except HungUpError:
+            return
+        after: Callable[[], object] | None
         try:
             answer = await api(simulator, call)
         except Refusal as refusal:
-            response = _refused(refusal, simulator.world.next_request_id())
-            response.background = _afterwards(refusal.after)
-            reason = refusal.reason
+            sent, reason, after = _refused(refusal, simulator.world.next_request_id()), refusal.reason, refusal.after
         else:
-            response = Response(msgspec.json.encode(answer.body), media_type=JSON_TYPE)
-            response.background = _afterwards(answer.after)
-            reason = answer.reason
+            sent, reason, after = _answered(answer), answer.reason, answer.after
         simulator.calls.add(
             at=simulator.clock.now(),
             direction="in",
             kind=kind,
             method=call.method,
-            target=request.url.path,
+            target=call.path,
             request=call.body,
-            status=response.status_code,
-            answer=bytes(response.body),
+            status=sent.status,
+            answer=sent.body,
             reason=reason,
             took_ms=int((time.monotonic() - started) * 1000),
             faults=tuple(call.faults),
         )
-        return response
+        await _send(send, sent)
+        if after is not None:
+            after()
 
     return endpoint
 
@@ -102,49 +123,78 @@ async def read_body(request: Request, max_bytes: int = BODY_MAX_BYTES) -> bytes:
     return bytes(body)
 
 
-async def _read(kind: str, request: Request) -> Incoming:
-    try:
-        body = await read_body(request, BULK_MAX_BYTES if kind in BULK_KINDS else BODY_MAX_BYTES)
-    except BodyTooLargeError:
-        body = b""
+async def _read(kind: str, scope: Scope, receive: Receive) -> Incoming:
+    headers = {name: value for name, value in scope["headers"] if name in WANTED_HEADERS}
+    query = scope["query_string"]
     return Incoming(
         kind=kind,
-        method=request.method,
-        path=request.url.path,
-        query=dict(request.query_params),
-        authorization=request.headers.get("authorization", ""),
-        content_type=request.headers.get("content-type", "").lower(),
-        body=body,
-        app_key=request.headers.get("appkey", ""),
+        method=scope["method"],
+        path=scope["path"],
+        query=dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {},
+        authorization=headers.get(b"authorization", b"").decode("latin-1"),
+        content_type=headers.get(b"content-type", b"").decode("latin-1").lower(),
+        body=await _body(receive, BULK_MAX_BYTES if kind in BULK_KINDS else BODY_MAX_BYTES),
+        app_key=headers.get(b"appkey", b"").decode("latin-1"),
     )
+
+
+async def _body(receive: Receive, max_bytes: int) -> bytes:
+    """The body; nothing as soon as it is longer, for nobody means such a one."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HungUpError
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
+            return b""
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _send(send: Send, sent: Sent) -> None:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.headers.items()]
+    headers.append((b"content-length", b"%d" % len(sent.body)))
+    await send({"type": "http.response.start", "status": sent.status, "headers": headers})
+    await send({"type": "http.response.body", "body": sent.body})
+
+
+OWN_PATHS = ("/simulator", "/page/", "/static/", "/favicon.ico")
+"""Not M-Pesa's: a wrong one among them is no call of a merchant's."""
 
 
 async def no_such_path(request: Request, _: Exception) -> Response:
     """A path that belongs to no part of the simulator; answered as Daraja does, without asking for a token."""
     simulator: Simulator = request.app.state.simulator
-    return _refused(refusals.resource_not_found(request.url.path), simulator.world.next_request_id())
-
-
-def _refused(refusal: Refusal, request_id: str) -> Response:
-    headers = {REASON_HEADER: refusal.reason.encode("ascii", "replace").decode().replace("\n", " ")}
-    if refusal.page:
-        return Response(refusal.page, refusal.status, headers, media_type="text/html")
-    if refusal.body is not None:
-        body = msgspec.json.encode(refusal.body)
-    elif refusal.code:
-        body = msgspec.json.encode(
-            {"requestId": request_id, "errorCode": refusal.code, "errorMessage": refusal.message}
+    refusal = refusals.resource_not_found(request.url.path)
+    sent = _refused(refusal, simulator.world.next_request_id())
+    if not request.url.path.startswith(OWN_PATHS):
+        simulator.calls.add(
+            at=simulator.clock.now(),
+            direction="in",
+            kind="unknown",
+            method=request.method,
+            target=request.url.path,
+            request=b"",
+            status=sent.status,
+            answer=sent.body,
+            reason=refusal.reason,
+            took_ms=0,
         )
-    else:
-        return Response(status_code=refusal.status, headers=headers)
-    return Response(body, refusal.status, headers, media_type=JSON_TYPE)
+    return Response(sent.body, sent.status, sent.headers)
 
 
-def _afterwards(action: Callable[[], object] | None) -> BackgroundTask | None:
-    if action is None:
-        return None
+def _answered(answer: Answer) -> Sent:
+    return Sent(200, msgspec.json.encode(answer.body), JSON_HEADERS)
 
-    async def run() -> None:  # asynchronous, else Starlette would run it on a thread
-        action()
 
-    return BackgroundTask(run)
+def _refused(refusal: Refusal, request_id: str) -> Sent:
+    reason = {REASON_HEADER: refusal.reason.encode("ascii", "replace").decode().replace("\n", " ")}
+    if refusal.page:
+        return Sent(refusal.status, refusal.page.encode(), reason | {"Content-Type": "text/html; charset=utf-8"})
+    if refusal.body is not None:
+        return Sent(refusal.status, msgspec.json.encode(refusal.body), reason | JSON_HEADERS)
+    if not refusal.code:
+        return Sent(refusal.status, b"", reason)
+    envelope = {"requestId": request_id, "errorCode": refusal.code, "errorMessage": refusal.message}
+    return Sent(refusal.status, msgspec.json.encode(envelope), reason | JSON_HEADERS)

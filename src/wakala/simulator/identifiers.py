@@ -1,17 +1,30 @@
 """Identifiers in M-Pesa's own formats (daraja.md 7.9). Time and randomness are given, so a seed repeats a run."""
 
-from datetime import datetime
+from datetime import date, datetime
 from random import Random
 
 BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LETTERS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 DAY_MARKS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 FIRST_RECEIPT_YEAR = 2006
+RECEIPT_CHARS = 10
 
 
 def receipt(at: datetime, random: Random) -> str:
     """Ten characters: year (A is 2006), month (A to L), day (1 to 9, then A to V), and seven in base 36."""
     return _day(at) + "".join(random.choices(BASE_36, k=7))
+
+
+def is_receipt(text: str) -> bool:
+    """Whether it could be a receipt: ten digits and capitals, of which the first three name a day that there is."""
+    if len(text) != RECEIPT_CHARS or not set(text) <= set(BASE_36) or text[0].isdecimal():
+        return False
+    year, month = FIRST_RECEIPT_YEAR + ord(text[0]) - ord("A"), ord(text[1]) - ord("A") + 1
+    try:
+        date(year, month, DAY_MARKS.index(text[2]))
+    except ValueError:
+        return False
+    return True
 
 
 def no_receipt(at: datetime) -> str:

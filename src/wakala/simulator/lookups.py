@@ -12,6 +12,7 @@ from wakala.simulator import identifiers, lines, qr, refusals
 from wakala.simulator.daraja import admitted, fields_of
 from wakala.simulator.exchange import Answer, Incoming
 from wakala.simulator.machine import Simulator
+from wakala.simulator.reading import decode
 from wakala.simulator.refusals import Refusal
 from wakala.simulator.requests import is_msisdn
 
@@ -150,7 +151,7 @@ def _about_line(simulator: Simulator, said: dict[str, str]) -> Answer:
 def _hakikisha(call: Incoming) -> tuple[str, dict[str, Any]]:
     """The request ID and the inner body; what is missing is empty."""
     try:
-        asked = msgspec.json.decode(call.body, type=dict[str, dict[str, Any]])
+        asked = decode(call.body, dict[str, dict[str, Any]])
     except msgspec.DecodeError as broken:
         raise refusals.invalid_payload(f"The body is no object of a header and a body: {broken}") from None
     return str(asked.get("header", {}).get("requestID") or ""), asked.get("body", {})

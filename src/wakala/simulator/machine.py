@@ -44,16 +44,12 @@ class Simulator:
         self.office = Office(self.world, self.courier, self.certificate)
         self.services = Services(self.world, self.courier, self.faults, self.collections, self.prompts)
 
-    async def start(self) -> None:
-        """Open what needs an event loop."""
-        await self.courier.start()
-
-    async def close(self) -> None:
-        """Let go of what ``start`` opened."""
+    def close(self) -> None:
+        """Stop what is under way."""
         self.collections.drop_all()
         self.office.drop_all()
         self.services.drop_all()
-        await self.courier.close()
+        self.courier.close()
 
     def reset(self) -> None:
         """Begin again from the start: same seed, same world, true time, no payments, no faults."""

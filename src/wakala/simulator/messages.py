@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from wakala.simulator.commands import Command
-from wakala.simulator.world import Payment, Shortcode
+from wakala.simulator.world import Payment, Rules, Shortcode
 
 JSON_TYPE = "application/json;charset=UTF-8"
 PAYBILL_TYPE = "Pay Bill"
@@ -49,11 +49,8 @@ def stk_callback(payment: Payment, amount_cents: int) -> bytes:
     return msgspec.json.encode({"Body": {"stkCallback": callback}})
 
 
-def c2b_notice(payment: Payment, amount_cents: int, *, for_validation: bool = False) -> bytes:
+def c2b_notice(payment: Payment, amount_cents: int, rules: Rules, *, for_validation: bool = False) -> bytes:
     """The body of both C2B calls; the balance is empty on validation, and every value is a string."""
-    urls = payment.shortcode.urls
-    hashed = urls is not None and urls.version == "v1"
-    msisdn = payment.phone.msisdn
     body = {
         "TransactionType": TILL_TYPE if payment.buy_goods else PAYBILL_TYPE,
         "TransID": payment.receipt,
@@ -64,7 +61,7 @@ def c2b_notice(payment: Payment, amount_cents: int, *, for_validation: bool = Fa
         "InvoiceNumber": "",
         "OrgAccountBalance": "" if for_validation else shillings(payment.shortcode_balance_cents),
         "ThirdPartyTransID": payment.third_party_id,
-        "MSISDN": hash_msisdn(msisdn) if hashed else mask_msisdn(msisdn),
+        "MSISDN": _shown_msisdn(payment, rules),
         "FirstName": payment.phone.name,
         "MiddleName": "",
         "LastName": "",
@@ -90,6 +87,14 @@ def transfer_notice(command: Command, payer: Shortcode, receiver: Shortcode, amo
         "LastName": None,
     }
     return msgspec.json.encode(body)
+
+
+def _shown_msisdn(payment: Payment, rules: Rules) -> str:
+    """As the registration's version has it; the first version showed plain numbers before 2022 (daraja.md 2.3)."""
+    urls, msisdn = payment.shortcode.urls, payment.phone.msisdn
+    if urls is None or urls.version == "v2":
+        return mask_msisdn(msisdn)
+    return msisdn if rules.v1_plain_msisdn else hash_msisdn(msisdn)
 
 
 def mask_msisdn(msisdn: str) -> str:

@@ -26,7 +26,7 @@ async def at_token(simulator: Simulator, call: Incoming) -> None:
     if "error_500" in struck:
         raise refusals.internal_error("Fault error_500 of kind token.")
     if "error_503" in struck:
-        raise refusals.maintenance("Fault error_503 of kind token.")
+        raise refusals.maintenance("Fault error_503 of kind token.", status=503)
 
 
 def at_admission(simulator: Simulator, call: Incoming) -> None:

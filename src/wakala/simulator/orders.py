@@ -53,12 +53,14 @@ class RulesOrder(msgspec.Struct, forbid_unknown_fields=True):
     hang_seconds: float | None = None
     result_after_min_seconds: float | None = None
     result_after_max_seconds: float | None = None
+    bill_push_pause_seconds: float | None = None
     lock_after_failures: int | None = None
     rule_17: bool | None = None
     strict_174379: bool | None = None
     strict_urls: bool | None = None
     register_once: bool | None = None
     pending_as_500: bool | None = None
+    v1_plain_msisdn: bool | None = None
     portal_types: bool | None = None
 
 

@@ -184,8 +184,8 @@ class Prompts:
 
     def _autopilot_outcome(self) -> str | None:
         outcomes = self._world.autopilot.outcomes
-        if not outcomes:
-            return None
+        if len(outcomes) < 2:
+            return next(iter(outcomes), None)
         return self._world.random.choices(list(outcomes), list(outcomes.values()))[0]
 
     def _later(self, payment: Payment, delay_seconds: float, action: Callable[[], object]) -> None:

@@ -18,7 +18,8 @@ MEMORY = timedelta(hours=48)
 
 PAGE_ROWS = 100
 OFFSET_MAX_ROWS = 10_000_000
-MOMENT_SPELLINGS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f")
+MOMENT_SPELLINGS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d")
+"""The last one is nowhere documented; a day alone means its midnight here."""
 
 
 async def register(simulator: Simulator, call: Incoming) -> Answer:
@@ -72,7 +73,10 @@ def _reason(shortcode: Shortcode, count: int, *, older: bool, simulator: Simulat
 
 
 def _row(payment: Payment) -> dict[str, Any]:
-    """The number lacks its country code; the time is Nairobi's in spite of its Z, as far as anyone knows."""
+    """The number lacks its country code; the time is Nairobi's in spite of its Z, as far as anyone knows.
+
+    What a till's payment is called was never printed; ours follows the paybill's.
+    """
     at = payment.settled_at or payment.asked_at
     return {
         "transactionId": payment.receipt,

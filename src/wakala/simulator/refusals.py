@@ -190,10 +190,10 @@ def internal_error(reason: str) -> Refusal:
     return Refusal(500, "500.002.1001", "System internal error.", reason)
 
 
-def maintenance(reason: str) -> Refusal:
-    """The platform is closed for a while; nothing happened."""
+def maintenance(reason: str, status: int = 500) -> Refusal:
+    """The platform is closed for a while; nothing happened. Older documents give it status 503."""
     message = "Service is currently under maintenance. Please try again later"
-    return Refusal(503, "500.002.1001", message, reason)
+    return Refusal(status, "500.002.1001", message, reason)
 
 
 def system_busy(reason: str) -> Refusal:

@@ -4,7 +4,7 @@ Numbers may be strings and strings numbers, field names are case-sensitive, unkn
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, time
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ import msgspec
 
 from wakala.simulator import refusals
 from wakala.simulator.prompts import Push
+from wakala.simulator.reading import decode
 from wakala.simulator.world import Urls
 
 AMOUNT_MAX_SHILLINGS = 250_000
@@ -25,12 +26,15 @@ REMARKS_MIN_CHARS = 2
 REMARKS_MAX_CHARS = 100
 """Of Remarks (daraja.md 2)."""
 
-MISPRINTS = {
+OTHER_NAMES = {
     "AccountReference": "Account Reference",
     "CommandID": "Command ID",
     "TransactionID": "Transaction ID",
+    "Initiator": "InitiatorName",
+    "InitiatorName": "Initiator",
 }
-"""Names that M-Pesa's own pages print with a space, so that programs send them so (daraja.md 9)."""
+"""Names that M-Pesa's own pages print with a space, so that programs send them so, and the two that programs mix up
+because payouts have the one and all other commands the other (daraja.md 9)."""
 
 FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 """No URL may contain them, in any case (daraja.md 7.2)."""
@@ -80,7 +84,7 @@ class Fields:
 
     def optional(self, name: str) -> str:
         """Anything, null and nothing included."""
-        return _spelled(self._values.get(name, self._values.get(MISPRINTS.get(name, name))))
+        return _spelled(self._values.get(name, self._values.get(OTHER_NAMES.get(name, name))))
 
     def shortcode(self, name: str) -> str:
         """Five to seven digits."""
@@ -90,10 +94,10 @@ class Fields:
         return value
 
     def msisdn(self, name: str) -> str:
-        """``2547XXXXXXXX`` or ``2541XXXXXXXX``: the wire form and no other (daraja.md 7.8)."""
-        value = self.text(name)
+        """``2547XXXXXXXX`` or ``2541XXXXXXXX``. A plus before it is passed over: programs send one (daraja.md 7.8)."""
+        value = self.text(name).removeprefix("+")
         if not is_msisdn(value):
-            raise refusals.invalid_field(name, f"{name} must be 12 digits like 254712345678, without + or spaces.")
+            raise refusals.invalid_field(name, f"{name} must be 12 digits like 254712345678, without spaces.")
         return value
 
     def amount_cents(self, name: str) -> int:
@@ -219,7 +223,7 @@ def read_simulation(fields: Fields) -> Simulation:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
+        return decode(body, dict[str, Any])
     except msgspec.DecodeError as broken:
         raise refusals.invalid_payload(f"The body is no JSON object: {broken}") from None
 
@@ -241,7 +245,8 @@ def _digits(value: str) -> bool:
 
 def _is_time(value: str) -> bool:
     try:
-        datetime.strptime(value, "%Y%m%d%H%M%S")  # noqa: DTZ007, it has no zone on the wire
+        time(int(value[8:10]), int(value[10:12]), int(value[12:]))
+        date(int(value[:4]), int(value[4:6]), int(value[6:8]))
     except ValueError:
         return False
     return True

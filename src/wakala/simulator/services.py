@@ -52,9 +52,10 @@ class Services:
         task.add_done_callback(self._tasks.discard)
 
     def drop_all(self) -> None:
-        """Stop what is under way."""
+        """Stop what is under way and what waits for its day."""
         for task in self._tasks:
             task.cancel()
+        self.standing_orders.quiet()
 
     def resume(self) -> None:
         """Take up what a former run of the program left open."""

@@ -81,11 +81,15 @@ class StandingOrders:
 
     def clear(self) -> None:
         """Forget all orders."""
-        for alarm in list(self._alarms.values()):
-            alarm.cancel()
-        self._alarms.clear()
+        self.quiet()
         self._names.clear()
         self.orders.clear()
+
+    def quiet(self) -> None:
+        """Cancel the payments that are still to come."""
+        for alarm in self._alarms.values():
+            alarm.cancel()
+        self._alarms.clear()
 
     def add(self, order: StandingOrder) -> None:
         """Keep an order; the phone is asked by ``begin``."""

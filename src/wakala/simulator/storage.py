@@ -7,10 +7,10 @@ M-Pesa. Faults and the call log belong to a run and are not kept.
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -22,7 +22,8 @@ from wakala.simulator.checkouts import Checkout
 from wakala.simulator.commands import Command
 from wakala.simulator.initiators import Initiator
 from wakala.simulator.lines import Line
-from wakala.simulator.machine import Simulator
+from wakala.simulator.machine import Simulator, Start
+from wakala.simulator.reading import decode
 from wakala.simulator.standing_orders import StandingOrder
 from wakala.simulator.world import (
     MESSAGES_MAX,
@@ -37,6 +38,8 @@ from wakala.simulator.world import (
     Token,
     World,
 )
+
+logger = logging.getLogger(__name__)
 
 VERSION = 1
 SAVE_PAUSE_SECONDS = 30.0
@@ -59,11 +62,13 @@ class StateFileError(Exception):
 
 
 def check(file: Path) -> None:
-    """Raise StateFileError, before anything runs, when a file is no state file or its folder is missing."""
-    if file.exists():
-        _read(file)
-    elif not file.parent.is_dir():
+    """Raise StateFileError, before anything runs, when a file is no state file or could not be written anew."""
+    if not file.parent.is_dir():
         raise StateFileError(f"There is no folder {file.parent} for the state file {file.name}.")
+    if file.exists():
+        _load(Simulator(Start()), _read(file))  # into a world of its own, which is thrown away
+    if not os.access(file.parent, os.W_OK):
+        raise StateFileError(f"The folder {file.parent} of the state file {file.name} cannot be written to.")
 
 
 class Keeper:
@@ -73,6 +78,7 @@ class Keeper:
         self._simulator = simulator
         self._file = file
         self._saving: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Read the file if it is there, make sure that it can be written, and save it now and then."""
@@ -82,11 +88,13 @@ class Keeper:
         self._saving = asyncio.create_task(self._save_now_and_then())
 
     async def stop(self) -> None:
-        """Save a last time."""
+        """Save a last time, after a save that is under way: two would write into one file."""
         if self._saving is not None:
             self._saving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._saving
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
         self.save()
 
     def save(self) -> None:
@@ -100,102 +108,150 @@ class Keeper:
             started = time.monotonic()
             document = snapshot(self._simulator)
             took_seconds = time.monotonic() - started
-            await asyncio.to_thread(_write, self._file, document)
+            self._writing = asyncio.ensure_future(asyncio.to_thread(_write, self._file, document))
+            try:
+                await asyncio.shield(self._writing)
+            except StateFileError as failed:  # a full disk may be empty again in half a minute
+                logger.warning("%s The simulator goes on and tries again.", failed)
             pause_seconds = max(SAVE_PAUSE_SECONDS, SAVE_SHARE_MAX * took_seconds)
+
+
+class Versioned(msgspec.Struct):
+    """What every version of the file has."""
+
+    version: int
+
+
+class ClockKept(msgspec.Struct):
+    """How far the clock was moved, and where it stands still, if it does."""
+
+    ahead_seconds: float
+    stopped_at: float | None
+
+
+Plain = dict[str, Any]
+"""The fields of a record that is bound to others, to be read when these are there."""
+
+
+class Document(msgspec.Struct):
+    """The whole file."""
+
+    version: int
+    clock: ClockKept
+    random: tuple[int, tuple[int, ...], float | None]
+    counts: Counts
+    rules: Rules
+    autopilot: Autopilot
+    certificate: str  # its private key; empty while nobody has asked for it
+    apps: list[App]
+    tokens: dict[str, tuple[str, float]]  # to the app's key and the moment at which it dies
+    shortcodes: list[Shortcode]
+    initiators: list[Initiator]
+    phones: list[Plain]
+    payments: list[Plain]
+    commands: list[Plain]
+    billers: list[Biller]
+    invoices: list[Invoice]
+    standing_orders: list[StandingOrder]
+    checkouts: list[Checkout]
+    nominated: dict[str, str]
+    pulling: list[str]
+    lines: dict[str, Line]
 
 
 def snapshot(simulator: Simulator) -> bytes:
     """The world as a document."""
     world, services = simulator.world, simulator.services
-    document = {
-        "version": VERSION,
-        "clock": {"ahead_seconds": simulator.clock.ahead_seconds, "stopped_at": _stopped_at(simulator)},
-        "random": simulator.random.getstate(),
-        "counts": world.counts(),
-        "rules": world.rules,
-        "autopilot": world.autopilot,
-        "certificate": simulator.certificate.private_pem().decode() if simulator.certificate.exists else "",
-        "apps": [*world.apps.values()],
-        "tokens": {token: (held.app.key, held.expires_seconds) for token, held in world.tokens.items()},
-        "shortcodes": [*world.shortcodes.values()],
-        "initiators": [*world.initiators.values()],
-        "phones": [_plain(phone, messages=[*phone.messages]) for phone in world.phones.values()],
-        "payments": [_plain_payment(payment) for payment in world.payments.values() if _lasts(payment)],
-        "commands": [_plain(command) for command in world.commands.values()],
-        "billers": [*services.bills.billers.values()],
-        "invoices": [*services.bills.invoices.values()],
-        "standing_orders": [*services.standing_orders.orders.values()],
-        "checkouts": [*services.checkouts.checkouts.values()],
-        "nominated": services.checkouts.nominated,
-        "pulling": sorted(services.pulling),
-        "lines": services.lines,
-    }
+    version, state, gauss = simulator.random.getstate()
+    document = Document(
+        version=VERSION,
+        clock=ClockKept(simulator.clock.ahead_seconds, _stopped_at(simulator)),
+        random=(version, state, gauss),
+        counts=world.counts(),
+        rules=world.rules,
+        autopilot=world.autopilot,
+        certificate=simulator.certificate.private_pem().decode() if simulator.certificate.exists else "",
+        apps=[*world.apps.values()],
+        tokens={token: (held.app.key, held.expires_seconds) for token, held in world.tokens.items()},
+        shortcodes=[*world.shortcodes.values()],
+        initiators=[*world.initiators.values()],
+        phones=[_plain(phone, messages=[*phone.messages]) for phone in world.phones.values()],
+        payments=[_plain_payment(payment) for payment in world.payments.values() if _lasts(payment)],
+        commands=[_plain(command) for command in world.commands.values()],
+        billers=[*services.bills.billers.values()],
+        invoices=[*services.bills.invoices.values()],
+        standing_orders=[*services.standing_orders.orders.values()],
+        checkouts=[*services.checkouts.checkouts.values()],
+        nominated=services.checkouts.nominated,
+        pulling=sorted(services.pulling),
+        lines=services.lines,
+    )
     return msgspec.json.encode(document)
 
 
-def restore(simulator: Simulator, document: dict[str, Any]) -> None:
+def restore(simulator: Simulator, document: Document) -> None:
     """Put the world of a document in the place of the one that was populated; inside a running event loop."""
-    if document.get("version") != VERSION:
-        raise StateFileError(f"The state file has version {document.get('version')!r}; this program reads {VERSION}.")
+    _load(simulator, document)
+    _resume(simulator)
+
+
+def _load(simulator: Simulator, document: Document) -> None:
     try:
         _restore_clock(simulator, document)
         _restore_world(simulator, document)
         _restore_services(simulator, document)
-    except (msgspec.ValidationError, KeyError, TypeError, ValueError) as wrong:
+    except (msgspec.ValidationError, KeyError, TypeError, ValueError, OverflowError, OSError) as wrong:
         raise StateFileError(
             f"The state file does not fit this program: {wrong!r}. Move it away to start anew."
         ) from None
-    _resume(simulator)
 
 
-def _restore_clock(simulator: Simulator, document: dict[str, Any]) -> None:
-    kept = document["clock"]
-    simulator.clock.advance(float(kept["ahead_seconds"]))
-    if kept["stopped_at"] is not None:
-        simulator.clock.stop()
-        simulator.clock.advance(float(kept["stopped_at"]) - simulator.clock.seconds())
-    version, state, gauss = document["random"]
-    simulator.random.setstate((version, tuple(state), gauss))
+def _restore_clock(simulator: Simulator, document: Document) -> None:
+    clock, kept = simulator.clock, document.clock
+    clock.advance(kept.ahead_seconds)
+    if kept.stopped_at is not None:
+        clock.stop()
+        clock.advance(kept.stopped_at - clock.seconds())
+    clock.now()  # raises when the calendar does not reach so far
+    simulator.random.setstate(document.random)
 
 
-def _restore_world(simulator: Simulator, document: dict[str, Any]) -> None:
+def _restore_world(simulator: Simulator, document: Document) -> None:
     world = simulator.world
-    world.rules = msgspec.convert(document["rules"], Rules)
+    world.rules = document.rules
     if not simulator.start_with.autopilot:  # one that was named at this start goes before the one of the file
-        world.autopilot = msgspec.convert(document["autopilot"], Autopilot)
-    if document["certificate"]:
-        simulator.certificate.take(document["certificate"].encode())
-    world.apps = {app.key: app for app in _all(document["apps"], App)}
-    world.tokens = {token: Token(world.apps[key], seconds) for token, (key, seconds) in document["tokens"].items()}
-    world.shortcodes = {each.number: each for each in _all(document["shortcodes"], Shortcode)}
-    world.initiators = {(each.shortcode, each.name): each for each in _all(document["initiators"], Initiator)}
-    world.phones = {phone.msisdn: phone for phone in map(_phone, document["phones"])}
-    for plain in document["payments"]:
+        world.autopilot = document.autopilot
+    if document.certificate:
+        simulator.certificate.take(document.certificate.encode())
+    world.apps = {app.key: app for app in document.apps}
+    world.tokens = {token: Token(world.apps[key], seconds) for token, (key, seconds) in document.tokens.items()}
+    world.shortcodes = {each.number: each for each in document.shortcodes}
+    world.initiators = {(each.shortcode, each.name): each for each in document.initiators}
+    world.phones = {phone.msisdn: phone for phone in map(_phone, document.phones)}
+    for plain in document.payments:
         payment = _payment(world, plain)
         world.remember(payment)
         if payment.paid:
             world.file_receipt(payment)
-    for plain in document["commands"]:
+    for plain in document.commands:
         command = _record(plain, Command)
         world.remember_command(command)
         if command.receipt:
             world.file_receipt(command)
-    world.go_on_from(msgspec.convert(document["counts"], Counts))
+    world.go_on_from(document.counts)
 
 
-def _restore_services(simulator: Simulator, document: dict[str, Any]) -> None:
+def _restore_services(simulator: Simulator, document: Document) -> None:
     services = simulator.services
-    services.bills.billers.update({each.app_key: each for each in _all(document["billers"], Biller)})
-    for invoice in _all(document["invoices"], Invoice):
+    services.bills.billers.update({each.app_key: each for each in document.billers})
+    for invoice in document.invoices:
         services.bills.book(invoice)
-    services.standing_orders.orders.update(
-        {order.number: order for order in _all(document["standing_orders"], StandingOrder)}
-    )
-    services.checkouts.checkouts.update({each.number: each for each in _all(document["checkouts"], Checkout)})
+    services.standing_orders.orders.update({order.number: order for order in document.standing_orders})
+    services.checkouts.checkouts.update({each.number: each for each in document.checkouts})
     services.checkouts.nominated.clear()
-    services.checkouts.nominated.update(document["nominated"])
-    services.pulling.update(document["pulling"])
-    services.lines.update({msisdn: msgspec.convert(line, Line) for msisdn, line in document["lines"].items()})
+    services.checkouts.nominated.update(document.nominated)
+    services.pulling.update(document.pulling)
+    services.lines.update(document.lines)
 
 
 def _resume(simulator: Simulator) -> None:
@@ -217,17 +273,17 @@ def _stopped_at(simulator: Simulator) -> float | None:
     return simulator.clock.seconds() if simulator.clock.stopped else None
 
 
-def _plain(record: Any, **instead: Any) -> dict[str, Any]:
+def _plain(record: Any, **instead: Any) -> Plain:
     """The fields of a record that last, those named in the spelling given."""
     lasting = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in LIVES}
     return lasting | instead
 
 
-def _plain_payment(payment: Payment) -> dict[str, Any]:
+def _plain_payment(payment: Payment) -> Plain:
     return _plain(payment, shortcode=payment.shortcode.number, phone=payment.phone.msisdn)
 
 
-def _record(plain: dict[str, Any], shape: type[Record], **instead: Any) -> Record:
+def _record(plain: Plain, shape: type[Record], **instead: Any) -> Record:
     """A record from its fields; those that a newer program has and the file lacks get their defaults."""
     hints = get_type_hints(shape)
     given = {
@@ -238,23 +294,23 @@ def _record(plain: dict[str, Any], shape: type[Record], **instead: Any) -> Recor
     return shape(**given, **instead)
 
 
-def _phone(plain: dict[str, Any]) -> Phone:
-    messages: deque[Message] = deque(_all(plain["messages"], Message), maxlen=MESSAGES_MAX)
+def _phone(plain: Plain) -> Phone:
+    messages: deque[Message] = deque(msgspec.convert(plain["messages"], list[Message]), maxlen=MESSAGES_MAX)
     return _record(plain, Phone, messages=messages)
 
 
-def _payment(world: World, plain: dict[str, Any]) -> Payment:
+def _payment(world: World, plain: Plain) -> Payment:
     shortcode, phone = world.shortcodes[plain["shortcode"]], world.phone(plain["phone"])
     return _record(plain, Payment, shortcode=shortcode, phone=phone)
 
 
-def _all(plain: Iterable[Any], shape: type[Record]) -> list[Record]:
-    return [msgspec.convert(each, shape, str_keys=True) for each in plain]
-
-
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> Document:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        content = file.read_bytes()
+        version = decode(content, Versioned).version
+        if version != VERSION:
+            raise StateFileError(f"The state file {file} has version {version}; this program reads {VERSION}.")
+        return decode(content, Document)
     except (OSError, msgspec.DecodeError) as broken:
         raise StateFileError(f"The state file {file} cannot be read: {broken}. Move it away to start anew.") from None
 
@@ -264,6 +320,7 @@ def _write(file: Path, document: bytes) -> None:
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         with os.fdopen(descriptor, "wb") as writer:
+            os.fchmod(descriptor, FILE_MODE)  # one that a killed program left behind may have another mode
             writer.write(document)
             writer.flush()
             os.fsync(writer.fileno())

@@ -63,12 +63,14 @@ class Rules:
     hang_seconds: float = 30.0  # a hung socket ends, so that no test and no client waits for ever
     result_after_min_seconds: float = 1.0  # a command's result comes 1 to 10 s after its answer (daraja.md 10)
     result_after_max_seconds: float = 10.0
+    bill_push_pause_seconds: float = 10.0  # between Bill Manager's five tries (daraja.md 2.16); how long is a guess
     lock_after_failures: int = 3  # "repeated failure locks it" (daraja.md 5); how many is a guess: as for a PIN
     rule_17: bool = False  # refuse the same amount from the same phone within two minutes
     strict_174379: bool = False  # refuse C2B registration of 174379, as the real sandbox does
     strict_urls: bool = False  # apply the URL filter to CallBackURL too, as production does
     register_once: bool = False  # C2B URLs can be registered once only, as in production
     pending_as_500: bool = False  # answer a query of an open prompt as before 2025
+    v1_plain_msisdn: bool = False  # C2B v1 shows the payer's number in full, as before 2022 (daraja.md 2.3)
     portal_types: bool = False  # status and balance results as the portal prints them: strings for numbers
 
 
