@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from wakala import __version__
-from wakala.cli import accounts, credentials, doctor, reading
+from wakala.cli import accounts, credentials, doctor, reading, redirect
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.config import load, write_private
 from wakala.errors import ConfigurationError, WakalaError
@@ -32,6 +32,7 @@ cli.command("trace")(reading.trace)
 cli.command("requests")(reading.requests)
 cli.command("notifications")(reading.notifications)
 cli.command("quarantine")(reading.quarantine)
+cli.command("redirect")(redirect.redirect)
 
 
 def _version(wanted: bool) -> None:
