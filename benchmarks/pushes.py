@@ -19,6 +19,7 @@ SHORTCODE = "174379"
 TIMESTAMP = "20260314101501"
 ACCEPTED = b'"ResponseCode":"0"'
 CALLBACK_PATH = b"/told/"
+PHONES = 10_000  # as many customers; no limit of a day is reached by a few hundred thousand pushes
 
 PUSH = (
     b'{"BusinessShortCode":"174379","Password":"%b","Timestamp":"%b","TransactionType":"CustomerPayBillOnline",'
@@ -49,14 +50,14 @@ class Merchant:
         return 200, b'{"ResultCode":0,"ResultDesc":"Accepted"}'
 
     async def push(self) -> None:
-        """One prompt: another phone each time, for M-Pesa prompts a phone once at a time."""
+        """One prompt, on a phone that was not asked for long: M-Pesa prompts a phone once at a time."""
         serial = next(self.serials)
         told: asyncio.Future[None] = self.loop.create_future()
         if self.load.own_port:
             self.waiting[serial] = told
         else:
             told.set_result(None)
-        phone = serial % 10**8
+        phone = serial % PHONES
         body = PUSH % (PASSWORD, TIMESTAMP.encode(), phone, phone, self.load.own_port, serial, serial)
         status, answer = await self.mpesa.post(self.load.path.encode(), self.load.headers.encode(), body)
         if status != 200 or ACCEPTED not in answer.replace(b": ", b":"):

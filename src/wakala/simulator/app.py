@@ -7,6 +7,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from wakala.simulator import (
     b2b_express,
@@ -126,7 +127,7 @@ PAGE = (
 )
 
 
-def create_app(simulator: Simulator, state_file: Path | None = None) -> Starlette:
+def create_app(simulator: Simulator, state_file: Path | None = None) -> ASGIApp:
     """The whole program as one application; its lifespan closes the simulator, and keeps it in the file."""
     keeper = Keeper(simulator, state_file) if state_file is not None else None
 
@@ -142,10 +143,9 @@ def create_app(simulator: Simulator, state_file: Path | None = None) -> Starlett
     app = Starlette(routes=_routes(), lifespan=lifespan, exception_handlers={404: no_such_path})
     app.router.redirect_slashes = False
     app.add_middleware(Doorkeeper)
-    paths = {path: exchange(kind, guarded(api)) for path, kind, api in DARAJA}
-    app.add_middleware(Switchboard, paths=paths, unknown=exchange("unknown", guarded(daraja.unknown)))
     app.state.simulator = simulator
-    return app
+    paths = {path: exchange(simulator, kind, guarded(api)) for path, kind, api in DARAJA}
+    return Switchboard(app, paths, unknown=exchange(simulator, "unknown", guarded(daraja.unknown)))
 
 
 def _routes() -> list[BaseRoute]:

@@ -8,8 +8,9 @@ import ipaddress
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from wakala.simulator.calls import Calls
 from wakala.simulator.clock import Clock
@@ -28,8 +29,7 @@ class NotLoopbackError(OSError):
     """The target is another machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """A callback to be sent. ``write`` takes the amount, because a fault may ask for a false one."""
 
     kind: str

@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 CALLS_MAX = 2_000
 """Enough for the last minutes of a chaos test; older calls are forgotten first."""
@@ -13,8 +14,7 @@ BODY_MAX_CHARS = 4_000
 """Of each body; M-Pesa's own stay below a thousand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request and its answer. A status of 0 means that no answer came."""
 
     number: int

@@ -4,7 +4,8 @@ A request that is merely slow or dies within its API is the business of ``mishap
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wakala.simulator import refusals
 from wakala.simulator.edge_faults import ANY, EDGE_FAULTS
@@ -55,6 +56,8 @@ def _struck(simulator: Simulator, call: Incoming) -> list[str]:
     """The names of the edge's faults that strike this call; those of its own path come after those of any."""
     simulator.faults.begin(ANY)
     simulator.faults.begin(call.kind)
+    if not simulator.faults.waiting:
+        return []
     struck = [
         *simulator.faults.take(ANY, names=EDGE_FAULTS),
         *simulator.faults.take(call.kind, names=EDGE_FAULTS),

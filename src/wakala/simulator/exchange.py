@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -33,8 +32,7 @@ class BodyTooLargeError(Exception):
     """More bytes than anyone needs."""
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(msgspec.Struct):
     """A call as its API sees it. The API notes here which faults struck it."""
 
     kind: str
@@ -45,11 +43,10 @@ class Incoming:
     content_type: str
     body: bytes
     app_key: str = ""  # a header of Bill Manager's (daraja.md 1.3)
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What is sent back; ``after`` runs when the last byte has left. The reason goes to the call log only."""
 
     body: dict[str, Any]
@@ -60,8 +57,7 @@ class Answer:
 Api = Callable[[Simulator, Incoming], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """What goes out, byte for byte."""
 
     status: int
@@ -76,11 +72,10 @@ class HungUpError(Exception):
     """The caller left in the middle of its request."""
 
 
-def daraja(kind: str, api: Api) -> Called:
+def daraja(simulator: Simulator, kind: str, api: Api) -> Called:
     """The ASGI endpoint of one API."""
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        simulator: Simulator = scope["app"].state.simulator
         started = time.monotonic()
         try:
             call = await _read(kind, scope, receive)

@@ -179,7 +179,7 @@ class Faults:
     def begin(self, kind: str) -> None:
         """Count a call. What a script meant for an earlier one can strike no more."""
         self._turns[kind] += 1
-        if any(fault.turn for fault in self._waiting):
+        if self._waiting and any(fault.turn for fault in self._waiting):
             now = self._turns[kind]
             self._waiting = [fault for fault in self._waiting if fault.kind != kind or not 0 < fault.turn < now]
 

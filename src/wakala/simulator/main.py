@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from wakala.simulator import orders, storage
 from wakala.simulator.app import create_app
@@ -46,7 +46,7 @@ class AnnouncedServer(uvicorn.Server):
             runner.run(self.serve())
 
 
-def configure(app: Starlette, host: str, port: int) -> uvicorn.Config:
+def configure(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
     """How the simulator is served, whoever starts it."""
     return uvicorn.Config(
         app,

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from wakala.simulator.commands import Command
+from wakala.simulator.identifiers import stamp
 from wakala.simulator.world import Payment, Rules, Shortcode
 
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -42,7 +43,7 @@ def stk_callback(payment: Payment, amount_cents: int) -> bytes:
         items = [
             {"Name": "Amount", "Value": msgspec.Raw(shillings(amount_cents).encode())},
             {"Name": "MpesaReceiptNumber", "Value": payment.receipt},
-            {"Name": "TransactionDate", "Value": int(f"{payment.settled_at:%Y%m%d%H%M%S}")},
+            {"Name": "TransactionDate", "Value": int(stamp(payment.settled_at))},
             {"Name": "PhoneNumber", "Value": int(payment.phone.msisdn)},
         ]
         callback["CallbackMetadata"] = {"Item": items}
@@ -54,7 +55,7 @@ def c2b_notice(payment: Payment, amount_cents: int, rules: Rules, *, for_validat
     body = {
         "TransactionType": TILL_TYPE if payment.buy_goods else PAYBILL_TYPE,
         "TransID": payment.receipt,
-        "TransTime": f"{payment.settled_at or payment.asked_at:%Y%m%d%H%M%S}",
+        "TransTime": stamp(payment.settled_at or payment.asked_at),
         "TransAmount": shillings(amount_cents),
         "BusinessShortCode": payment.shortcode.number,
         "BillRefNumber": "" if payment.buy_goods else payment.account,
@@ -74,7 +75,7 @@ def transfer_notice(command: Command, payer: Shortcode, receiver: Shortcode, amo
     body = {
         "TransactionType": TRANSFER_TYPE,
         "TransID": command.receipt,
-        "TransTime": f"{command.settled_at or command.asked_at:%Y%m%d%H%M%S}",
+        "TransTime": stamp(command.settled_at or command.asked_at),
         "TransAmount": shillings(amount_cents),
         "BusinessShortCode": receiver.number,
         "BillRefNumber": command.asked.account,

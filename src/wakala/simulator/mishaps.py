@@ -136,6 +136,8 @@ def _ordered_result(fault: Fault) -> results.Result:
 def _take(simulator: Simulator, call: Incoming, names: tuple[str, ...], msisdn: str = "") -> dict[str, float]:
     """The faults that strike this call and their delay in seconds, noted for the call log."""
     struck = simulator.faults.take(call.kind, msisdn, names)
+    if not struck:
+        return {}
     call.faults.extend(struck)
     return {name: fault.delay_ms / 1000 for name, fault in struck.items()}
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from wakala.simulator import identifiers, messages, refusals, results
 from wakala.simulator.c2b import Collections
@@ -25,8 +26,7 @@ OUTCOMES: dict[str, Result | None] = {
 """What a person, the autopilot or a test may do with a prompt; besides, any result code can be asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(msgspec.Struct, frozen=True):
     """A valid STK request."""
 
     shortcode: str
@@ -92,9 +92,14 @@ class Prompts:
         elif phone.switch == "busy":
             self._later(payment, 0, lambda: self.settle(payment, results.LOCKED))
         else:
+            outcome = self._autopilot_outcome()
+            if outcome is not None and outcome != "ignore" and not self._world.autopilot.answer_after_ms:
+                self.act(payment, outcome)
+                return
             life_seconds = self._world.rules.prompt_life_seconds
             self._later(payment, life_seconds, lambda: self.settle(payment, results.NO_RESPONSE))
-            self._wake_autopilot(payment)
+            if outcome is not None:
+                self._later(payment, self._world.autopilot.answer_after_ms / 1000, lambda: self.act(payment, outcome))
 
     def resume(self, payment: Payment) -> None:
         """Show a prompt again that was open when the program ended last; its time goes on from where it was."""
@@ -175,12 +180,6 @@ class Prompts:
             return None
         known = self._world.owner_of(payment.party_b) is not None
         return results.NOT_PERMITTED if known else results.NO_SUCH_OPERATOR
-
-    def _wake_autopilot(self, payment: Payment) -> None:
-        outcome = self._autopilot_outcome()
-        if outcome is not None:
-            delay_seconds = self._world.autopilot.answer_after_ms / 1000
-            self._later(payment, delay_seconds, lambda: self.act(payment, outcome))
 
     def _autopilot_outcome(self) -> str | None:
         outcomes = self._world.autopilot.outcomes

@@ -3,6 +3,7 @@
 Numbers may be strings and strings numbers, field names are case-sensitive, unknown fields pass, as with M-Pesa.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Literal
@@ -35,6 +36,10 @@ OTHER_NAMES = {
 }
 """Names that M-Pesa's own pages print with a space, so that programs send them so, and the two that programs mix up
 because payouts have the one and all other commands the other (daraja.md 9)."""
+
+MISSING = object()
+PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+"""What nearly all callback URLs look like; these need no taking apart to be good ones."""
 
 FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 """No URL may contain them, in any case (daraja.md 7.2)."""
@@ -78,13 +83,16 @@ class Fields:
     def text(self, name: str) -> str:
         """Something; numbers are spelled out."""
         spelled = self.optional(name)
-        if not spelled.strip():
+        if not spelled or spelled.isspace():
             raise refusals.invalid_field(name, f"{name} is missing or empty; field names are case-sensitive.")
         return spelled
 
     def optional(self, name: str) -> str:
         """Anything, null and nothing included."""
-        return _spelled(self._values.get(name, self._values.get(OTHER_NAMES.get(name, name))))
+        value = self._values.get(name, MISSING)
+        if value is MISSING:
+            value = self._values.get(OTHER_NAMES.get(name, name))
+        return value if isinstance(value, str) else _spelled(value)
 
     def shortcode(self, name: str) -> str:
         """Five to seven digits."""
@@ -229,9 +237,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _spelled(value: Any) -> str:
-    if isinstance(value, bool) or value is None or not isinstance(value, str | int | float):
-        return ""
-    return str(value)
+    """A number in digits; anything else that is no text counts as nothing."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 def is_msisdn(value: str) -> bool:
@@ -253,6 +260,8 @@ def _is_time(value: str) -> bool:
 
 
 def _is_url(value: str) -> bool:
+    if PLAIN_URL.fullmatch(value):
+        return True
     try:
         parts = urlsplit(value)
     except ValueError:
