@@ -12,10 +12,10 @@ CONFIG ?=
 # One more than there are cores: many tests wait for a server or a browser.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help setup demo test check bench docs serve lock clean
+.PHONY: help setup demo test check conformance bench docs serve lock clean
 
 help:  ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Make .venv with the locked packages; every target does this by itself
 	@$(SETUP) python
@@ -34,6 +34,10 @@ check:  ## Lint, formatting, strict types and the table of who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/python -m pytest tests/test_import_table.py
+
+conformance:  ## Run suites and clients that others wrote against the simulator and through the gateway
+	@$(SETUP) python node
+	@$(BIN)/python conformance/run.py $(ARGS)
 
 bench:  ## Measure this machine's ceiling and Wakala against it; QUICK=1 for under two minutes
 	@$(SETUP) python postgresql

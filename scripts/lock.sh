@@ -18,3 +18,10 @@ compile() {
 # The build backend is locked as well: set-up installs the project itself without fetching anything unchecked.
 compile --extra dev --build-deps-for editable --output-file requirements.lock "$@"
 compile --extra docs --constraint requirements.lock --output-file requirements-docs.lock "$@"
+
+# What `make conformance` runs: suites and clients of others, pinned where they are named.
+"$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" \
+    --output-file conformance/requirements.lock conformance/requirements.in
+(cd conformance/node && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error \
+    --omit-lockfile-registry-resolved)

@@ -4,6 +4,7 @@
 #   scripts/setup.sh python                 .venv with the locked packages: all that the demo needs
 #   scripts/setup.sh python docs            the same and the documentation's builder
 #   scripts/setup.sh postgresql chromium    programs of the tests, from Debian's packages where they are missing
+#   scripts/setup.sh node                   Node.js and npm, for the suites of others
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -86,9 +87,13 @@ setup_chromium() {
     command -v chromium >/dev/null || apt_install chromium
 }
 
+setup_node() {
+    command -v node >/dev/null && command -v npm >/dev/null || apt_install nodejs npm
+}
+
 for part in "$@"; do
     case $part in
-        python | docs | postgresql | chromium) "setup_$part" ;;
-        *) fail "scripts/setup.sh knows python, docs, postgresql and chromium, not '$part'." ;;
+        python | docs | postgresql | chromium | node) "setup_$part" ;;
+        *) fail "scripts/setup.sh knows python, docs, postgresql, chromium and node, not '$part'." ;;
     esac
 done
