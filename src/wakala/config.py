@@ -70,6 +70,7 @@ class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     schedule_s: tuple[float, ...] = SCHEDULE_S
     answer_limit_s: float = 15
+    validation_limit_s: float = 5  # M-Pesa waits 8 s for ours (daraja.md 7.3); then the registered default decides
     private_targets: tuple[str, ...] = ()  # private networks that may be called; by configuration only
     lane_limit: int = 32  # attempts at once to one endpoint
     lease_s: float = 180  # an attempt takes 15 s at most; the rest is waiting for its turn in the lane

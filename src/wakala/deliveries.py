@@ -9,11 +9,12 @@ from wakala.directory import Directory
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
-from wakala.rules.accounts import App, BodyFormat
+from wakala.rules.accounts import App, BodyFormat, Shortcode
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict, judge
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import Change, Face, Payment
+from wakala.rules.payment import Change, Face, Payment, Scope
 from wakala.rules.signing import webhook_signature
+from wakala.wire.daraja_inbound import ValidationVerdict, read_validation_verdict
 from wakala.wire.notification import render
 
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
@@ -33,6 +34,7 @@ class Deliveries:
         *,
         answer_limit_s: float,
         lease_s: float,
+        validation_limit_s: float = 5,
     ) -> None:
         self._journal = journal
         self._directory = directory
@@ -41,6 +43,7 @@ class Deliveries:
         self._schedule_s = schedule_s
         self._answer_limit_s = answer_limit_s
         self._lease_us = int(lease_s * 1_000_000)
+        self._validation_limit_s = validation_limit_s
 
     def stage(self, change: Change, now_us: int) -> Notification:
         """What ``change`` owes the merchant. The first of a payment is leased to this process's courier at once."""
@@ -100,6 +103,27 @@ class Deliveries:
         verdict = judge(attempted, notification.attempts + 1, ended_us, self._source.chance(), self._schedule_s)
         await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us)
         return verdict
+
+    async def ask_validation(self, shortcode: Shortcode, body: bytes, scope: Scope) -> ValidationVerdict | None:
+        """Ask the merchant whether a payment may go through, in M-Pesa's own words; None where nobody said in time."""
+        now_us = self._source.now_us()
+        exchange = Exchange(
+            id=self._source.new_id("xch"),
+            name="c2b_validation_relay",
+            direction="out",
+            method="POST",
+            url=shortcode.validation_url,
+            request_headers=(("Content-Type", "application/json"), ("User-Agent", "Wakala/1")),
+            request_body=body,
+            started_us=now_us,
+            scope=scope,
+        )
+        reply = await self._outgoing.send(
+            "POST", exchange.url, exchange.request_headers, body, total_s=self._validation_limit_s
+        )
+        exchange, _ = _outcome(exchange, reply, now_us)
+        await self._journal.record_exchange(exchange)
+        return read_validation_verdict(reply.status, reply.body) if isinstance(reply, Reply) else None
 
     async def _post(self, exchange: Exchange) -> Reply | NoReply:
         if not exchange.url:

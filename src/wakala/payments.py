@@ -16,7 +16,14 @@ from wakala.directory import Directory
 from wakala.errors import DatabaseFaultError, InitiatorStoppedError, RequestIdSpentError, RequestInFlightError
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Confirmation, Journal
-from wakala.rules.accounts import INITIATOR_FAILURES_LIMIT, LOCKING_CODES, App, Shortcode
+from wakala.rules.accounts import (
+    INITIATOR_FAILURES_LIMIT,
+    LOCKING_CODES,
+    App,
+    Registration,
+    Shortcode,
+    require_collector,
+)
 from wakala.rules.commands import BY_PATH, Ask
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange
@@ -106,6 +113,8 @@ class Payments:
         answer to repeat.
         """
         now_us = self._source.now_us()
+        if ask.command.path == "c2b/registerurl":
+            require_collector(shortcode, app)
         if ask.command.initiated and shortcode.initiator_failures >= INITIATOR_FAILURES_LIMIT:
             raise InitiatorStoppedError
         received = self._received(ask, app, shortcode, now_us)
@@ -248,7 +257,10 @@ class Payments:
         if payment.kind in {Kind.PUSH, Kind.COLLECTION} or not payment.state.is_final:
             return
         if payment.command == "c2b/registerurl" and payment.state is State.SUCCEEDED:
-            await self._journal.mark_registered(payment.scope.shortcode_id, self._source.now_us())
+            await self._journal.mark_registered(
+                payment.scope.shortcode_id, _registration(payment), self._source.now_us()
+            )
+            await self._directory.refresh()  # the next payment may be on its way
         if BY_PATH[payment.command].initiated and change.step in {Step.SUCCEED, Step.FAIL, Step.REFUSE}:
             await self._watch_initiator(payment)
 
@@ -372,7 +384,7 @@ class Payments:
             detail = "ambiguous" if isinstance(found, Ambiguous) else "no certain match"
             entry = replace(entry, due_us=wait_us)
             return await self._journal.record_confirmation(entry, replace(exchange, error=f"waits: {detail}"))
-        change = self._collection(notice, payer_name, shortcode, now_us, ())
+        change = self._collection(notice, payer_name, shortcode, now_us, (), exchange.request_body)
         exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
         return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
 
@@ -399,9 +411,19 @@ class Payments:
         )
 
     def _collection(
-        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, now_us: int, flags: tuple[Flag, ...]
+        self,
+        notice: Notice,
+        payer_name: str | None,
+        shortcode: Shortcode,
+        now_us: int,
+        flags: tuple[Flag, ...],
+        raw: bytes = b"",
     ) -> Change:
-        """A payment that M-Pesa told us of: it begins and ends with the confirmation."""
+        """A payment that M-Pesa told us of: it begins and ends with the confirmation.
+
+        Where a caller of Daraja's paths registered its URL, that is told of it, in M-Pesa's own ``raw`` words.
+        """
+        is_daraja = bool(shortcode.confirmation_url)
         payment = Payment(
             id=self._source.new_id("pay"),
             scope=Scope(
@@ -417,7 +439,9 @@ class Payments:
             reference=notice.reference,
             description="",
             reference_data="[]",
-            callback_url=None,
+            callback_url=shortcode.confirmation_url or None,
+            face=Face.DARAJA if is_daraja else Face.WAKALA,
+            results=raw.decode(errors="replace") if is_daraja and raw else "{}",
             created_us=now_us,
             updated_us=now_us,
             settled_us=now_us,
@@ -482,6 +506,18 @@ class Payments:
         if now_us - payment.created_us > self._terms.hold_limit_us:
             return await self.settle(payment, GaveUp(payment.reason or "It could not be sent in time."))
         return await self.send(payment)
+
+
+def _registration(payment: Payment) -> Registration:
+    """What M-Pesa took; the URLs are the caller's, and only Daraja's own paths have any."""
+    details: dict[str, str] = json.loads(payment.details)
+    is_daraja = payment.face is Face.DARAJA
+    return Registration(
+        response_type=details.get("ResponseType", "Completed"),
+        confirmation_url=details.get("ConfirmationURL", "") if is_daraja else "",
+        validation_url=details.get("ValidationURL", "") if is_daraja else "",
+        app_id=payment.scope.app_id,
+    )
 
 
 def _confirmed(notice: Notice, payer_name: str | None) -> Settled:

@@ -79,6 +79,7 @@ class Gateway:
             settings.deliveries.schedule_s,
             answer_limit_s=settings.deliveries.answer_limit_s,
             lease_s=settings.deliveries.lease_s,
+            validation_limit_s=settings.deliveries.validation_limit_s,
         )
         self.courier = Courier(self.journal, self.deliveries, self.source, settings.deliveries.lane_limit)
         self.payments = Payments(
@@ -104,6 +105,7 @@ class Gateway:
             self.journal,
             self.directory,
             self.payments,
+            self.deliveries,
             self.source,
             {
                 Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),

@@ -12,7 +12,7 @@ from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.outgoing import Outgoing
-from wakala.rules.accounts import Environment, Shortcode
+from wakala.rules.accounts import Environment, Registration, Shortcode
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
 from wakala.runtime import database
@@ -86,7 +86,7 @@ async def register_urls(settings: Settings, number: str, environment: Environmen
             await journal.record_exchange(exchange)
         if refusal is not None:
             raise UpstreamError(f"M-Pesa did not take the URLs. {refusal}")
-        await journal.mark_registered(shortcode.id, system_source().now_us())
+        await journal.mark_registered(shortcode.id, Registration(shortcode.response_type), system_source().now_us())
         return {"Shortcode": number, "ConfirmationPath": "/callbacks/c2b_confirmation/" + shortcode.id + "/[secret]"}
 
 

@@ -6,12 +6,12 @@ settle one payment at once cannot both win.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.rows import Confirmation, Event
-from wakala.rules.accounts import App, Shortcode
+from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.delivery import Notification, Verdict
 from wakala.rules.exchange import Exchange, Headers, kept
 from wakala.rules.payment import Change, Payment, Scope
@@ -273,9 +273,9 @@ class Journal:
         """An app enters."""
         await self._change_directory(Write("app_add", rows.app_row(app)))
 
-    async def mark_registered(self, shortcode_id: str, now_us: int) -> None:
+    async def mark_registered(self, shortcode_id: str, registration: Registration, now_us: int) -> None:
         """M-Pesa took our C2B URLs for this shortcode."""
-        await self._change_directory(Write("shortcode_registered", (now_us, shortcode_id)))
+        await self._change_directory(Write("shortcode_registered", (now_us, *astuple(registration), shortcode_id)))
 
     async def set_initiator(self, shortcode_id: str, name: str, sealed_password: str, certificate: str) -> None:
         """A new API operator, or a new password of the old one; its failures are forgotten."""

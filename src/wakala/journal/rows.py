@@ -237,6 +237,8 @@ def shortcode_row(s: Shortcode) -> Row:
         s.certificate,
         s.initiator_failures,
         s.pulled_us,
+        s.confirmation_url,
+        s.validation_url,
     )
 
 

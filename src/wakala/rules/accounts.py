@@ -1,5 +1,6 @@
 """Organisations' apps and shortcodes: who may do what."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -65,11 +66,23 @@ class Shortcode(msgspec.Struct, frozen=True):
     certificate: str = ""  # M-Pesa's public certificate, PEM: what the initiator's password is encrypted for
     initiator_failures: int = 0
     pulled_us: int | None = None
+    confirmation_url: str = ""  # of a caller of Daraja's own paths: payments are told there, in M-Pesa's words
+    validation_url: str = ""  # and asked about there, where Safaricom switched validation on
 
     @property
     def party_b(self) -> str:
         """Who is paid by an STK push: the till of a store, the paybill itself otherwise (daraja.md 2.1)."""
         return self.till or self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What M-Pesa was told of a shortcode's URLs: ours always; behind them the caller's, or none."""
+
+    response_type: str
+    confirmation_url: str = ""
+    validation_url: str = ""
+    app_id: str | None = None
 
 
 class App(msgspec.Struct, frozen=True):
@@ -87,6 +100,15 @@ class App(msgspec.Struct, frozen=True):
     live_shortcode_id: str | None
     is_active: bool
     created_us: int
+
+
+def require_collector(shortcode: Shortcode, app: App) -> None:
+    """Where payments are told is decided by the app that is told of them; no other app of the house turns it away."""
+    if shortcode.collector_app_id not in {None, app.id}:
+        raise NotAllowedHereError(
+            f"Payments to {shortcode.number} are told to another app of this organisation. Register with its keys, "
+            "or let `wakala app create` hand the shortcode over first."
+        )
 
 
 INITIATOR_FAILURES_LIMIT = 2  # M-Pesa locks an operator after a few more (daraja.md 5)

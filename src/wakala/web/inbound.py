@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from wakala.deliveries import Deliveries
 from wakala.directory import Directory
 from wakala.errors import MalformedUpstreamError, NotFoundError
 from wakala.identity import Source
@@ -56,12 +57,14 @@ class Inbound:
         journal: Journal,
         directory: Directory,
         payments: Payments,
+        deliveries: Deliveries,
         source: Source,
         sources: dict[Environment, tuple[Network, ...]],
     ) -> None:
         self._journal = journal
         self._directory = directory
         self._payments = payments
+        self._deliveries = deliveries
         self._source = source
         self._sources = sources
         self._minute = 0
@@ -165,7 +168,7 @@ class Inbound:
         return 200, JSON, daraja.c2b_confirmation_ack()
 
     async def c2b_validation(self, incoming: Incoming) -> HttpAnswer:
-        """May this payment go through? Answered at once by the gateway's own default, and the record says so."""
+        """May this payment go through? The merchant decides where it can be asked, and the record says who did."""
         exchange = self._exchange(incoming, "c2b_validation")
         shortcode = self._known_shortcode(incoming, "c2b_validation")
         if isinstance(shortcode, str):
@@ -176,15 +179,31 @@ class Inbound:
             doubt = _doubt(_notice(told, incoming), shortcode)
         except MalformedUpstreamError:
             doubt = "it cannot be read"
-        code = "C2B00016" if doubt == "it cannot be read" else "C2B00015"
-        body = daraja.c2b_validation_answer(accept=not doubt, code=code if doubt else None, third_party_id=None)
+        verdict, by = await self._validated(shortcode, incoming.body, doubt)
+        body = daraja.c2b_validation_answer(
+            accept=verdict.accept, code=verdict.code, third_party_id=verdict.third_party_id
+        )
         decided = replace(
             _acknowledged(exchange, incoming, body),
             verdict=f"quarantined: {doubt}" if doubt else exchange.verdict,
-            error="decided by the gateway: " + ("rejected" if doubt else "accepted by default"),
+            error=f"decided by {by}: {'accepted' if verdict.accept else 'rejected'}",
         )
         await self._journal.record_exchange(decided)
         return 200, JSON, body
+
+    async def _validated(
+        self, shortcode: Shortcode, body: bytes, doubt: str | None
+    ) -> tuple[daraja.ValidationVerdict, str]:
+        """The verdict, and whose it is."""
+        if doubt:
+            code = "C2B00016" if doubt == "it cannot be read" else "C2B00015"
+            return daraja.ValidationVerdict(False, code), "the gateway"
+        if not shortcode.validation_url:
+            return daraja.ValidationVerdict(True), "the gateway's default"
+        told = await self._deliveries.ask_validation(shortcode, body, _scope(shortcode))
+        if told is not None:
+            return told, "the merchant"
+        return daraja.ValidationVerdict(shortcode.response_type == "Completed"), "the registered default"
 
     def _known_shortcode(self, incoming: Incoming, kind: str) -> Shortcode | str:
         """The shortcode that the path names, or why the caller is not believed."""

@@ -243,6 +243,26 @@ def c2b_confirmation_ack() -> bytes:
     return _ACCEPTED
 
 
+@dataclass(frozen=True, slots=True)
+class ValidationVerdict:
+    """What a merchant said to a validation; ``code`` is one of M-Pesa's REJECTIONS where it said no."""
+
+    accept: bool
+    code: str | None = None
+    third_party_id: str | None = None
+
+
+def read_validation_verdict(status: int, body: bytes) -> ValidationVerdict | None:
+    """A merchant's answer (daraja.md 2.5). What has no ResultCode is no verdict, and neither is an error page."""
+    told = read_object(body) if status == 200 else None
+    code = text(told.get("ResultCode")) if told is not None else None
+    if told is None or not code:
+        return None
+    if code.strip("0") == "":
+        return ValidationVerdict(True, third_party_id=text(told.get("ThirdPartyTransID")) or None)
+    return ValidationVerdict(False, code)
+
+
 def c2b_validation_answer(*, accept: bool, code: str | None = None, third_party_id: str | None = None) -> bytes:
     """Let a payment through or not. ``third_party_id`` returns in the confirmation, ``code`` is one of REJECTIONS."""
     if not accept:

@@ -28,8 +28,11 @@ ORDER_DESCRIPTION_MAX_CHARS = 13  # M-Pesa's width of TransactionDesc (daraja.md
 
 
 def _register(out: Outbound) -> Encoded:
-    """Version 2, which masks payers' numbers; what ``ResponseType`` says happens when we are down (daraja.md 2.3)."""
-    return "/mpesa/c2b/v2/registerurl", {
+    """Version 2, which masks payers' numbers, where nobody asks for 1, which hashes them (daraja.md 2.3).
+
+    What ``ResponseType`` says happens when we are down.
+    """
+    return f"/mpesa/c2b/{detail(out, 'Version', 'v2')}/registerurl", {
         "ShortCode": out.shortcode,
         "ResponseType": detail(out, "ResponseType", "Completed"),
         "ConfirmationURL": detail(out, "ConfirmationURL", out.callback_url),

@@ -328,10 +328,17 @@ def _read_register(commands: tuple[Command, ...], fields: _Fields, _: Mapping[st
     shortcode = fields.shortcode("ShortCode")
     if fields.text("ResponseType") not in {"Completed", "Cancelled"}:
         raise _invalid("ResponseType")
-    confirmation = fields.url("ConfirmationURL")
+    fields.url("ConfirmationURL")
     fields.url("ValidationURL")
-    ask = _plain(commands[0], fields.details("ResponseType"))
-    return Called(replace(ask, callback_url=confirmation), shortcode)
+    details = fields.details("ResponseType", "ConfirmationURL", "ValidationURL")
+    return Called(_plain(commands[0], details), shortcode)
+
+
+def _read_register_v1(commands: tuple[Command, ...], fields: _Fields, values: Mapping[str, object]) -> Called:
+    """Version 1 shows payers' numbers hashed, version 2 masked: what the caller reads stays what it was."""
+    called = _read_register(commands, fields, values)
+    details = _encode({**msgspec.json.decode(called.ask.details), "Version": "v1"}).decode()
+    return replace(called, ask=replace(called.ask, details=details))
 
 
 def _read_simulation(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, object]) -> Called:
@@ -393,7 +400,8 @@ _READERS: dict[str, Callable[..., Called]] = {
     **dict.fromkeys(BY_PATH["b2c/businesspayment"].facade, _read_payout),
     **dict.fromkeys(BY_PATH["b2c/businesspaytopochi"].facade, _read_payout),
     **dict.fromkeys(_TRANSFERS, _read_transfer),
-    **dict.fromkeys(BY_PATH["c2b/registerurl"].facade, _read_register),
+    "/mpesa/c2b/v1/registerurl": _read_register_v1,
+    "/mpesa/c2b/v2/registerurl": _read_register,
     **dict.fromkeys(BY_PATH["c2b/customerpaybill"].facade, _read_simulation),
     "/mpesa/reversal/v1/request": _read_operator("ReceiverParty", "TransactionID"),
     "/mpesa/transactionstatus/v1/query": _read_operator("PartyA", "TransactionID", "OriginalConversationID"),
