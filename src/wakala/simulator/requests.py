@@ -19,10 +19,13 @@ from wakala.simulator.world import Urls
 AMOUNT_MAX_SHILLINGS = 250_000
 """Per transaction (daraja.md 7.6)."""
 
-AMOUNT_MAX_DIGITS = 9
+AMOUNT = re.compile(r"[0-9]{1,9}")
 """Leading zeros were seen (daraja.md 9); a longer text is no amount and is not even read as a number."""
 
-IDENTIFIER_MAX_DIGITS = 2
+SHORTCODE = re.compile(r"[0-9]{5,7}")
+MSISDN = re.compile(r"254[71][0-9]{8}")
+TIMESTAMP = re.compile(r"[0-9]{14}")
+IDENTIFIER = re.compile(r"[0-9]{1,2}")
 REMARKS_MIN_CHARS = 2
 REMARKS_MAX_CHARS = 100
 """Of Remarks (daraja.md 2)."""
@@ -97,7 +100,7 @@ class Fields:
     def shortcode(self, name: str) -> str:
         """Five to seven digits."""
         value = self.text(name)
-        if not (_digits(value) and 5 <= len(value) <= 7):
+        if not SHORTCODE.fullmatch(value):
             raise refusals.invalid_field(name, f"{name} must be 5 to 7 digits.")
         return value
 
@@ -111,7 +114,7 @@ class Fields:
     def amount_cents(self, name: str) -> int:
         """Whole shillings; M-Pesa takes no cents."""
         value = self.text(name)
-        if not (_digits(value) and len(value) <= AMOUNT_MAX_DIGITS and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
+        if not (AMOUNT.fullmatch(value) and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
             why = f"{name} must be a whole number from 1 to {AMOUNT_MAX_SHILLINGS}."
             raise refusals.invalid_field(name, why)
         return int(value) * 100
@@ -119,7 +122,7 @@ class Fields:
     def whole_cents(self, name: str) -> int:
         """Whole shillings from 1 up. M-Pesa itself applies the limits of a command, in its result."""
         value = self.text(name)
-        if not (_digits(value) and len(value) <= AMOUNT_MAX_DIGITS and int(value) >= 1):
+        if not (AMOUNT.fullmatch(value) and int(value) >= 1):
             raise refusals.invalid_field(name, f"{name} must be a whole number from 1.")
         return int(value) * 100
 
@@ -136,7 +139,7 @@ class Fields:
     def identifier_type(self, name: str) -> str:
         """A small number; which ones a party may have is asked later."""
         value = self.text(name)
-        if not (_digits(value) and len(value) <= IDENTIFIER_MAX_DIGITS):
+        if not IDENTIFIER.fullmatch(value):
             raise refusals.invalid_field(name, f"{name} must be a number such as 1, 2 or 4.")
         return value
 
@@ -151,7 +154,7 @@ class Fields:
     def timestamp(self, name: str) -> str:
         """A time of fourteen digits. That it is near is not asked, as with M-Pesa (daraja.md 5)."""
         value = self.text(name)
-        if not (_digits(value) and len(value) == 14 and _is_time(value)):
+        if not (TIMESTAMP.fullmatch(value) and _is_time(value)):
             raise refusals.invalid_field(name, f"{name} must be a real time as YYYYMMDDHHmmss.")
         return value
 
@@ -243,7 +246,7 @@ def _spelled(value: Any) -> str:
 
 def is_msisdn(value: str) -> bool:
     """Whether it is a phone number in the wire form (daraja.md 7.8)."""
-    return _digits(value) and len(value) == 12 and value.startswith(("2547", "2541"))
+    return MSISDN.fullmatch(value) is not None
 
 
 def _digits(value: str) -> bool:
