@@ -6,6 +6,7 @@ Numbers may be strings and strings numbers, field names are case-sensitive, unkn
 import re
 from dataclasses import dataclass
 from datetime import date, time
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ AMOUNT_MAX_SHILLINGS = 250_000
 
 AMOUNT = re.compile(r"[0-9]{1,9}")
 """Leading zeros were seen (daraja.md 9); a longer text is no amount and is not even read as a number."""
+
+SEEN_LATELY_MAX = 1_000
+"""Times that are known for good or bad ones: a busy merchant sends the same second many times."""
 
 SHORTCODE = re.compile(r"[0-9]{5,7}")
 MSISDN = re.compile(r"254[71][0-9]{8}")
@@ -85,6 +89,9 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Something; numbers are spelled out."""
+        value = self._values.get(name)
+        if type(value) is str and value and not value.isspace():  # as nearly all are
+            return value
         spelled = self.optional(name)
         if not spelled or spelled.isspace():
             raise refusals.invalid_field(name, f"{name} is missing or empty; field names are case-sensitive.")
@@ -253,6 +260,7 @@ def _digits(value: str) -> bool:
     return value.isascii() and value.isdigit()
 
 
+@lru_cache(SEEN_LATELY_MAX)
 def _is_time(value: str) -> bool:
     try:
         time(int(value[8:10]), int(value[10:12]), int(value[12:]))
