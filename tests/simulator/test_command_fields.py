@@ -155,6 +155,7 @@ async def test_old_programs_send_numbers_and_nulls(box: Box) -> None:
     payout = {"OriginatorConversationID": ..., "Occassion": ..., "PartyA": 600998, "PartyB": int(CUSTOMER)}
     answer = await box.post("/mpesa/b2c/v1/paymentrequest", body(box, "b2c", **payout, Amount=10))
     assert answer.status_code == 200, answer.text
+    await box.merchant.received("/result")
     transfer = {"CommandID": "BusinessToBusinessTransfer", "AccountReference": None, "PartyA": 600979, "PartyB": 600000}
     assert (await told(box, "b2b", **transfer))["ResultCode"] == "0"
 

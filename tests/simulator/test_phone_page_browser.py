@@ -7,6 +7,8 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
+from simulator import test_b2b_express as express
+from simulator import test_standing_order as standing_order
 from simulator.box import CUSTOMER, Box, Merchant, running_box, running_merchant
 from wakala.simulator.machine import Start
 
@@ -88,6 +90,67 @@ async def test_no_one_is_hindered_at_any_width_in_either_light(
     await box.pushed()
     await box.push(Amount=0)
     page, complaints = await opened(browser, box, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    found = await Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert complaints == []
+
+
+async def test_a_standing_order_is_approved_and_a_till_pays_on_the_keypad(browser: Browser, box: Box) -> None:
+    page, complaints = await opened(browser, box)
+    await standing_order.ordered(box)
+    prompt = page.locator(f"#phone-{CUSTOMER} form.prompt")
+    await expect(prompt).to_contain_text("Approve the standing order: KES 4,500.00")
+    await expect(prompt.get_by_role("button", name="Not enough money")).to_have_count(0)
+    await prompt.get_by_label("M-PESA PIN").fill("1234")
+    await prompt.get_by_role("button", name="Approve").click()
+    await expect(page.locator(f"#phone-{CUSTOMER} .inbox")).to_contain_text("Rent flat 4B")
+    await express.asked(box)
+    await expect(page.get_by_text("Prompts wait on phones that are not shown")).to_be_visible()
+    await page.get_by_role("link", name=express.TILLS_PHONE).click()
+    till_prompt = page.locator(f"#phone-{express.TILLS_PHONE} form.prompt")
+    await expect(till_prompt).to_contain_text("from your till")
+    await till_prompt.get_by_label("M-PESA PIN").fill("1234")
+    await till_prompt.get_by_role("button", name="Pay", exact=True).click()
+    await box.merchant.received("/express")
+    assert complaints == []
+
+
+async def test_the_clock_is_stopped_moved_and_let_go_on_the_page(browser: Browser, box: Box) -> None:
+    page, complaints = await opened(browser, box)
+    panel = page.locator("#clock")
+    await panel.get_by_role("button", name="Stop").click()
+    await expect(panel).to_contain_text("It stands still.")
+    stood_at = box.machine.clock.seconds()
+    await panel.get_by_role("button", name="A day on").click()
+    await expect(panel.get_by_role("button", name="Stop")).to_have_count(0)
+    await panel.get_by_role("button", name="Let it go on").click()
+    await expect(panel).not_to_contain_text("It stands still.")
+    assert box.machine.clock.seconds() - stood_at >= 86400
+    assert complaints == []
+
+
+async def test_faults_of_any_path_and_of_the_new_callbacks_are_set_on_the_page(browser: Browser, box: Box) -> None:
+    page, complaints = await opened(browser, box)
+    await page.get_by_label("Fault", exact=True).select_option("any.html_403")
+    await page.get_by_role("button", name="Add fault").click()
+    await expect(page.locator("#faults")).to_contain_text("Any path: html 403")
+    await page.get_by_label("Fault", exact=True).select_option("standing_order_callback.doubled")
+    await page.get_by_role("button", name="Add fault").click()
+    await expect(page.locator("#faults li")).to_have_count(2)
+    assert (await box.token()).status_code == 403
+    await expect(page.locator("#calls")).to_contain_text("html_403")
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_no_one_is_hindered_by_the_new_panels(browser: Browser, box: Box, width: int) -> None:
+    await standing_order.ordered(box)
+    await express.asked(box)
+    await box.fault("any", "quota", probability=0.2)
+    await box.control("clock", {"stopped": True})
+    page, complaints = await opened(browser, box, viewport={"width": width, "height": 900})
+    await page.goto(f"{box.url}/?phones={CUSTOMER},{express.TILLS_PHONE}")
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     found = await Axe().run(page)
     assert found.violations_count == 0, found.generate_report()

@@ -61,13 +61,13 @@ class Collections:
 
     def move_money(self, payment: Payment) -> None:
         """Debit the phone, credit the shortcode, write the receipt and the SMS."""
-        phone, shortcode = payment.phone, payment.shortcode
+        phone, shortcode, at = payment.phone, payment.shortcode, payment.settled_at or self._world.clock.now()
         phone.balance_cents -= payment.amount_cents
         shortcode.balance_cents += payment.amount_cents
         phone.remember_amount(payment.amount_cents, self._world.clock.seconds())
         payment.shortcode_balance_cents = shortcode.balance_cents
-        payment.receipt = payment.receipt or self._world.new_receipt()
-        phone.paid.add(payment.amount_cents, self._world.clock.now().date())
+        payment.receipt = payment.receipt or self._world.new_receipt(at)
+        phone.paid.add(payment.amount_cents, at.date())
         self._world.file_receipt(payment)
         key = "sms_paid_till" if payment.buy_goods else "sms_paid_paybill"
         phone.messages.appendleft(self._message(payment, key))
@@ -150,7 +150,7 @@ class Collections:
             "account": payment.account,
             "balance": messages.grouped(payment.phone.balance_cents),
         }
-        return Message(self._world.clock.now(), key, values)
+        return Message(payment.settled_at or self._world.clock.now(), key, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ CALLS_MAX = 2_000
 """Enough for the last minutes of a chaos test; older calls are forgotten first."""
 
 BODY_MAX_CHARS = 4_000
+BODY_MAX_BYTES = 4 * BODY_MAX_CHARS
 """Of each body; M-Pesa's own stay below a thousand."""
 
 
@@ -23,12 +24,22 @@ class Call(msgspec.Struct, frozen=True):
     kind: str
     method: str
     target: str
-    request: str
+    request_body: bytes
     status: int
-    answer: str
+    answer_body: bytes
     reason: str
     took_ms: int
     faults: tuple[str, ...]
+
+    @property
+    def request(self) -> str:
+        """What was asked, as text."""
+        return _text(self.request_body)
+
+    @property
+    def answer(self) -> str:
+        """What was answered, as text."""
+        return _text(self.answer_body)
 
 
 class Calls:
@@ -69,9 +80,9 @@ class Calls:
             kind=kind,
             method=method,
             target=target,
-            request=_text(request),
+            request_body=request[:BODY_MAX_BYTES],
             status=status,
-            answer=_text(answer),
+            answer_body=answer[:BODY_MAX_BYTES],
             reason=reason,
             took_ms=took_ms,
             faults=faults,
@@ -85,4 +96,4 @@ class Calls:
 
 
 def _text(body: bytes) -> str:
-    return body[: BODY_MAX_CHARS * 4].decode(errors="replace")[:BODY_MAX_CHARS]
+    return body.decode(errors="replace")[:BODY_MAX_CHARS]

@@ -47,7 +47,8 @@ class Clock:
 
     def now(self) -> datetime:
         """The time of day in Nairobi."""
-        return datetime.fromtimestamp(self.seconds(), EAT)
+        at = self._read() if self._stood_still_at is None else self._stood_still_at
+        return datetime.fromtimestamp(at + self._ahead_seconds, EAT)
 
     @property
     def ahead_seconds(self) -> float:

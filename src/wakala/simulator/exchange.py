@@ -25,6 +25,7 @@ BULK_KINDS = ("billmanager_invoices", "billmanager_cancel")
 
 REASON_HEADER = "X-Simulator-Reason"
 JSON_HEADERS = {"Content-Type": JSON_TYPE}
+JSON_HEADER = (b"content-type", JSON_TYPE.encode())
 WANTED_HEADERS = frozenset({b"authorization", b"content-type", b"appkey"})
 
 
@@ -148,7 +149,10 @@ async def _body(receive: Receive, max_bytes: int) -> bytes:
 
 
 async def _send(send: Send, sent: Sent) -> None:
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.headers.items()]
+    if sent.headers is JSON_HEADERS:  # which nearly all answers have
+        headers = [JSON_HEADER]
+    else:
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.headers.items()]
     headers.append((b"content-length", b"%d" % len(sent.body)))
     await send({"type": "http.response.start", "status": sent.status, "headers": headers})
     await send({"type": "http.response.body", "body": sent.body})

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import secrets
 import socket
 import sys
@@ -20,6 +21,9 @@ from wakala.simulator.storage import StateFileError
 DEFAULT_PORT = 8100
 SHUTDOWN_SECONDS = 2
 """Hung sockets are faults made on purpose; nobody waits for them at the end."""
+
+COLLECT_AFTER_OBJECTS = (20_000, 20, 20)
+"""Most of what it makes stays, so a collector that looked as often as it usually does would mostly look in vain."""
 
 REFUSED_AT_START = (UnknownOutcomeError, StateFileError)
 """What ``serve`` raises before anything runs; each has its sentence."""
@@ -90,6 +94,8 @@ def serve(
         rules=dict(rules or {}),
         allowed_hosts=frozenset(allow_callback_hosts),
     )
+
+    gc.set_threshold(*COLLECT_AFTER_OBJECTS)
 
     def announce(address: str) -> None:
         """One line for people, and for scripts that wait for it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -69,7 +69,7 @@ class Prompts:
             asked_at=now,
             buy_goods=push.buy_goods,
             party_b=push.party_b,
-            checkout_id=self._new_checkout_id(phone.msisdn),
+            checkout_id=self._new_checkout_id(phone.msisdn, now),
             merchant_request_id=self._world.next_request_id(),
             callback_url=push.callback_url,
             description=push.description,
@@ -190,8 +190,7 @@ class Prompts:
     def _later(self, payment: Payment, delay_seconds: float, action: Callable[[], object]) -> None:
         payment.alarms.append(self._world.clock.after(delay_seconds, action))
 
-    def _new_checkout_id(self, msisdn: str) -> str:
-        at = self._world.clock.now()
+    def _new_checkout_id(self, msisdn: str, at: datetime) -> str:
         checkout_id = identifiers.checkout_id(at, msisdn)
         while checkout_id in self._world.checkouts:  # two prompts on one phone within a millisecond
             at += timedelta(milliseconds=1)

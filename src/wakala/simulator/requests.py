@@ -6,6 +6,7 @@ Numbers may be strings and strings numbers, field names are case-sensitive, unkn
 import re
 from dataclasses import dataclass
 from datetime import date, time
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,10 +20,16 @@ from wakala.simulator.world import Urls
 AMOUNT_MAX_SHILLINGS = 250_000
 """Per transaction (daraja.md 7.6)."""
 
-AMOUNT_MAX_DIGITS = 9
+AMOUNT = re.compile(r"[0-9]{1,9}")
 """Leading zeros were seen (daraja.md 9); a longer text is no amount and is not even read as a number."""
 
-IDENTIFIER_MAX_DIGITS = 2
+SEEN_LATELY_MAX = 1_000
+"""Times that are known for good or bad ones: a busy merchant sends the same second many times."""
+
+SHORTCODE = re.compile(r"[0-9]{5,7}")
+MSISDN = re.compile(r"254[71][0-9]{8}")
+TIMESTAMP = re.compile(r"[0-9]{14}")
+IDENTIFIER = re.compile(r"[0-9]{1,2}")
 REMARKS_MIN_CHARS = 2
 REMARKS_MAX_CHARS = 100
 """Of Remarks (daraja.md 2)."""
@@ -82,6 +89,9 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Something; numbers are spelled out."""
+        value = self._values.get(name)
+        if type(value) is str and value and not value.isspace():  # as nearly all are
+            return value
         spelled = self.optional(name)
         if not spelled or spelled.isspace():
             raise refusals.invalid_field(name, f"{name} is missing or empty; field names are case-sensitive.")
@@ -97,7 +107,7 @@ class Fields:
     def shortcode(self, name: str) -> str:
         """Five to seven digits."""
         value = self.text(name)
-        if not (_digits(value) and 5 <= len(value) <= 7):
+        if not SHORTCODE.fullmatch(value):
             raise refusals.invalid_field(name, f"{name} must be 5 to 7 digits.")
         return value
 
@@ -111,7 +121,7 @@ class Fields:
     def amount_cents(self, name: str) -> int:
         """Whole shillings; M-Pesa takes no cents."""
         value = self.text(name)
-        if not (_digits(value) and len(value) <= AMOUNT_MAX_DIGITS and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
+        if not (AMOUNT.fullmatch(value) and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
             why = f"{name} must be a whole number from 1 to {AMOUNT_MAX_SHILLINGS}."
             raise refusals.invalid_field(name, why)
         return int(value) * 100
@@ -119,7 +129,7 @@ class Fields:
     def whole_cents(self, name: str) -> int:
         """Whole shillings from 1 up. M-Pesa itself applies the limits of a command, in its result."""
         value = self.text(name)
-        if not (_digits(value) and len(value) <= AMOUNT_MAX_DIGITS and int(value) >= 1):
+        if not (AMOUNT.fullmatch(value) and int(value) >= 1):
             raise refusals.invalid_field(name, f"{name} must be a whole number from 1.")
         return int(value) * 100
 
@@ -136,7 +146,7 @@ class Fields:
     def identifier_type(self, name: str) -> str:
         """A small number; which ones a party may have is asked later."""
         value = self.text(name)
-        if not (_digits(value) and len(value) <= IDENTIFIER_MAX_DIGITS):
+        if not IDENTIFIER.fullmatch(value):
             raise refusals.invalid_field(name, f"{name} must be a number such as 1, 2 or 4.")
         return value
 
@@ -151,7 +161,7 @@ class Fields:
     def timestamp(self, name: str) -> str:
         """A time of fourteen digits. That it is near is not asked, as with M-Pesa (daraja.md 5)."""
         value = self.text(name)
-        if not (_digits(value) and len(value) == 14 and _is_time(value)):
+        if not (TIMESTAMP.fullmatch(value) and _is_time(value)):
             raise refusals.invalid_field(name, f"{name} must be a real time as YYYYMMDDHHmmss.")
         return value
 
@@ -243,13 +253,14 @@ def _spelled(value: Any) -> str:
 
 def is_msisdn(value: str) -> bool:
     """Whether it is a phone number in the wire form (daraja.md 7.8)."""
-    return _digits(value) and len(value) == 12 and value.startswith(("2547", "2541"))
+    return MSISDN.fullmatch(value) is not None
 
 
 def _digits(value: str) -> bool:
     return value.isascii() and value.isdigit()
 
 
+@lru_cache(SEEN_LATELY_MAX)
 def _is_time(value: str) -> bool:
     try:
         time(int(value[8:10]), int(value[10:12]), int(value[12:]))

@@ -17,14 +17,14 @@ from wakala.simulator.commands import Command
 from wakala.simulator.initiators import Initiator
 from wakala.simulator.results import Result
 
-PAYMENTS_MAX = 200_000
-"""About an hour at the rate one core can pay; older ones are forgotten first."""
+PAYMENTS_MAX = 100_000
+"""Some 150 MB, and more than any test looks back on; older ones are forgotten first."""
 
 COMMANDS_MAX = 50_000
 """Payouts, transfers, reversals and enquiries: some 100 MB, for each keeps its credential. Older ones go first, their
 receipts with them."""
 
-PHONES_MAX = 100_000
+PHONES_MAX = 50_000
 """Phones appear when they are first called, so a load test could make any number of them."""
 
 TOKENS_MAX = 10_000
@@ -348,11 +348,12 @@ class World:
         if payment.checkout_id:
             self.checkouts[payment.checkout_id] = payment
 
-    def new_receipt(self) -> str:
-        """A receipt that nothing else has had; ``file_receipt`` says what it is of."""
-        receipt = identifiers.receipt(self.clock.now(), self.random)
+    def new_receipt(self, at: datetime | None = None) -> str:
+        """A receipt that nothing else has had, of now or then; ``file_receipt`` says what it is of."""
+        at = at or self.clock.now()
+        receipt = identifiers.receipt(at, self.random)
         while receipt in self._receipts:
-            receipt = identifiers.receipt(self.clock.now(), self.random)
+            receipt = identifiers.receipt(at, self.random)
         self._receipts[receipt] = None
         return receipt
 
