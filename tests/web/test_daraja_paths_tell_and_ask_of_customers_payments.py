@@ -1,0 +1,91 @@
+"""C2B by Daraja's own paths: the caller's URLs stand behind ours, and hear M-Pesa's own words."""
+
+from typing import Any
+
+import pytest
+
+from services.gateway import CUSTOMER, PAYBILL, House, eventually
+from web.test_daraja_paths_answer_as_daraja_does import post
+
+CONFIRMED, ASKED = "/c2b/confirmed", "/c2b/asked"
+
+
+async def register(house: House, version: str = "v2", response_type: str = "Completed") -> dict[str, Any]:
+    answer = await post(
+        house,
+        f"/sandbox/mpesa/c2b/{version}/registerurl",
+        {
+            "ShortCode": PAYBILL,
+            "ResponseType": response_type,
+            "ConfirmationURL": house.merchant.url + CONFIRMED,
+            "ValidationURL": house.merchant.url + ASKED,
+        },
+    )
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def validated(house: House) -> None:
+    """Safaricom switches validation on, a shortcode at a time."""
+    await house.box.control("shortcodes", {"number": PAYBILL, "external_validation": True})
+
+
+async def pay(house: House, account: str) -> dict[str, Any]:
+    return await house.box.control("c2b/pay", {"number": PAYBILL, "msisdn": CUSTOMER, "amount": 70, "account": account})
+
+
+@pytest.mark.parametrize(("version", "shown"), [("v1", 64), ("v2", 12)])
+async def test_a_payment_is_told_in_m_pesas_own_words(house: House, version: str, shown: int) -> None:
+    assert (await register(house, version))["ResponseCode"] == "0"
+    paid = await pay(house, "INV-9")
+
+    await eventually(lambda: bool(house.merchant.at(CONFIRMED)))
+
+    (told,) = house.merchant.at(CONFIRMED)
+    assert told.json["TransID"] == paid["receipt"]
+    assert told.json["BillRefNumber"] == "INV-9"
+    assert told.json["TransAmount"] == "70.00"
+    assert len(told.json["MSISDN"].replace(" ", "")) == shown  # hashed by version 1, masked by version 2
+    assert told.headers["webhook-signature"].startswith("v1,")
+
+
+async def test_the_merchant_decides_a_validation_and_the_record_says_so(house: House) -> None:
+    await validated(house)
+    await register(house)
+    house.merchant.replies[ASKED] = (200, {"ResultCode": "C2B00012", "ResultDesc": "Rejected"})
+    paid = await pay(house, "WRONG")
+
+    assert paid["state"] != "paid"
+    assert [note.json["BillRefNumber"] for note in house.merchant.at(ASKED)] == ["WRONG"]
+    assert await decisions(house) == ["decided by the merchant: rejected"]
+    assert house.merchant.at(CONFIRMED) == []
+
+
+@pytest.mark.parametrize("response_type", ["Completed", "Cancelled"])
+async def test_without_a_verdict_the_registered_default_decides(house: House, response_type: str) -> None:
+    await validated(house)
+    await register(house, response_type=response_type)
+    house.merchant.replies[ASKED] = (500, "down")
+    paid = await pay(house, "INV-1")
+
+    accepted = response_type == "Completed"
+    assert (paid["state"] == "paid") is accepted
+    said = "accepted" if accepted else "rejected"
+    assert await decisions(house) == [f"decided by the registered default: {said}"]
+
+
+async def test_only_the_app_that_is_told_of_payments_may_turn_them_elsewhere(house: House) -> None:
+    insider = await house.add_app("demo", "insider")
+    mine, house.app = house.app, insider
+    refused = await register(house)
+    house.app = mine
+    assert refused["errorCode"], refused
+    paid = await pay(house, "INV-2")
+    assert house.merchant.at(CONFIRMED) == []
+    assert paid["state"] == "paid"
+
+
+async def decisions(house: House) -> list[str]:
+    reader = house.gateway.database._reader  # type: ignore[attr-defined]
+    rows = reader.execute("SELECT error FROM exchanges WHERE name = 'c2b_validation'").fetchall()
+    return [error for (error,) in rows]
