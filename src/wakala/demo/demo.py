@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from rich.console import Console
 from rich.table import Table
 
+from wakala.demo import errands
 from wakala.demo.calls import call, until
 from wakala.demo.processes import Child, Children, free_port, last_lines, wakala
 from wakala.errors import OperatorError, WakalaError
@@ -30,7 +31,7 @@ ONCE_FOLDER: Final = Path("var/demo-once")  # so that a check does not end a dem
 MARK: Final = ".wakala-demo"  # a folder that has it is ours to empty; any other is not
 
 GATEWAY_PORT, SHOP_PORT, SIMULATOR_PORT = 8080, 8081, 8082
-SHORTCODE: Final = "174379"
+SHORTCODE: Final = "600984"  # of the simulator's, one that collects and pays out
 # Daraja's sandbox credentials are public (daraja.md 6); the simulator knows them too.
 PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 DARAJA_KEY, DARAJA_SECRET = "sandbox-key", "sandbox-secret"
@@ -52,6 +53,14 @@ class Addresses:
     simulator: str
 
 
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Where everything listens, and the shop's app."""
+
+    addresses: Addresses
+    app: dict[str, str]
+
+
 def run(*, once: bool, folder: Path | None, json_output: bool = False) -> int:
     """Start everything; stay until Ctrl-C, or with ``once`` pay one order and print its trace. 0 where all went well.
 
@@ -62,11 +71,11 @@ def run(*, once: bool, folder: Path | None, json_output: bool = False) -> int:
         try:
             with _own_folder(home), Children(home / "logs") as children:
                 began_s = time.monotonic()
-                addresses = _start(home, children)
+                town = _start(home, children)
                 if once:
-                    _once(home, children, addresses, began_s, json_output=json_output)
+                    _once(home, children, town, began_s, json_output=json_output)
                 else:
-                    _stay(home, children, addresses, json_output=json_output)
+                    _stay(home, children, town.addresses, json_output=json_output)
         except KeyboardInterrupt:
             _say("\nThe demo has ended.")
             return 130 if once else 0
@@ -79,7 +88,7 @@ def run(*, once: bool, folder: Path | None, json_output: bool = False) -> int:
 # ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _start(home: Path, children: Children) -> Addresses:
+def _start(home: Path, children: Children) -> Town:
     addresses = _choose_addresses()
     config = str(home / "wakala.toml")
     port_of = {name: str(urlsplit(url).port) for name, url in by_name(addresses).items()}
@@ -93,9 +102,11 @@ def _start(home: Path, children: Children) -> Addresses:
         *("--config", config, "shortcode", "add", "--organisation", "demo", "--environment", "sandbox"),
         *("--number", SHORTCODE, "--kind", "paybill"),
         *("--consumer-key", DARAJA_KEY, "--consumer-secret", DARAJA_SECRET, "--passkey", PASSKEY),
+        *("--product", "b2c"),
     )
     children.wait_until_ready(simulator, f"{addresses.simulator}/simulator/healthz")
     wakala("--config", config, "shortcode", "register", SHORTCODE)  # so that a second source confirms each payment
+    errands.prepare(config, home, addresses.simulator, SHORTCODE)
     app = json.loads(
         wakala(
             *("--config", config, "app", "create", "--organisation", "demo", "--name", "shop"),
@@ -107,7 +118,8 @@ def _start(home: Path, children: Children) -> Addresses:
 
     children.wait_until_ready(gateway, f"{addresses.gateway}/readyz")
     children.wait_until_ready(shop, f"{addresses.shop}/healthz")
-    return addresses
+    errands.run(addresses.gateway, addresses.simulator, app, SHORTCODE, CUSTOMER)
+    return Town(addresses, app)
 
 
 def _choose_addresses() -> Addresses:
@@ -178,11 +190,13 @@ def _signals_end_us() -> Iterator[None]:
 # ── Once ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _once(home: Path, children: Children, addresses: Addresses, began_s: float, *, json_output: bool) -> None:
+def _once(home: Path, children: Children, town: Town, began_s: float, *, json_output: bool) -> None:
+    addresses = town.addresses
     try:
         order_id = _order(addresses)
         _approve(addresses)
         _wait_until_paid(addresses, order_id)
+        asked = errands.outcomes(addresses.gateway, town.app)
     except (OSError, OperatorError) as fault:
         children.check()
         said = "\n".join(last_lines(child.log) for child in children.running)
@@ -192,10 +206,35 @@ def _once(home: Path, children: Children, addresses: Addresses, began_s: float, 
     if json_output:
         trace = json.loads(wakala("--config", config, "trace", order_id, "--json"))
         seconds = round(time.monotonic() - began_s, 2)
-        _print_json({"RequestID": order_id, "State": trace["State"], "Seconds": seconds, "Trace": trace})
+        _print_json({"RequestID": order_id, "State": trace["State"], "Seconds": seconds, "Trace": trace, "Also": asked})
     else:
         sys.stdout.write(wakala("--config", config, "trace", order_id))
+        _print_also(asked)
         _say(f"Ordered, approved, notified, paid: {time.monotonic() - began_s:.1f} s with all the starting.")
+
+
+def _print_also(asked: list[dict[str, Any]]) -> None:
+    table = Table(title="Also asked of M-Pesa", title_justify="left")
+    for heading in ("What", "Request ID", "State", "KES", "Receipt", "What M-Pesa said"):
+        table.add_column(heading, overflow="fold")
+    for one in asked:
+        amount = str(one.get("Amount") or "")
+        table.add_row(
+            one["What"],
+            one["RequestID"],
+            one["State"],
+            amount,
+            one["MpesaReceiptNumber"] or "",
+            _said(one),
+        )
+    Console().print(table)
+
+
+def _said(one: dict[str, Any]) -> str:
+    """The balances where they were asked for; else M-Pesa's sentence."""
+    balances = (one.get("ResultData") or {}).get("AccountBalances") or []
+    lines = [f"{each['AccountName']}: {each['Currency']} {each['AvailableBalance']:,}" for each in balances]
+    return "\n".join(lines) or one["ResultDesc"] or ""
 
 
 def _order(addresses: Addresses) -> str:
