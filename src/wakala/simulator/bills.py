@@ -1,5 +1,6 @@
 """Bill Manager's books: who opted in, which invoices are open, and who is told when one is paid (daraja.md 2.16)."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,7 +82,7 @@ class Bills:
     def clear(self) -> None:
         """Forget everything."""
         self.billers: dict[str, Biller] = {}
-        self.invoices: dict[tuple[str, str], Invoice] = {}
+        self.invoices: OrderedDict[tuple[str, str], Invoice] = OrderedDict()
         self._of_account: dict[tuple[str, str], dict[str, Invoice]] = {}
 
     def opt_in(self, biller: Biller) -> Biller:

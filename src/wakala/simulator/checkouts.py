@@ -1,5 +1,6 @@
 """B2B Express: a business asks a till to pay it, and the till's own phone says yes or no (daraja.md 2.18)."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,13 +63,13 @@ class Checkouts:
 
     def clear(self) -> None:
         """Forget all checkouts, and who answers for which till."""
-        self.checkouts: dict[int, Checkout] = {}
+        self.checkouts: OrderedDict[int, Checkout] = OrderedDict()
         self.nominated: dict[str, str] = {}
 
     def add(self, checkout: Checkout) -> None:
         """Keep a checkout; the phone is asked by ``begin``."""
         while len(self.checkouts) >= CHECKOUTS_MAX:
-            oldest = self.checkouts.pop(next(iter(self.checkouts)))
+            _, oldest = self.checkouts.popitem(last=False)
             self._world.forget_receipt(oldest.receipt)
         self.checkouts[checkout.number] = checkout
 

@@ -8,7 +8,7 @@ import asyncio
 import re
 import socket
 import ssl
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import cast
 from urllib.parse import quote, urlsplit
@@ -29,6 +29,7 @@ REPLY_MAX_BYTES = 64 * 1024
 WIRE_MAX_BYTES = 8 * REPLY_MAX_BYTES
 """Of a whole answer with heads and chunk sizes."""
 
+LENGTH_HEADERS = (b"content-length", b"transfer-encoding")
 URL_SAFE = "/%:@!$&'()*+,;=-._~?"
 PLAIN_URL = re.compile(r"http://([a-z0-9.-]+):([0-9]{1,5})(/[A-Za-z0-9._~/-]*)")
 """What nearly all callback URLs look like in a test; these need no taking apart with care."""
@@ -83,13 +84,17 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, which is also how an answer without a length ends."""
-        if self._answer is not None and self._status >= 200 and exc is None:
+        if self._status >= 200 and not self._has_length and exc is None:
             self._finish()
         self._transport, self.reusable = None, False
         if self._answer is not None:
             self._fail(str(exc or "the connection was closed without an answer"))
 
     # What the parser calls
+
+    def on_header(self, name: bytes, _: bytes) -> None:
+        """Whether the answer says where it ends."""
+        self._has_length = self._has_length or name.lower() in LENGTH_HEADERS
 
     def on_headers_complete(self) -> None:
         """The status is known."""
@@ -119,7 +124,8 @@ class Line(asyncio.Protocol):
         if self._transport is None:
             raise ConnectionResetError("the connection was closed before anything was sent")
         self._parser = httptools.HttpResponseParser(self)
-        self._status, self._body, self._wire_bytes, self.reusable = 0, b"", 0, False
+        self._status, self._body, self._wire_bytes = 0, b"", 0
+        self._has_length = self.reusable = False
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(message)
         return self._answer
@@ -146,6 +152,7 @@ class Line(asyncio.Protocol):
         self.close()
 
     _status = 0
+    _has_length = False
     _wire_bytes = 0
     _body = b""
     _parser: httptools.HttpResponseParser
@@ -157,14 +164,16 @@ class Poster:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._idle: defaultdict[Origin, list[Line]] = defaultdict(list)
-        self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._busy_count = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._trusted: ssl.SSLContext | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float | None) -> Reply:
         """The merchant's answer. Raises OSError, of which TimeoutError is one, when there is none."""
         target = _taken_apart(url)
         message = _message(target, body, headers)
-        async with self._slots:
+        await self._take_slot()
+        try:
             line = self._kept(target.origin) or await self._dial(target.origin)
             alarm = asyncio.get_running_loop().call_later(limit_seconds, line.give_up) if limit_seconds else None
             try:
@@ -173,6 +182,8 @@ class Poster:
                 if alarm is not None:
                     alarm.cancel()
                 self._put_back(target.origin, line)
+        finally:
+            self._give_slot()
 
     def close(self) -> None:
         """Hang up everywhere."""
@@ -180,6 +191,29 @@ class Poster:
             for line in lines:
                 line.close()
         self._idle.clear()
+
+    async def _take_slot(self) -> None:
+        while self._busy_count >= CONNECTIONS_MAX:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():  # its turn had come: the next one gets it
+                    self._wake_one()
+                raise
+        self._busy_count += 1
+
+    def _give_slot(self) -> None:
+        self._busy_count -= 1
+        self._wake_one()
+
+    def _wake_one(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():  # whoever waited may have been cancelled
+                turn.set_result(None)
+                return
 
     def _kept(self, origin: Origin) -> Line | None:
         lines, now_seconds = self._idle[origin], asyncio.get_running_loop().time()

@@ -1,6 +1,7 @@
 """Ratiba: a standing order from its approval on the phone to its last payment (daraja.md 2.17)."""
 
 import calendar
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import MAXYEAR, date, datetime, time, timedelta
 from typing import Any
@@ -77,7 +78,7 @@ class StandingOrders:
         self._errands = errands
         self._alarms: dict[int, Alarm] = {}
         self._names: dict[tuple[str, str], int] = {}  # of approved orders: number and name, to the order
-        self.orders: dict[int, StandingOrder] = {}
+        self.orders: OrderedDict[int, StandingOrder] = OrderedDict()
 
     def clear(self) -> None:
         """Forget all orders."""

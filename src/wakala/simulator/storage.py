@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -224,10 +224,11 @@ def _restore_world(simulator: Simulator, document: Document) -> None:
     if document.certificate:
         simulator.certificate.take(document.certificate.encode())
     world.apps = {app.key: app for app in document.apps}
-    world.tokens = {token: Token(world.apps[key], seconds) for token, (key, seconds) in document.tokens.items()}
+    tokens = {token: Token(world.apps[key], seconds) for token, (key, seconds) in document.tokens.items()}
+    world.tokens = OrderedDict(tokens)
     world.shortcodes = {each.number: each for each in document.shortcodes}
     world.initiators = {(each.shortcode, each.name): each for each in document.initiators}
-    world.phones = {phone.msisdn: phone for phone in map(_phone, document.phones)}
+    world.phones = OrderedDict((phone.msisdn, phone) for phone in map(_phone, document.phones))
     for plain in document.payments:
         payment = _payment(world, plain)
         world.remember(payment)

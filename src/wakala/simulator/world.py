@@ -1,10 +1,11 @@
 """All that the simulator remembers: shortcodes, apps, phones, payments, commands, and the rules of this world.
 
 It holds and finds; what happens to a payment is told in ``prompts`` and ``c2b``, what happens to a command in
-``office``. Everything is in memory and bounded.
+``office``. Everything is in memory and bounded. What forgets its oldest is an ``OrderedDict``: a plain dictionary looks
+for its first entry among all that were deleted before.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -30,8 +31,8 @@ PHONES_MAX = 50_000
 TOKENS_MAX = 10_000
 """Many SDKs fetch a token a request (daraja.md 1.2)."""
 
-MESSAGES_MAX = 30
-"""SMS that a phone keeps: more than anyone scrolls through."""
+MESSAGES_MAX = 10
+"""SMS that a phone keeps; the page shows fewer. Ten thousand phones with more would be most of the memory."""
 
 AMOUNTS_MAX = 200
 """Different amounts a phone remembers for rule 17: nobody pays that many within its two minutes."""
@@ -281,14 +282,14 @@ class World:
         self.rules = Rules()
         self.autopilot = Autopilot()
         self.apps: dict[str, App] = {}
-        self.tokens: dict[str, Token] = {}
+        self.tokens: OrderedDict[str, Token] = OrderedDict()
         self.shortcodes: dict[str, Shortcode] = {}
-        self.phones: dict[str, Phone] = {}
-        self.payments: dict[int, Payment] = {}
+        self.phones: OrderedDict[str, Phone] = OrderedDict()
+        self.payments: OrderedDict[int, Payment] = OrderedDict()
         self.checkouts: dict[str, Payment] = {}
         self.live: dict[int, Payment] = {}  # the prompts that phones show now
         self.initiators: dict[tuple[str, str], Initiator] = {}  # by shortcode and name; "" is every shortcode
-        self.commands: dict[int, Command] = {}
+        self.commands: OrderedDict[int, Command] = OrderedDict()
         self._originators: dict[tuple[str, str], Command] = {}  # by shortcode and OriginatorConversationID
         self._receipts: dict[str, Payment | Command | None] = {}  # None while it is only reserved
         self._node = identifiers.node(self.random)
@@ -309,7 +310,7 @@ class World:
     def issue_token(self, app: App) -> str:
         """A new token; the ones before it stay good, as every SDK author reports."""
         while len(self.tokens) >= TOKENS_MAX:
-            del self.tokens[next(iter(self.tokens))]
+            self.tokens.popitem(last=False)
         token = identifiers.access_token(self.random)
         self.tokens[token] = Token(app, self.clock.seconds() + self.rules.token_life_seconds)
         return token
@@ -341,7 +342,7 @@ class World:
     def remember(self, payment: Payment) -> None:
         """Keep a payment where queries and lists find it."""
         while len(self.payments) >= PAYMENTS_MAX:
-            oldest = self.payments.pop(next(iter(self.payments)))
+            _, oldest = self.payments.popitem(last=False)
             self.checkouts.pop(oldest.checkout_id, None)
             self._receipts.pop(oldest.receipt, None)
         self.payments[payment.number] = payment
@@ -398,7 +399,7 @@ class World:
     def remember_command(self, command: Command) -> None:
         """Keep a command where status queries and lists find it."""
         while len(self.commands) >= COMMANDS_MAX:
-            oldest = self.commands.pop(next(iter(self.commands)))
+            _, oldest = self.commands.popitem(last=False)
             self._originators.pop((oldest.asked.party_a, oldest.originator_id), None)
             self._receipts.pop(oldest.receipt, None)
         self.commands[command.number] = command
