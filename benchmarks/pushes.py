@@ -19,7 +19,7 @@ SHORTCODE = "174379"
 TIMESTAMP = "20260314101501"
 ACCEPTED = b'"ResponseCode":"0"'
 CALLBACK_PATH = b"/told/"
-PHONES = 10_000  # as many customers; no limit of a day is reached by a few hundred thousand pushes
+PHONES = 1_000  # as many customers; none reaches the limit of a day or the end of the money in 200,000 pushes
 
 PUSH = (
     b'{"BusinessShortCode":"174379","Password":"%b","Timestamp":"%b","TransactionType":"CustomerPayBillOnline",'

@@ -1,6 +1,7 @@
 """Identifiers in M-Pesa's own formats (daraja.md 7.9). Time and randomness are given, so a seed repeats a run."""
 
 from datetime import date, datetime
+from itertools import product
 from random import Random
 
 BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -8,18 +9,16 @@ LETTERS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 DAY_MARKS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 FIRST_RECEIPT_YEAR = 2006
 RECEIPT_CHARS = 10
-SERIAL_CHARS = 7
+TRIPLES = tuple(map("".join, product(BASE_36, repeat=3)))
 SERIAL_BITS = 48
 """More than seven digits of base 36 hold, so that none is rarer than another by more than a hair."""
 
 
 def receipt(at: datetime, random: Random) -> str:
     """Ten characters: year (A is 2006), month (A to L), day (1 to 9, then A to V), and seven in base 36."""
-    number, digits = random.getrandbits(SERIAL_BITS), ""
-    for _ in range(SERIAL_CHARS):
-        number, digit = divmod(number, 36)
-        digits += BASE_36[digit]
-    return _day(at) + digits
+    number, last = divmod(random.getrandbits(SERIAL_BITS), len(BASE_36))
+    number, first = divmod(number, len(TRIPLES))
+    return _day(at) + TRIPLES[first] + TRIPLES[number % len(TRIPLES)] + BASE_36[last]
 
 
 def is_receipt(text: str) -> bool:
