@@ -5,7 +5,7 @@ They are few and read on every request; a running gateway looks every second whe
 
 from wakala.errors import UnauthenticatedError
 from wakala.journal.journal import Journal
-from wakala.rules.accounts import App, Environment, Shortcode, ShortcodeKind
+from wakala.rules.accounts import App, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.signing import app_of_token, stored_digest, webhook_key
 from wakala.rules.vault import MasterKey, unseal
 from wakala.upstream.daraja import Credentials
@@ -70,6 +70,10 @@ class Directory:
     def shortcodes_of(self, organisation_id: str, environment: Environment) -> tuple[Shortcode, ...]:
         """An organisation's shortcodes in one environment."""
         return self._of_organisation.get((organisation_id, environment), ())
+
+    def shortcodes_with(self, product: Product) -> tuple[Shortcode, ...]:
+        """All that Safaricom granted a product, of every organisation."""
+        return tuple([each for each in self._shortcodes.values() if product in each.products])
 
     def credentials(self, shortcode_id: str) -> Credentials:
         """What is needed to speak to M-Pesa for a shortcode."""

@@ -56,6 +56,10 @@ from wakala.upstream.daraja import Callback, Daraja
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
+_CONFIRMED_BY = {
+    Evidence.C2B_CONFIRMATION: "Confirmed by M-Pesa.",
+    Evidence.PULL: "Found in M-Pesa's list of payments.",
+}
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation"})
 
 Stage = Callable[[Change, int], Notification]
@@ -424,6 +428,7 @@ class Payments:
         Where a caller of Daraja's paths registered its URL, that is told of it, in M-Pesa's own ``raw`` words.
         """
         is_daraja = bool(shortcode.confirmation_url)
+        is_told_raw = is_daraja and raw and notice.by is Evidence.C2B_CONFIRMATION  # a row of a list has another shape
         payment = Payment(
             id=self._source.new_id("pay"),
             scope=Scope(
@@ -441,7 +446,7 @@ class Payments:
             reference_data="[]",
             callback_url=shortcode.confirmation_url or None,
             face=Face.DARAJA if is_daraja else Face.WAKALA,
-            results=raw.decode(errors="replace") if is_daraja and raw else "{}",
+            results=raw.decode(errors="replace") if is_told_raw else "{}",
             created_us=now_us,
             updated_us=now_us,
             settled_us=now_us,
@@ -449,12 +454,12 @@ class Payments:
             paid_us=notice.paid_us,
             payer_name=payer_name,
             result_code="0",
-            result_desc="Confirmed by M-Pesa.",
-            evidence=Evidence.C2B_CONFIRMATION,
+            result_desc=_CONFIRMED_BY[notice.by],
+            evidence=notice.by,
             flags=flags,
             notifications=1,
         )
-        detail = {"receipt": notice.receipt, "by": Evidence.C2B_CONFIRMATION.value}
+        detail = {"receipt": notice.receipt, "by": notice.by.value}
         return Change(payment, Step.SUCCEED, "collected", detail, notify="collection.succeeded")
 
     async def collect(self, waiting: Confirmation) -> None:
@@ -468,7 +473,7 @@ class Payments:
         now_us = self._source.now_us()
         told = json.loads(waiting.notice)
         payer_name = told.pop("payer_name")
-        notice = Notice(**told)
+        notice = Notice(**{**told, "by": Evidence(told.get("by", Evidence.C2B_CONFIRMATION))})
         _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
         known = await self._journal.payment_by_receipt(waiting.organisation_id, waiting.environment, waiting.receipt)
         owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
@@ -522,10 +527,10 @@ def _registration(payment: Payment) -> Registration:
 
 def _confirmed(notice: Notice, payer_name: str | None) -> Settled:
     return Settled(
-        by=Evidence.C2B_CONFIRMATION,
+        by=notice.by,
         paid=True,
         code="0",
-        description="Confirmed by M-Pesa's C2B confirmation.",
+        description=_CONFIRMED_BY[notice.by],
         receipt=notice.receipt,
         paid_us=notice.paid_us,
         payer_name=payer_name,

@@ -24,16 +24,18 @@ from wakala.rules.payment import (
     StillOpen,
     Unsent,
 )
+from wakala.rules.receipt import us_to_nairobi_text
 from wakala.wire import daraja
 from wakala.wire.daraja_codes import DecodedError, decode_error
 from wakala.wire.daraja_commands import ENCODERS, Outbound
 from wakala.wire.daraja_errors import Trouble
-from wakala.wire.daraja_results import read_ack, read_direct
+from wakala.wire.daraja_results import PulledPayment, read_ack, read_direct, read_pull
 from wakala.wire.http import HttpRequest
 from wakala.wire.security_credential import security_credential
 from wakala.wire.stk_results import ResultClass
 
 REFRESH_EARLY_S = 60  # a token is renewed a minute before M-Pesa forgets it (daraja.md 1.2)
+PULL = "pulltransactions/query"
 RETRY_AFTER_S = 10  # when M-Pesa turned us away before taking anything, ask again after this
 
 
@@ -286,6 +288,48 @@ class Daraja:
             return _why(reply), tuple(exchanges)
         answer = daraja.read_c2b_register(reply.status, reply.body)
         return _why(answer) if isinstance(answer, DecodedError) else None, tuple(exchanges)
+
+    async def pull(
+        self, credentials: Credentials, scope: Scope, since_us: int, until_us: int, offset_rows: int
+    ) -> tuple[tuple[PulledPayment, ...] | str, tuple[Exchange, ...]]:
+        """One page of the payments that customers made to a shortcode (daraja.md 2.19), or why there is none."""
+        enquiry = Outbound(
+            request_id="",
+            amount_cents=0,
+            msisdn="",
+            reference="",
+            description="",
+            details={
+                "StartDate": us_to_nairobi_text(since_us),
+                "EndDate": us_to_nairobi_text(until_us),
+                "Offset": offset_rows,
+            },
+            shortcode=credentials.number,
+            till=credentials.party_b if credentials.is_till else None,
+            initiator="",
+            security_credential="",
+            result_url="",
+            timeout_url="",
+            callback_url="",
+            now_us=self._source.now_us(),
+        )
+        path, body = ENCODERS[PULL](enquiry)
+        exchanges: list[Exchange] = []
+        reply = await self._call(
+            credentials,
+            scope,
+            "pull",
+            lambda token: daraja.command_request(credentials.base_url, path, token, body),
+            exchanges,
+        )
+        if not isinstance(reply, Reply):
+            return _why(reply), tuple(exchanges)
+        answer = read_direct(PULL, reply.status, reply.body)
+        if isinstance(answer, DecodedError):
+            return _why(answer), tuple(exchanges)
+        if not answer.is_success:
+            return f"M-Pesa answered {answer.code}: {answer.description}", tuple(exchanges)
+        return read_pull(reply.body), tuple(exchanges)
 
     # ── one call: a token, the request, and once again with a new token where the old one was refused ──
 
