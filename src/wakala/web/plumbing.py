@@ -75,10 +75,10 @@ class Endpoint:
         except WakalaError as error:
             if error.status >= 500:
                 log.warning("%s %s: %s", scope["method"], _template(scope["path"]), error.sentence)
-            answer = problem(error, self._surroundings.public_url, _template(scope["path"]))
+            answer = problem(error, self._surroundings.public_url, _instance(scope["path"]))
         except Exception:
             log.exception("%s %s broke", scope["method"], _template(scope["path"]))
-            answer = problem(WakalaError(), self._surroundings.public_url, _template(scope["path"]))
+            answer = problem(WakalaError(), self._surroundings.public_url, _instance(scope["path"]))
         await respond(send, answer)
 
     def _check_method(self, method: str) -> None:
@@ -137,6 +137,11 @@ def _template(path: str) -> str:
         if path.startswith(start):
             return "/".join(path.split("/")[:shown_parts]) + "/[secret]"
     return path
+
+
+def _instance(path: str) -> str:
+    """A path as a URI reference (RFC 9457), which repeats nothing that a browser could take for markup."""
+    return quote(_template(path), safe="/:@[]")
 
 
 _SECRET_PATHS = (("/callbacks/", 4), ("/trace/", 3))  # how many parts, with the empty first, come before the secret
