@@ -23,5 +23,9 @@ compile --extra docs --constraint requirements.lock --output-file requirements-d
 "$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
     --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" \
     --output-file conformance/requirements.lock conformance/requirements.in
+# The Django app that `make bench` measures beside ours.
+"$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" \
+    --output-file benchmarks/peers/mainfinity.lock benchmarks/peers/mainfinity.in
 (cd conformance/node && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error \
     --omit-lockfile-registry-resolved)
