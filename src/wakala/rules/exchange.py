@@ -87,16 +87,21 @@ def redact(body: bytes) -> bytes:
         return body
     lower = body.lower()
     if b"/callbacks" in lower:
-        body = _PATH.sub(rb"\1[secret]", body)
+        body = _PATH.sub(_marked, body)
     if b"basic " in lower or b"bearer " in lower:
         body = _SCHEME.sub(rb"\1\2[secret]", body)
     if not _may_hold_secrets(lower):
         return body
     if b"invalid access token" in lower:
-        body = _ECHO.sub(rb"\1[secret]", body)
+        body = _ECHO.sub(_marked, body)
     if b"=" in body:
-        body = _FORM.sub(rb"\1[secret]", body)
+        body = _FORM.sub(_marked, body)
     return _without_fields(body)
+
+
+def _marked(match: re.Match[bytes]) -> bytes:
+    """What stands before the secret, and the mark; a function costs half of what a template does."""
+    return match[1] + b"[secret]"
 
 
 def _without_fields(body: bytes) -> bytes:
