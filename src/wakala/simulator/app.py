@@ -1,7 +1,7 @@
 """All routes in one table."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -24,6 +24,7 @@ from wakala.simulator import (
     pull,
     ratiba,
 )
+from wakala.simulator.broker.listener import Door, listening
 from wakala.simulator.control import control as endpoint
 from wakala.simulator.doorkeeper import Doorkeeper
 from wakala.simulator.edge import guarded
@@ -127,15 +128,21 @@ PAGE = (
 )
 
 
-def create_app(simulator: Simulator, state_file: Path | None = None) -> ASGIApp:
-    """The whole program as one application; its lifespan closes the simulator, and keeps it in the file."""
+def create_app(simulator: Simulator, state_file: Path | None = None, door: Door | None = None) -> ASGIApp:
+    """The whole program as one application; its lifespan closes the simulator, and keeps it in the file.
+
+    With a door the Broker is served beside it.
+    """
     keeper = Keeper(simulator, state_file) if state_file is not None else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if keeper is not None:
             keeper.start()
-        yield
+        async with AsyncExitStack() as stack:
+            if door is not None:
+                await stack.enter_async_context(listening(simulator, door))
+            yield
         if keeper is not None:
             await keeper.stop()
         simulator.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from wakala.simulator import messages, results
+from wakala.simulator.broker import telling
 from wakala.simulator.callbacks import Courier, Letter
 from wakala.simulator.reading import decode
 from wakala.simulator.results import Result
@@ -88,8 +89,12 @@ class Collections:
             url=urls.confirmation,
             msisdn=payment.phone.msisdn,
             amount_cents=payment.amount_cents,
-            write=lambda amount_cents: messages.c2b_notice(payment, amount_cents, self._world.rules),
-            headers={},
+            write=(
+                (lambda amount_cents: telling.c2b_call(payment, amount_cents, self._world.rules, for_validation=False))
+                if urls.side == "broker"
+                else (lambda amount_cents: messages.c2b_notice(payment, amount_cents, self._world.rules))
+            ),
+            headers=telling.HEADERS if urls.side == "broker" else {},
             answered=count,
         )
         return self._courier.dispatch(letter)
@@ -118,9 +123,15 @@ class Collections:
         urls = payment.shortcode.urls
         if payment.shortcode.external_validation and urls is not None:
             rules = self._world.rules
-            body = messages.c2b_notice(payment, payment.amount_cents, rules, for_validation=True)
-            reply = await self._courier.ask("c2b_validation", urls.validation, body, rules.validation_limit_seconds)
-            verdict = read_verdict(reply.body) if reply is not None and reply.status == 200 else None
+            is_broker = urls.side == "broker"
+            write = telling.c2b_call if is_broker else messages.c2b_notice
+            body = write(payment, payment.amount_cents, rules, for_validation=True)
+            headers = telling.HEADERS if is_broker else {}
+            reply = await self._courier.ask(
+                "c2b_validation", urls.validation, body, rules.validation_limit_seconds, headers
+            )
+            read = _read_broker_verdict if is_broker else read_verdict
+            verdict = read(reply.body) if reply is not None and reply.status == 200 else None
             if verdict is None:
                 return _default_verdict(urls.response_type)
             payment.third_party_id = verdict.third_party_id
@@ -178,6 +189,14 @@ def read_verdict(body: bytes) -> Verdict | None:
     return Verdict(
         rejected_with, str(answer.get("ResultDesc") or "Rejected"), str(answer.get("ThirdPartyTransID") or "")
     )
+
+
+def _read_broker_verdict(body: bytes) -> Verdict | None:
+    told = telling.verdict(body)
+    if told is None:
+        return None
+    code, text, third_party_id = told
+    return Verdict("" if code.strip("0") == "" else code, text or "Rejected", third_party_id)
 
 
 def _default_verdict(response_type: str) -> Result:

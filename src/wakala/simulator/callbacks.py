@@ -74,9 +74,11 @@ class Courier:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def ask(self, kind: str, url: str, body: bytes, limit_seconds: float) -> Reply | None:
+    async def ask(
+        self, kind: str, url: str, body: bytes, limit_seconds: float, headers: dict[str, str] | None = None
+    ) -> Reply | None:
         """Post a question and wait for its answer at most that long on the simulator's clock; None is no answer."""
-        question = asyncio.create_task(self._post(kind, url, body, {}, limit_seconds=None))
+        question = asyncio.create_task(self._post(kind, url, body, headers or {}, limit_seconds=None))
         patience = asyncio.create_task(self._clock.sleep(limit_seconds))
         try:
             await asyncio.wait((question, patience), return_when=asyncio.FIRST_COMPLETED)

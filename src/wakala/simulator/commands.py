@@ -50,6 +50,9 @@ class Instruction:
     party_a_type: str = "4"
     receipt: str = ""  # what a status query or a reversal is about
     original_id: str = ""  # the OriginatorConversationID that a status query is about
+    side: Literal["daraja", "broker"] = "daraja"  # by which door it came; its result leaves by the same
+    references: tuple[tuple[str, str], ...] = ()  # the Broker's ReferenceData, which returns with the result
+    origin: str = ""  # the Broker's request without its header, in base64, for a queue time-out
 
     @property
     def msisdn(self) -> str:

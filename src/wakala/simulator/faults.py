@@ -89,6 +89,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "transaction_status_result": RESULT_FAULTS,
     "account_balance": COMMAND_FAULTS,
     "account_balance_result": RESULT_FAULTS,
+    "broker": {
+        "soap_fault": "HTTP 500 with a SOAP fault; nothing was made",
+        "soap_fault_after": "HTTP 500 with a SOAP fault, and yet it is carried out",
+        "wrong_namespace": "the answer comes in namespaces that nobody knows",
+        "cached": "the answer is 100000000, queued at the Broker; the result comes all the same",
+    },
     "queue_timeout": {
         "lost": "never sent",
         "late": "sent after its milliseconds",

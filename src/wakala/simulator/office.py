@@ -15,6 +15,7 @@ from wakala.simulator import (
     reversals,
     transfers,
 )
+from wakala.simulator.broker import telling
 from wakala.simulator.callbacks import Courier, Letter
 from wakala.simulator.certificate import Certificate
 from wakala.simulator.commands import Command, Instruction, Kind, Outcome
@@ -123,27 +124,32 @@ class Office:
         def count() -> None:
             command.results_answered += 1
 
-        portal_types = self._world.rules.portal_types
+        portal_types, is_broker = self._world.rules.portal_types, command.asked.side == "broker"
         letter = Letter(
             kind=f"{command.asked.kind}_result",
             url=command.asked.result_url,
             msisdn=command.asked.msisdn,
             amount_cents=command.asked.amount_cents,
-            write=lambda amount_cents: envelopes.result(command, outcome, amount_cents, portal_types=portal_types),
-            headers={},
+            write=(
+                (lambda amount_cents: telling.result(command, outcome, amount_cents))
+                if is_broker
+                else (lambda amount_cents: envelopes.result(command, outcome, amount_cents, portal_types=portal_types))
+            ),
+            headers=telling.HEADERS if is_broker else {},
             answered=count,
             reason=outcome.reason,
         )
         return self._courier.dispatch(letter)
 
     def _send_notice(self, command: Command) -> asyncio.Task[None]:
+        is_broker = command.asked.side == "broker"
         letter = Letter(
             kind="queue_timeout",
             url=command.asked.timeout_url,
             msisdn=command.asked.msisdn,
             amount_cents=command.asked.amount_cents,
-            write=lambda _: envelopes.queue_timeout(command),
-            headers={},
+            write=lambda _: telling.queue_timeout(command) if is_broker else envelopes.queue_timeout(command),
+            headers=telling.HEADERS if is_broker else {},
             answered=_nothing,
             reason="A queue time-out tells nothing about what became of the command.",
         )

@@ -112,6 +112,7 @@ class Urls:
     validation: str
     response_type: Literal["Completed", "Cancelled"]
     version: Literal["v1", "v2"]  # v1 hashes the payer's number, v2 masks it (daraja.md 2.3)
+    side: Literal["daraja", "broker"] = "daraja"  # by which door it was registered
 
 
 @dataclass(slots=True)
