@@ -14,7 +14,17 @@ import pytest
 PACKAGE = "wakala"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
 
-FLOORS_1_TO_3 = {"rules", "wire", "journal", "outgoing", "upstream", "directory", "payments", "deliveries", "identity"}
+FLOORS_1_TO_3 = {
+    "rules",
+    "wire",
+    "journal",
+    "outgoing",
+    "upstream",
+    "directory",
+    "payments",
+    "deliveries",
+    "identity",
+} | {"pulling"}
 EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {"administration", "config", "workers", "web", "runtime", "cli"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -30,8 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "directory": {"rules", "journal", "upstream"},
     "administration": {"rules", "journal", "identity"},
     "payments": {"rules", "journal", "upstream", "directory", "identity"},
+    "pulling": {"rules", "wire", "journal", "upstream", "directory", "payments", "identity"},
     "deliveries": {"rules", "wire", "journal", "outgoing", "directory", "identity"},
-    "workers": {"payments", "deliveries", "journal", "rules", "directory", "identity"},
+    "workers": {"payments", "pulling", "deliveries", "journal", "rules", "directory", "identity"},
     "web": {"payments", "deliveries", "journal", "wire", "rules", "directory", "identity"},
     "runtime": EVERYTHING_BUT_THE_SIMULATOR,
     "cli": EVERYTHING_BUT_THE_SIMULATOR,

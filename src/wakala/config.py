@@ -88,6 +88,16 @@ class Finisher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll_s: float = 1
 
 
+class Pull(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often M-Pesa's list of payments is read, for shortcodes that have Pull (daraja.md 2.19)."""
+
+    interval_s: float = 600
+    look_back_s: float = 172_800  # M-Pesa keeps 48 hours
+    overlap_s: float = 3_600  # read again before the end of the last reading, for what M-Pesa listed late
+    settle_s: float = 120  # the youngest payments are left to their confirmations
+    poll_s: float = 15
+
+
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key file: 32 random bytes as hex, mode 0600."""
 
@@ -103,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     callbacks: Callbacks = Callbacks()
     deliveries: Deliveries = Deliveries()
     finisher: Finisher = Finisher()
+    pull: Pull = Pull()
     keys: Keys = Keys()
     home: str = "."
 
@@ -201,7 +212,7 @@ def _with_suggestion(message: str) -> str:
     return f"{message}. Did you mean {close[0]}?" if close else f"{message}."
 
 
-_TABLES = (Settings, Server, DatabaseSettings, DarajaSettings, Callbacks, Deliveries, Finisher, Keys)
+_TABLES = (Settings, Server, DatabaseSettings, DarajaSettings, Callbacks, Deliveries, Finisher, Pull, Keys)
 
 
 def refuse_loose(path: Path, why: str) -> None:

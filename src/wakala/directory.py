@@ -5,9 +5,9 @@ They are few and read on every request; a running gateway looks every second whe
 
 from wakala.errors import UnauthenticatedError
 from wakala.journal.journal import Journal
-from wakala.rules.accounts import App, Environment, Shortcode, ShortcodeKind
+from wakala.rules.accounts import App, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.signing import app_of_token, stored_digest, webhook_key
-from wakala.rules.vault import MasterKey, unseal
+from wakala.rules.vault import MasterKey, seal, unseal
 from wakala.upstream.daraja import Credentials
 
 
@@ -71,6 +71,10 @@ class Directory:
         """An organisation's shortcodes in one environment."""
         return self._of_organisation.get((organisation_id, environment), ())
 
+    def shortcodes_with(self, product: Product) -> tuple[Shortcode, ...]:
+        """All that Safaricom granted a product, of every organisation."""
+        return tuple([each for each in self._shortcodes.values() if product in each.products])
+
     def credentials(self, shortcode_id: str) -> Credentials:
         """What is needed to speak to M-Pesa for a shortcode."""
         found = self._credentials.get(shortcode_id)
@@ -96,7 +100,15 @@ class Directory:
                 opened("initiator_password", shortcode.initiator_password) if shortcode.initiator_password else ""
             ),
             certificate=shortcode.certificate,
+            bill_key=opened("bill_key", shortcode.bill_key) if shortcode.bill_key else "",
         )
+
+    async def keep_bill_key(self, shortcode_id: str, key: str, nonce: bytes) -> None:
+        """Bill Manager's key, sealed before it is written; the next command carries it."""
+        data_key = self._shortcodes[shortcode_id].data_key
+        sealed = seal(self._master, data_key, shortcode_id, "shortcodes.bill_key", key, nonce=nonce)
+        await self._journal.keep_bill_key(shortcode_id, sealed)
+        await self.refresh()
 
     def webhook_key(self, app_id: str) -> bytes:
         """The key that signs an app's notifications."""

@@ -24,7 +24,7 @@ from wakala.rules.accounts import (
     Shortcode,
     require_collector,
 )
-from wakala.rules.commands import BY_PATH, Ask
+from wakala.rules.commands import BILL_OPT_INS, BY_PATH, Ask
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange
 from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
@@ -52,11 +52,18 @@ from wakala.rules.payment import (
 )
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.signing import fingerprint, mac
+from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.upstream.daraja import Callback, Daraja
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
-_OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation"})
+_CONFIRMED_BY = {
+    Evidence.C2B_CONFIRMATION: "Confirmed by M-Pesa.",
+    Evidence.BILL_MANAGER: "Confirmed by M-Pesa's Bill Manager.",
+    Evidence.PULL: "Found in M-Pesa's list of payments.",
+}
+_OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
+_DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
 Stage = Callable[[Change, int], Notification]
 """Makes the notification that a change owes, with the time; see `deliveries.Deliveries.stage`."""
@@ -113,7 +120,7 @@ class Payments:
         answer to repeat.
         """
         now_us = self._source.now_us()
-        if ask.command.path == "c2b/registerurl":
+        if ask.command.path in _DECIDES_WHO_IS_TOLD:
             require_collector(shortcode, app)
         if ask.command.initiated and shortcode.initiator_failures >= INITIATOR_FAILURES_LIMIT:
             raise InitiatorStoppedError
@@ -194,6 +201,9 @@ class Payments:
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         asked = await self._daraja.carry(credentials, payment, self._callback_urls(payment))
+        if asked.bill_key:
+            nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
+            await self._directory.keep_bill_key(credentials.shortcode_id, asked.bill_key, nonce)
         return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
 
     def _callback_urls(self, payment: Payment) -> Callback:
@@ -261,6 +271,11 @@ class Payments:
                 payment.scope.shortcode_id, _registration(payment), self._source.now_us()
             )
             await self._directory.refresh()  # the next payment may be on its way
+        if payment.command in BILL_OPT_INS and payment.state is State.SUCCEEDED:
+            await self._journal.mark_billing(
+                payment.scope.shortcode_id, payment.callback_url or "", payment.scope.app_id
+            )
+            await self._directory.refresh()
         if BY_PATH[payment.command].initiated and change.step in {Step.SUCCEED, Step.FAIL, Step.REFUSE}:
             await self._watch_initiator(payment)
 
@@ -332,8 +347,9 @@ class Payments:
                 return
             if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange):
                 return
-            if await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt):
-                await self._journal.record_exchange(exchange)  # the same one again
+            entry = await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt)
+            if entry is not None:  # the same one again
+                await self._journal.record_exchange(replace(exchange, payment_id=entry.payment_id))
                 return
 
     async def _candidates(self, notice: Notice, shortcode: Shortcode) -> list[Payment]:
@@ -423,7 +439,8 @@ class Payments:
 
         Where a caller of Daraja's paths registered its URL, that is told of it, in M-Pesa's own ``raw`` words.
         """
-        is_daraja = bool(shortcode.confirmation_url)
+        url = shortcode.bill_url if notice.by is Evidence.BILL_MANAGER else shortcode.confirmation_url
+        is_told_raw = url and raw and notice.by is not Evidence.PULL  # a row of a list has another shape
         payment = Payment(
             id=self._source.new_id("pay"),
             scope=Scope(
@@ -439,9 +456,9 @@ class Payments:
             reference=notice.reference,
             description="",
             reference_data="[]",
-            callback_url=shortcode.confirmation_url or None,
-            face=Face.DARAJA if is_daraja else Face.WAKALA,
-            results=raw.decode(errors="replace") if is_daraja and raw else "{}",
+            callback_url=url or None,
+            face=Face.DARAJA if url else Face.WAKALA,
+            results=raw.decode(errors="replace") if is_told_raw else "{}",
             created_us=now_us,
             updated_us=now_us,
             settled_us=now_us,
@@ -449,12 +466,12 @@ class Payments:
             paid_us=notice.paid_us,
             payer_name=payer_name,
             result_code="0",
-            result_desc="Confirmed by M-Pesa.",
-            evidence=Evidence.C2B_CONFIRMATION,
+            result_desc=_CONFIRMED_BY[notice.by],
+            evidence=notice.by,
             flags=flags,
             notifications=1,
         )
-        detail = {"receipt": notice.receipt, "by": Evidence.C2B_CONFIRMATION.value}
+        detail = {"receipt": notice.receipt, "by": notice.by.value}
         return Change(payment, Step.SUCCEED, "collected", detail, notify="collection.succeeded")
 
     async def collect(self, waiting: Confirmation) -> None:
@@ -468,7 +485,7 @@ class Payments:
         now_us = self._source.now_us()
         told = json.loads(waiting.notice)
         payer_name = told.pop("payer_name")
-        notice = Notice(**told)
+        notice = Notice(**{**told, "by": Evidence(told.get("by", Evidence.C2B_CONFIRMATION))})
         _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
         known = await self._journal.payment_by_receipt(waiting.organisation_id, waiting.environment, waiting.receipt)
         owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
@@ -522,10 +539,10 @@ def _registration(payment: Payment) -> Registration:
 
 def _confirmed(notice: Notice, payer_name: str | None) -> Settled:
     return Settled(
-        by=Evidence.C2B_CONFIRMATION,
+        by=notice.by,
         paid=True,
         code="0",
-        description="Confirmed by M-Pesa's C2B confirmation.",
+        description=_CONFIRMED_BY[notice.by],
         receipt=notice.receipt,
         paid_us=notice.paid_us,
         payer_name=payer_name,

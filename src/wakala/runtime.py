@@ -21,6 +21,7 @@ from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import Outgoing
 from wakala.payments import Payments, Terms
+from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
@@ -34,6 +35,7 @@ from wakala.web.plumbing import Surroundings
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
+from wakala.workers.puller import Puller
 
 log = logging.getLogger("wakala")
 
@@ -114,10 +116,19 @@ class Gateway:
         )
         self.facade = Facade(self.journal, self.directory, self.payments, self.source)
         self.pages = Pages(self.journal, self.directory, trace_key)
+        pull = settings.pull
+        patience = Patience(
+            interval_us=int(pull.interval_s * SECOND_US),
+            look_back_us=int(pull.look_back_s * SECOND_US),
+            overlap_us=int(pull.overlap_s * SECOND_US),
+            settle_us=int(pull.settle_s * SECOND_US),
+        )
+        pulling = Pulling(self.journal, self.directory, self.daraja, self.payments, self.source, patience)
         self._loops = [
             Loop("directory", self._refresh, DIRECTORY_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
+            Loop("puller", Puller(self.directory, pulling).step, pull.poll_s),
         ]
 
     @property

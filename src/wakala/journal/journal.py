@@ -277,6 +277,14 @@ class Journal:
         """M-Pesa took our C2B URLs for this shortcode."""
         await self._change_directory(Write("shortcode_registered", (now_us, *astuple(registration), shortcode_id)))
 
+    async def keep_bill_key(self, shortcode_id: str, sealed: str) -> None:
+        """Bill Manager's key for this shortcode."""
+        await self._change_directory(Write("shortcode_bill_key", (sealed, shortcode_id)))
+
+    async def mark_billing(self, shortcode_id: str, url: str, app_id: str) -> None:
+        """The shortcode has opted in to Bill Manager; ``url`` is the caller's, "" for none."""
+        await self._change_directory(Write("shortcode_billing", (url, app_id, shortcode_id)))
+
     async def set_initiator(self, shortcode_id: str, name: str, sealed_password: str, certificate: str) -> None:
         """A new API operator, or a new password of the old one; its failures are forgotten."""
         row = (name, sealed_password, certificate, shortcode_id)

@@ -239,6 +239,8 @@ def shortcode_row(s: Shortcode) -> Row:
         s.pulled_us,
         s.confirmation_url,
         s.validation_url,
+        s.bill_key,
+        s.bill_url,
     )
 
 

@@ -68,6 +68,8 @@ class Shortcode(msgspec.Struct, frozen=True):
     pulled_us: int | None = None
     confirmation_url: str = ""  # of a caller of Daraja's own paths: payments are told there, in M-Pesa's words
     validation_url: str = ""  # and asked about there, where Safaricom switched validation on
+    bill_key: str = ""  # Bill Manager's ``app_key``, sealed: what its opt-in answered (daraja.md 2.16)
+    bill_url: str = ""  # where a caller of Daraja's own paths is told of paid bills
 
     @property
     def party_b(self) -> str:

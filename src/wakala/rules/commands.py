@@ -359,6 +359,10 @@ COMMANDS: tuple[Command, ...] = (
 
 BY_PATH: dict[str, Command] = {command.path: command for command in COMMANDS}
 
+BILL_OPT_INS = frozenset({"billmanager/optin", "billmanager/changeoptindetails"})
+KEPT_BY_GATEWAY = "kept-by-the-gateway"
+"""What a caller sees of Bill Manager's ``app_key``: the gateway holds it and sends it along (daraja.md 1.3, 2.16)."""
+
 _NEEDS = {
     ShortcodeKind.HEAD_OFFICE: "{number} is a head office; M-Pesa's APIs never take its number. Use a store number.",
     ShortcodeKind.TILL: "{number} is a till's store number and cannot do this; it takes a paybill or a B2C shortcode.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wakala.rules.msisdn import Likeness, could_be
+from wakala.rules.payment import Evidence
 
 REFERENCE_MAX_CHARS = 12  # M-Pesa's width of an account reference; a longer one may fail with 1025 (daraja.md 9.15)
 
@@ -20,7 +21,7 @@ CLOCK_SLACK_US = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What M-Pesa told us of money that came in. ``msisdn`` is as M-Pesa wrote it, most often masked."""
+    """What M-Pesa told us of money that came in, and how. ``msisdn`` is as M-Pesa wrote it, most often masked."""
 
     receipt: str
     shortcode: str
@@ -29,6 +30,7 @@ class Confirmation:
     msisdn: str
     paid_us: int | None
     received_us: int
+    by: Evidence = Evidence.C2B_CONFIRMATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ class Evidence(StrEnum):
     RESULT = "result"
     STATUS = "status"
     PULL = "pull"
+    BILL_MANAGER = "bill_manager"
     GATEWAY = "gateway"
 
 

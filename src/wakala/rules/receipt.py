@@ -67,6 +67,12 @@ def us_to_nairobi(us: int) -> str:
     return _second_in_nairobi(us // 1_000_000)
 
 
+def us_to_nairobi_text(us: int) -> str:
+    """The same with punctuation, YYYY-MM-DD HH:MM:SS, as M-Pesa's lists are asked for."""
+    digits = us_to_nairobi(us)
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]} {digits[8:10]}:{digits[10:12]}:{digits[12:]}"
+
+
 @lru_cache(maxsize=256)
 def _second_in_nairobi(seconds: int) -> str:
     """Spelled once a second, however many payments that second has."""

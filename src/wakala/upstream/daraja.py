@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 
 from msgspec.structs import replace
 
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
-from wakala.rules.commands import BY_PATH, Mode
+from wakala.rules.commands import BILL_OPT_INS, BY_PATH, KEPT_BY_GATEWAY, Mode
 from wakala.rules.exchange import Exchange, secrets_of, without_echo
 from wakala.rules.payment import (
     Accepted,
@@ -24,16 +25,19 @@ from wakala.rules.payment import (
     StillOpen,
     Unsent,
 )
+from wakala.rules.receipt import us_to_nairobi_text
 from wakala.wire import daraja
 from wakala.wire.daraja_codes import DecodedError, decode_error
-from wakala.wire.daraja_commands import ENCODERS, Outbound
+from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound
 from wakala.wire.daraja_errors import Trouble
-from wakala.wire.daraja_results import read_ack, read_direct
+from wakala.wire.daraja_results import PulledPayment, read_ack, read_direct, read_pull
 from wakala.wire.http import HttpRequest
 from wakala.wire.security_credential import security_credential
 from wakala.wire.stk_results import ResultClass
 
 REFRESH_EARLY_S = 60  # a token is renewed a minute before M-Pesa forgets it (daraja.md 1.2)
+BILL_KEY = "app_key"
+PULL = "pulltransactions/query"
 RETRY_AFTER_S = 10  # when M-Pesa turned us away before taking anything, ask again after this
 
 
@@ -52,6 +56,7 @@ class Credentials:
     initiator: str = ""
     initiator_password: str = field(default="", repr=False)
     certificate: str = field(default="", repr=False)
+    bill_key: str = field(default="", repr=False)
 
     def security_credential(self) -> str:
         """The initiator's password for M-Pesa's eyes only; made anew for every call (daraja.md 5)."""
@@ -68,6 +73,7 @@ class Asked:
 
     fact: Fact
     exchanges: tuple[Exchange, ...]
+    bill_key: str = field(default="", repr=False)  # what Bill Manager's opt-in gave us; told to nobody
 
 
 @dataclass(slots=True)
@@ -115,7 +121,8 @@ class Daraja:
         if not isinstance(reply, Reply):
             return Asked(_unanswered(reply, self._retry_us()), tuple(exchanges))
         if command.mode is Mode.DIRECT:
-            return Asked(self._direct_fact(payment, reply), tuple(exchanges))
+            fact, bill_key = self._direct_fact(payment, reply)
+            return Asked(fact, tuple(exchanges), bill_key)
         return Asked(self._ack_fact(reply), tuple(exchanges))
 
     def _request(
@@ -136,11 +143,12 @@ class Daraja:
             security_credential=credentials.security_credential() if is_initiated else "",
             result_url=callback("result"),
             timeout_url=callback("timeout"),
-            callback_url=callback("outcome"),
+            callback_url=callback("bill_payment" if payment.command in BILL_OPT_INS else "outcome"),
             now_us=self._source.now_us(),
         )
         path, body = _as_it_came(outbound, payment) or ENCODERS[payment.command](outbound)
-        return lambda token: daraja.command_request(credentials.base_url, path, token, body)
+        app_key = credentials.bill_key if payment.command in NEEDS_APP_KEY else ""
+        return lambda token: daraja.command_request(credentials.base_url, path, token, body, app_key)
 
     def _ack_fact(self, reply: Reply) -> Fact:
         answer = read_ack(reply.status, reply.body)
@@ -148,17 +156,23 @@ class Daraja:
             return self._push_trouble(answer, Evidence.ANSWER)
         return Accepted(answer.originator_conversation_id, answer.conversation_id, answer.description)
 
-    def _direct_fact(self, payment: Payment, reply: Reply) -> Fact:
+    def _direct_fact(self, payment: Payment, reply: Reply) -> tuple[Fact, str]:
+        """The answer itself is the outcome. Bill Manager's key stays here: whoever reads the answer needs none."""
         answer = read_direct(payment.command, reply.status, reply.body)
         if isinstance(answer, DecodedError):
-            return self._push_trouble(answer, Evidence.ANSWER)
-        return Settled(
+            return self._push_trouble(answer, Evidence.ANSWER), ""
+        bill_key = ""
+        if payment.command in BILL_OPT_INS and isinstance(answer.body.get(BILL_KEY), str):
+            bill_key = str(answer.body[BILL_KEY])
+            answer = replace_fields(answer, body=answer.body | {BILL_KEY: KEPT_BY_GATEWAY})
+        fact = Settled(
             by=Evidence.ANSWER,
             paid=answer.is_success,
             code=answer.code,
             description=answer.description,
             results=json.dumps(answer.body, ensure_ascii=False),
         )
+        return fact, bill_key
 
     async def ask(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
         """What became of it? By the query of its kind, where there is one; a question is simply asked again."""
@@ -287,6 +301,48 @@ class Daraja:
         answer = daraja.read_c2b_register(reply.status, reply.body)
         return _why(answer) if isinstance(answer, DecodedError) else None, tuple(exchanges)
 
+    async def pull(
+        self, credentials: Credentials, scope: Scope, since_us: int, until_us: int, offset_rows: int
+    ) -> tuple[tuple[PulledPayment, ...] | str, tuple[Exchange, ...]]:
+        """One page of the payments that customers made to a shortcode (daraja.md 2.19), or why there is none."""
+        enquiry = Outbound(
+            request_id="",
+            amount_cents=0,
+            msisdn="",
+            reference="",
+            description="",
+            details={
+                "StartDate": us_to_nairobi_text(since_us),
+                "EndDate": us_to_nairobi_text(until_us),
+                "Offset": offset_rows,
+            },
+            shortcode=credentials.number,
+            till=credentials.party_b if credentials.is_till else None,
+            initiator="",
+            security_credential="",
+            result_url="",
+            timeout_url="",
+            callback_url="",
+            now_us=self._source.now_us(),
+        )
+        path, body = ENCODERS[PULL](enquiry)
+        exchanges: list[Exchange] = []
+        reply = await self._call(
+            credentials,
+            scope,
+            "pull",
+            lambda token: daraja.command_request(credentials.base_url, path, token, body),
+            exchanges,
+        )
+        if not isinstance(reply, Reply):
+            return _why(reply), tuple(exchanges)
+        answer = read_direct(PULL, reply.status, reply.body)
+        if isinstance(answer, DecodedError):
+            return _why(answer), tuple(exchanges)
+        if not answer.is_success:
+            return f"M-Pesa answered {answer.code}: {answer.description}", tuple(exchanges)
+        return read_pull(reply.body), tuple(exchanges)
+
     # ── one call: a token, the request, and once again with a new token where the old one was refused ──
 
     async def _call(
@@ -408,8 +464,8 @@ def _as_it_came(out: Outbound, payment: Payment) -> tuple[str, object] | None:
     if body is None:
         return None
     command = BY_PATH[payment.command]
-    if isinstance(body, dict) and command.mode is Mode.PROMPT:
-        body = body | {name: out.callback_url for name in ("CallBackURL", "callbackUrl") if name in body}
+    if isinstance(body, dict) and (command.mode is Mode.PROMPT or command.path in BILL_OPT_INS):
+        body = body | {name: out.callback_url for name in ("CallBackURL", "callbackUrl", "callbackurl") if name in body}
     return command.facade[-1], body
 
 

@@ -87,6 +87,7 @@ def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundin
         "stk": inbound.stk,
         "c2b_confirmation": inbound.c2b_confirmation,
         "c2b_validation": inbound.c2b_validation,
+        "bill_payment": inbound.bill_payment,
         "result": inbound.result,
         "timeout": inbound.timeout,
         "outcome": inbound.outcome,

@@ -25,10 +25,11 @@ from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Journal
 from wakala.payments import Payments
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
-from wakala.rules.commands import require_able
+from wakala.rules.commands import KEPT_BY_GATEWAY, Ask, require_able
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import access_token, same
+from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.web.auth import caller
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import facade as wire
@@ -40,6 +41,7 @@ log = logging.getLogger("wakala.facade")
 
 TOKEN_LIFE_S = 3_599  # as M-Pesa says it (daraja.md 1.2)
 IDEMPOTENCY_KEY_LIMIT_CHARS = 64
+BILL_KEY_LIMIT_CHARS = 200
 
 
 class Facade:
@@ -160,6 +162,7 @@ class Facade:
         is_daraja_id = bool(called.ask.request_id)
         request_id = called.ask.request_id or key or self._source.new_id("req")
         ask = dataclasses.replace(called.ask, request_id=request_id)
+        await self._adopt_bill_key(ask, shortcode, incoming)
 
         def answered(payment: Payment) -> ApiAnswer:
             status, headers, body = self._answer(payment)
@@ -173,6 +176,15 @@ class Facade:
             repeated = replace(exchange, payment_id=payment.id, scope=payment.scope)
             await self._journal.record_exchange(_answered(repeated, answer, incoming))
         return answer
+
+    async def _adopt_bill_key(self, ask: Ask, shortcode: Shortcode, incoming: Incoming) -> None:
+        """Who opted in before there was this gateway brings the key along; it is kept from then on."""
+        key = (incoming.header("appkey") or "").strip()
+        if shortcode.bill_key or not ask.command.path.startswith("billmanager/") or key in {"", KEPT_BY_GATEWAY}:
+            return
+        await self._directory.keep_bill_key(
+            shortcode.id, key[:BILL_KEY_LIMIT_CHARS], self._source.random_bytes(NONCE_LENGTH_BYTES)
+        )
 
     def _answer(self, payment: Payment) -> HttpAnswer:
         try:

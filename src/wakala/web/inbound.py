@@ -167,6 +167,34 @@ class Inbound:
         await self._payments.receive_confirmation(notice, _payer_name(told), shortcode, acknowledged)
         return 200, JSON, daraja.c2b_confirmation_ack()
 
+    async def bill_payment(self, incoming: Incoming) -> HttpAnswer:
+        """A bill was paid: money like any other; the receipt makes it one with its C2B confirmation."""
+        exchange = self._exchange(incoming, "bill_payment")
+        shortcode = self._known_shortcode(incoming, "bill_payment")
+        if isinstance(shortcode, str):
+            await self._stranger(exchange, shortcode)
+        exchange = replace(exchange, scope=_scope(shortcode))
+        ack = daraja.bill_payment_ack()
+        try:
+            told = daraja.read_bill_payment(incoming.body)
+        except MalformedUpstreamError:
+            return await self._kept(exchange, "it cannot be read", ack)
+        notice = Notice(
+            receipt=told.receipt,
+            shortcode=told.shortcode,
+            reference=told.reference,
+            amount_cents=told.amount_cents,
+            msisdn=told.msisdn,
+            paid_us=None,
+            received_us=incoming.started_us,
+            by=Evidence.BILL_MANAGER,
+        )
+        doubt = _doubt(notice, shortcode)
+        if doubt:
+            return await self._kept(exchange, doubt, ack)
+        await self._payments.receive_confirmation(notice, None, shortcode, _acknowledged(exchange, incoming, ack))
+        return 200, JSON, ack
+
     async def c2b_validation(self, incoming: Incoming) -> HttpAnswer:
         """May this payment go through? The merchant decides where it can be asked, and the record says who did."""
         exchange = self._exchange(incoming, "c2b_validation")

@@ -191,6 +191,7 @@ ENGLISH: Final = Words(
         "result": "M-Pesa's result",
         "status": "M-Pesa's Transaction Status",
         "pull": "M-Pesa's list of payments (Pull)",
+        "bill_manager": "M-Pesa's notice of a paid bill",
     },
     flags={
         "evidence_conflict": (
@@ -324,6 +325,7 @@ SWAHILI: Final = Words(
         "result": "Matokeo ya M-Pesa",
         "status": "Hali ya muamala kutoka M-Pesa",
         "pull": "Orodha ya malipo ya M-Pesa (Pull)",
+        "bill_manager": "Taarifa ya M-Pesa ya bili iliyolipwa",
     },
     flags={
         "evidence_conflict": (

@@ -8,7 +8,7 @@ success that cannot be read is an error whose outcome is unknown.
 import binascii
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -31,8 +31,10 @@ from wakala.wire.daraja_inbound import (
     C2bNotice,
     StkCallback,
     ValidationVerdict,
+    bill_payment_ack,
     c2b_confirmation_ack,
     c2b_validation_answer,
+    read_bill_payment,
     read_c2b,
     read_stk_callback,
     stk_ack,
@@ -55,6 +57,7 @@ __all__ = [
     "Token",
     "Trouble",
     "ValidationVerdict",
+    "bill_payment_ack",
     "c2b_confirmation_ack",
     "c2b_register_request",
     "c2b_simulate_request",
@@ -65,6 +68,7 @@ __all__ = [
     "diagnose_password",
     "explain",
     "lint_callback_url",
+    "read_bill_payment",
     "read_c2b",
     "read_c2b_register",
     "read_c2b_simulate",
@@ -325,9 +329,10 @@ def _read_c2b_accepted(status: int, body: bytes) -> C2bAccepted | DecodedError:
 # ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def command_request(base_url: str, path: str, token: str, body: object) -> HttpRequest:
-    """Any other command: a POST of JSON with the token (daraja.md 1.3)."""
-    return _post(base_url, path, token, body)
+def command_request(base_url: str, path: str, token: str, body: object, app_key: str = "") -> HttpRequest:
+    """Any other command: a POST of JSON with the token; Bill Manager wants its own key beside it (daraja.md 1.3)."""
+    request = _post(base_url, path, token, body)
+    return replace(request, headers=(*request.headers, ("appKey", app_key))) if app_key else request
 
 
 def _success(status: int, body: bytes) -> dict[str, object]:

@@ -1,0 +1,1 @@
+UPDATE shortcodes SET bill_key = ? WHERE id = ?

@@ -1,0 +1,116 @@
+"""Pull: payments whose confirmation never came are found in M-Pesa's own list (daraja.md 2.19).
+
+M-Pesa lists what customers paid to a shortcode in the last 48 hours. Whatever in it we do not know yet goes through the
+same door as a confirmation and becomes an ordinary payment, with the list as its evidence; a confirmation that comes
+after all is then the second source.
+"""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+
+from msgspec.structs import replace
+
+from wakala.directory import Directory
+from wakala.identity import Source
+from wakala.journal.journal import Journal
+from wakala.payments import Payments
+from wakala.rules.accounts import Shortcode
+from wakala.rules.exchange import Exchange
+from wakala.rules.matching import Confirmation as Notice
+from wakala.rules.payment import Evidence, Scope
+from wakala.upstream.daraja import Daraja
+from wakala.wire.daraja_results import PulledPayment
+
+log = logging.getLogger("wakala.pulling")
+
+PAGES_LIMIT = 1_000  # of a hundred rows; a list without an end is left for the next turn
+CUSTOMER_PAYMENTS = "c2b"  # how M-Pesa's word for them begins; the list may hold other movements
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often the list is read and how far back, in microseconds; see `config.Pull`."""
+
+    interval_us: int
+    look_back_us: int
+    overlap_us: int
+    settle_us: int
+
+
+class Pulling:
+    """Reads the list of one shortcode where that is due."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        directory: Directory,
+        daraja: Daraja,
+        payments: Payments,
+        source: Source,
+        patience: Patience,
+    ) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._daraja = daraja
+        self._payments = payments
+        self._source = source
+        self._patience = patience
+
+    async def pull(self, shortcode: Shortcode) -> int:
+        """Enter what is missing since the last reading; how many were. Only a list read to its end moves the mark."""
+        until_us = self._source.now_us() - self._patience.settle_us
+        read_us = await self._journal.pulled_until(shortcode.id)
+        if read_us is not None and until_us - read_us < self._patience.interval_us:
+            return 0
+        since_us = until_us + self._patience.settle_us - self._patience.look_back_us
+        if read_us is not None:
+            since_us = max(since_us, read_us - self._patience.overlap_us)
+        scope = Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment)
+        seen: set[str] = set()
+        entered = 0
+        for _ in range(PAGES_LIMIT):
+            rows, exchanges = await self._daraja.pull(
+                self._directory.credentials(shortcode.id), scope, since_us, until_us, len(seen)
+            )
+            for exchange in exchanges:
+                await self._journal.record_exchange(exchange)
+            if isinstance(rows, str):
+                log.warning("the payments to %s could not be listed: %s", shortcode.number, rows)
+                return entered
+            fresh = [row for row in rows if row.receipt not in seen]
+            if not fresh:
+                await self._journal.mark_pulled(shortcode.id, until_us)
+                break
+            seen.update(row.receipt for row in fresh)
+            for row in fresh:
+                entered += await self._enter(row, shortcode, exchanges[-1])
+        return entered
+
+    async def _enter(self, row: PulledPayment, shortcode: Shortcode, page: Exchange) -> bool:
+        """True for a payment that nobody had told us of."""
+        if row.kind and not row.kind.lower().startswith(CUSTOMER_PAYMENTS):
+            return False
+        place = (shortcode.organisation_id, shortcode.environment, row.receipt)
+        if await self._journal.payment_by_receipt(*place) or await self._journal.confirmation(*place):
+            return False
+        notice = Notice(
+            receipt=row.receipt,
+            shortcode=shortcode.number,
+            reference=row.reference,
+            amount_cents=row.amount_cents,
+            msisdn=row.msisdn,
+            paid_us=row.paid_us,
+            received_us=self._source.now_us(),
+            by=Evidence.PULL,
+        )
+        # The page is kept whole beside the shortcode; the payment's own trace shows its row of it.
+        told = replace(
+            page,
+            id=self._source.new_id("xch"),
+            name="pull_row",
+            answer_body=json.dumps(asdict(row), ensure_ascii=False).encode(),
+        )
+        await self._payments.receive_confirmation(notice, None, shortcode, told)
+        log.info("payment %s to %s was found in M-Pesa's list", row.receipt, shortcode.number)
+        return True
