@@ -7,6 +7,7 @@ Broker's namespaces vary between equally valid messages (broker.md 17).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -18,6 +19,8 @@ ELEMENTS_LIMIT = 10_000
 """Bounds the memory that small elements can claim within the size limit."""
 
 _NAMESPACE_SEPARATOR = " "
+# A spelling that was seen, and that expat does not know (broker.md 3).
+_UTF8_ALIAS = re.compile(rb"""\A(<\?xml[^>]{0,60}encoding=["'])utf8(["'])""", re.IGNORECASE)
 
 
 class UnsafeXmlError(ValueError):
@@ -48,12 +51,13 @@ def read(document: bytes) -> Element:
         raise UnsafeXmlError(f"the document is larger than {SIZE_LIMIT_BYTES} bytes")
     builder = _Builder()
     parser = expat.ParserCreate(namespace_separator=_NAMESPACE_SEPARATOR)
+    parser.buffer_text = True  # otherwise every line of a text is a piece of its own
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.characters
     try:
-        parser.Parse(document, True)
+        parser.Parse(_UTF8_ALIAS.sub(rb"\1UTF-8\2", document, count=1), True)
     except (expat.ExpatError, LookupError, ValueError) as fault:
         raise UnsafeXmlError(str(fault)) from fault
     return builder.root()
