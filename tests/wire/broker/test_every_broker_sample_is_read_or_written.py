@@ -208,9 +208,7 @@ def test_an_answer_that_took_it_is_read(start: str, conversation_id: str) -> Non
     assert answer.originator_conversation_id in {"600630_SIMORG_B2C000101", "ours"}
 
 
-@pytest.mark.parametrize(
-    ("start", "code"), [("b2c-04", "100000007"), ("b2c-06", "100000014"), ("c2b-03", "100000007")]
-)
+@pytest.mark.parametrize(("start", "code"), [("b2c-04", "100000007"), ("b2c-06", "100000014"), ("c2b-03", "100000007")])
 def test_a_refusal_is_read(start: str, code: str) -> None:
     answer = replies.read_ack(200, sample(start), "ours")
     assert isinstance(answer, DecodedError)

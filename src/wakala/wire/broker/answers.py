@@ -29,7 +29,7 @@ def validation(verdict: ValidationVerdict) -> bytes:
     if verdict.accept:
         code, told, third_party_id = "0", _ACCEPTED, verdict.third_party_id or ""
     else:
-        code = verdict.code if verdict.code in REJECTIONS else OTHER_ERROR
+        code = verdict.code if verdict.code and verdict.code in REJECTIONS else OTHER_ERROR
         told, third_party_id = REJECTIONS[code], ""
     result = branch(
         "c2b:C2BPaymentValidationResult",
