@@ -25,7 +25,9 @@ from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
+from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
+from wakala.upstream.sides import Sides
 from wakala.web.api import Api
 from wakala.web.app import build
 from wakala.web.facade import Facade
@@ -73,6 +75,7 @@ class Gateway:
         self.to_mpesa = Outgoing(guarded=False)  # its addresses come from the configuration, not from callers
         self.to_merchants = Outgoing(guarded=True, allowed=settings.deliveries.private_targets)
         self.daraja = Daraja(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
+        broker = Broker(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
         self.deliveries = Deliveries(
             self.journal,
             self.directory,
@@ -87,7 +90,7 @@ class Gateway:
         self.payments = Payments(
             self.journal,
             self.directory,
-            self.daraja,
+            Sides(self.daraja, broker),
             self.source,
             terms,
             master.derive("callback"),

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from wakala.errors import BrokenRuleError
+from wakala.rules.accounts import Side
 
 
 class State(StrEnum):
@@ -208,6 +209,7 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     face: Face = Face.WAKALA
     details: str = "{}"
     results: str = "{}"
+    side: Side = Side.DARAJA  # the one it began on, whatever its shortcode has chosen since
 
 
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────

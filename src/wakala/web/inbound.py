@@ -17,7 +17,7 @@ from wakala.journal.journal import Journal
 from wakala.payments import Payments
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.addresses import Network, contains
-from wakala.rules.exchange import Exchange, redact
+from wakala.rules.exchange import Exchange
 from wakala.rules.matching import Confirmation as Notice
 from wakala.rules.payment import (
     Evidence,
@@ -28,7 +28,6 @@ from wakala.rules.payment import (
     Payment,
     Scope,
     Settled,
-    StillOpen,
     TimedOut,
 )
 from wakala.rules.signing import same
@@ -37,12 +36,11 @@ from wakala.wire import daraja
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.wire.daraja import C2bNotice, StkCallback
 from wakala.wire.daraja_results import (
-    CommandResult,
     read_express_callback,
     read_result,
     read_standing_order_callback,
-    read_status,
 )
+from wakala.wire.result_facts import result_fact, status_fact
 
 log = logging.getLogger("wakala.inbound")
 
@@ -94,7 +92,7 @@ class Inbound:
             told = read_result(incoming.body)
         except MalformedUpstreamError:
             return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, _result_fact(payment, told), incoming)
+        return await self._settled(exchange, payment, result_fact(payment, told), incoming)
 
     async def outcome(self, incoming: Incoming) -> HttpAnswer:
         """The answer of a person who was asked: a standing order, or another business's till."""
@@ -104,7 +102,7 @@ class Inbound:
             told = read_standing_order_callback(incoming.body) if is_order else read_express_callback(incoming.body)
         except MalformedUpstreamError:
             return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, _result_fact(payment, told, with_ids=False), incoming)
+        return await self._settled(exchange, payment, result_fact(payment, told, with_ids=False), incoming)
 
     async def timeout(self, incoming: Incoming) -> HttpAnswer:
         """M-Pesa's queue gave up: unknown, whatever the body says (daraja.md 3.4)."""
@@ -118,7 +116,7 @@ class Inbound:
             told = read_result(incoming.body)
         except MalformedUpstreamError:
             return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, _status_fact(payment, told), incoming)
+        return await self._settled(exchange, payment, status_fact(payment, told), incoming)
 
     async def status_timeout(self, incoming: Incoming) -> HttpAnswer:
         """Our question timed out; it is asked again on the schedule."""
@@ -309,49 +307,6 @@ def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:
         paid_us=callback.paid_us,
         merchant_request_id=callback.merchant_request_id,
         checkout_request_id=callback.checkout_request_id,
-    )
-
-
-def _result_fact(payment: Payment, told: CommandResult, *, with_ids: bool = True) -> Fact:
-    """A Result as a fact, or as a misfit where it does not agree with what was asked."""
-    asked_ids = {payment.merchant_request_id, payment.checkout_request_id, payment.request_id} - {None}
-    told_ids = {told.originator_conversation_id, told.conversation_id} - {"", None}
-    if with_ids and payment.kind.moves_money and payment.checkout_request_id and not asked_ids & told_ids:
-        return Misfit(Flag.EVIDENCE_CONFLICT, "its conversation IDs are not those M-Pesa gave us")
-    if payment.kind.moves_money and told.amount_cents not in {None, payment.amount_cents}:
-        return Misfit(
-            Flag.AMOUNT_DIFFERS, f"it names another amount than the KES {payment.amount_cents / 100:.2f} asked"
-        )
-    return Settled(
-        by=Evidence.RESULT,
-        paid=told.paid,
-        code=told.code,
-        description=told.description,
-        receipt=told.receipt if payment.kind.moves_money else None,
-        paid_us=told.paid_us,
-        payer_name=told.party_name,
-        merchant_request_id=told.originator_conversation_id or None,
-        checkout_request_id=told.conversation_id or None,
-        results=redact(told.raw.encode()).decode(),  # M-Pesa may name our own secret path in it
-    )
-
-
-def _status_fact(payment: Payment, told: CommandResult) -> Fact:
-    """What M-Pesa's answer to a status question says of the payment; a question that failed says nothing of it."""
-    says = read_status(told)
-    if says.settled is None:
-        return StillOpen(f"Transaction Status brought no outcome: {told.description}", processing=False)
-    if says.amount_cents not in {None, payment.amount_cents}:
-        return Misfit(Flag.AMOUNT_DIFFERS, "Transaction Status names another amount")
-    return Settled(
-        by=Evidence.STATUS,
-        paid=says.settled,
-        code=told.code if says.settled else "status",
-        description=f"Transaction Status: {told.parameters.get('TransactionStatus', told.description)}",
-        receipt=says.receipt,
-        paid_us=says.paid_us,
-        payer_name=says.party_name,
-        results=redact(told.raw.encode()).decode(),  # M-Pesa may name our own secret path in it
     )
 
 
