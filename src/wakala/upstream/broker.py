@@ -208,6 +208,19 @@ class Broker:
             return f"The Broker gave no answer: {reply.reason}.", (exchange,)
         return _refusal(replies.read_ack(reply.status, reply.body, "")), (exchange,)
 
+    async def prove(self, credentials: Credentials, scope: Scope) -> tuple[str | None, tuple[Exchange, ...]]:
+        """Does the Broker know us? Asks its log about a request that never was: None, or what keeps us out."""
+        access = credentials.broker
+        if access is None:
+            return _no_access().description, ()
+        now_us = self._source.now_us()
+        never = requests.originator_id(credentials.number, self._source.new_id("never"))
+        body = requests.query_transaction(never, now_us, _provider(access), now_us)
+        reply, exchange = await self._call(access, access.query_path, body, "query_transaction", scope)
+        if isinstance(reply, NoReply):
+            return f"The Broker gave no answer: {reply.reason}.", (exchange,)
+        return _refusal(replies.read_plain_answer(reply.status, reply.body)), (exchange,)
+
     async def change_password(
         self, access: BrokerAccess, scope: Scope, new_password: str, key: bytes, vector: bytes
     ) -> tuple[str | None, tuple[Exchange, ...]]:
