@@ -338,9 +338,17 @@ class Payments:
     # ── C2B confirmations: the second source, or a payment nobody asked for ──
 
     async def receive_confirmation(
-        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
+        self,
+        notice: Notice,
+        payer_name: str | None,
+        shortcode: Shortcode,
+        exchange: Exchange,
+        raw: bytes | None = None,
     ) -> None:
-        """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone."""
+        """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone.
+
+        ``raw`` is the message in Daraja's words, where it came in others.
+        """
         while True:
             pushes = await self._candidates(notice, shortcode)  # first, so that no push slips through between the two
             known = await self._journal.payment_by_receipt(
@@ -349,7 +357,7 @@ class Payments:
             if known is not None:
                 await self._confirm_known(known, notice, payer_name, (exchange,))
                 return
-            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange):
+            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange, raw):
                 return
             entry = await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt)
             if entry is not None:  # the same one again
@@ -390,6 +398,7 @@ class Payments:
         payer_name: str | None,
         shortcode: Shortcode,
         exchange: Exchange,
+        raw: bytes | None,
     ) -> bool:
         found, push = self._match(notice, pushes, shortcode)
         entry = self._confirmation(notice, payer_name, shortcode)
@@ -404,7 +413,9 @@ class Payments:
             detail = "ambiguous" if isinstance(found, Ambiguous) else "no certain match"
             entry = replace(entry, due_us=wait_us)
             return await self._journal.record_confirmation(entry, replace(exchange, error=f"waits: {detail}"))
-        change = self._collection(notice, payer_name, shortcode, now_us, (), exchange.request_body)
+        change = self._collection(
+            notice, payer_name, shortcode, now_us, (), exchange.request_body if raw is None else raw
+        )
         exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
         return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
 

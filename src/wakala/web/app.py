@@ -1,6 +1,7 @@
 """All routes in one table."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +16,7 @@ from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
 from wakala.wire.api import HttpAnswer, plain
+from wakala.wire.dialects import BROKER, DARAJA
 
 Readiness = Callable[[], Awaitable[None]]
 """Raises the error that keeps the gateway from serving."""
@@ -83,17 +85,20 @@ def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundin
     def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
         return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
 
-    callbacks = {
+    callbacks: dict[str, Handler] = {
         "stk": inbound.stk,
-        "c2b_confirmation": inbound.c2b_confirmation,
-        "c2b_validation": inbound.c2b_validation,
-        "bill_payment": inbound.bill_payment,
-        "result": inbound.result,
-        "timeout": inbound.timeout,
         "outcome": inbound.outcome,
-        "status": inbound.status,
-        "status_timeout": inbound.status_timeout,
+        "bill_payment": inbound.bill_payment,
     }
+    for dialect in (DARAJA, BROKER):  # each side calls at doors of its own
+        callbacks |= {
+            f"{dialect.prefix}c2b_confirmation": partial(inbound.c2b_confirmation, dialect=dialect),
+            f"{dialect.prefix}c2b_validation": partial(inbound.c2b_validation, dialect=dialect),
+            f"{dialect.prefix}result": partial(inbound.result, dialect=dialect),
+            f"{dialect.prefix}timeout": partial(inbound.timeout, dialect=dialect),
+            f"{dialect.prefix}status": partial(inbound.status, dialect=dialect),
+            f"{dialect.prefix}status_timeout": partial(inbound.status_timeout, dialect=dialect),
+        }
     routes: list[BaseRoute] = [
         route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", handler, truncates=True)
         for kind, handler in callbacks.items()

@@ -37,18 +37,19 @@ from wakala.wire.api import JSON, HttpAnswer
 from wakala.wire.daraja import C2bNotice, StkCallback
 from wakala.wire.daraja_results import (
     read_express_callback,
-    read_result,
     read_standing_order_callback,
 )
+from wakala.wire.dialects import DARAJA, Dialect
 from wakala.wire.result_facts import result_fact, status_fact
 
 log = logging.getLogger("wakala.inbound")
 
+_TAKEN: HttpAnswer = (200, JSON, daraja.stk_ack())
 STRANGERS_LIMIT_PER_MINUTE = 600  # unknown paths that are kept; beyond it a flood would fill the disk, so it is counted
 
 
 class Inbound:
-    """Callbacks of Daraja: STK results, C2B validations and confirmations."""
+    """Callbacks: of Daraja, and in the Broker's dialect where a handler is given it."""
 
     def __init__(
         self,
@@ -76,23 +77,21 @@ class Inbound:
         try:
             callback = daraja.read_stk_callback(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
+            return await self._kept(exchange, "it cannot be read", _TAKEN)
         fact = _stk_fact(payment, callback)
-        if isinstance(fact, Misfit):
-            exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
-        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, daraja.stk_ack()),))
-        return 200, JSON, daraja.stk_ack()
+        return await self._settled(exchange, payment, fact, incoming, _TAKEN)
 
     # ── results of every other command ──
 
-    async def result(self, incoming: Incoming) -> HttpAnswer:
+    async def result(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
         """The Result of a queued command (daraja.md 3.3)."""
-        exchange, payment = await self._called(incoming, "result")
+        exchange, payment = await self._called(incoming, dialect.prefix + "result")
         try:
-            told = read_result(incoming.body)
+            told = dialect.read_result(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, result_fact(payment, told), incoming)
+            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.result_taken()))
+        answer = dialect.answer(dialect.result_taken())
+        return await self._settled(exchange, payment, result_fact(payment, told), incoming, answer)
 
     async def outcome(self, incoming: Incoming) -> HttpAnswer:
         """The answer of a person who was asked: a standing order, or another business's till."""
@@ -101,28 +100,35 @@ class Inbound:
         try:
             told = read_standing_order_callback(incoming.body) if is_order else read_express_callback(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, result_fact(payment, told, with_ids=False), incoming)
+            return await self._kept(exchange, "it cannot be read", _TAKEN)
+        return await self._settled(exchange, payment, result_fact(payment, told, with_ids=False), incoming, _TAKEN)
 
-    async def timeout(self, incoming: Incoming) -> HttpAnswer:
+    async def timeout(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
         """M-Pesa's queue gave up: unknown, whatever the body says (daraja.md 3.4)."""
-        exchange, payment = await self._called(incoming, "timeout")
-        return await self._settled(exchange, payment, TimedOut("It timed out in M-Pesa's queue."), incoming)
-
-    async def status(self, incoming: Incoming) -> HttpAnswer:
-        """The answer to our own question what became of a payment (daraja.md 2.12)."""
-        exchange, payment = await self._called(incoming, "status")
+        exchange, payment = await self._called(incoming, dialect.prefix + "timeout")
         try:
-            told = read_result(incoming.body)
+            dialect.read_timeout(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, status_fact(payment, told), incoming)
+            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.timeout_taken()))
+        answer = dialect.answer(dialect.timeout_taken())
+        return await self._settled(exchange, payment, TimedOut("It timed out in M-Pesa's queue."), incoming, answer)
 
-    async def status_timeout(self, incoming: Incoming) -> HttpAnswer:
+    async def status(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
+        """The answer to our own question what became of a payment (daraja.md 2.12)."""
+        exchange, payment = await self._called(incoming, dialect.prefix + "status")
+        try:
+            told = dialect.read_result(incoming.body)
+        except MalformedUpstreamError:
+            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.result_taken()))
+        answer = dialect.answer(dialect.result_taken())
+        return await self._settled(exchange, payment, status_fact(payment, told), incoming, answer)
+
+    async def status_timeout(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
         """Our question timed out; it is asked again on the schedule."""
-        exchange, _ = await self._called(incoming, "status_timeout")
-        await self._journal.record_exchange(_acknowledged(exchange, incoming, daraja.stk_ack()))
-        return 200, JSON, daraja.stk_ack()
+        exchange, _ = await self._called(incoming, dialect.prefix + "status_timeout")
+        answer = dialect.answer(dialect.timeout_taken())
+        await self._journal.record_exchange(_acknowledged(exchange, incoming, answer))
+        return answer
 
     async def _called(self, incoming: Incoming, kind: str) -> tuple[Exchange, Payment]:
         """Who calls, and for which payment. Raises `NotFoundError` for somebody who is not believed."""
@@ -138,32 +144,37 @@ class Inbound:
             await self._stranger(exchange, f"{incoming.peer} is not one of M-Pesa's addresses")
         return exchange, payment
 
-    async def _settled(self, exchange: Exchange, payment: Payment, fact: Fact, incoming: Incoming) -> HttpAnswer:
+    async def _settled(
+        self, exchange: Exchange, payment: Payment, fact: Fact, incoming: Incoming, answer: HttpAnswer
+    ) -> HttpAnswer:
         if isinstance(fact, Misfit):
             exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
-        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, daraja.stk_ack()),))
-        return 200, JSON, daraja.stk_ack()
+        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, answer),))
+        return answer
 
     # ── C2B ──
 
-    async def c2b_confirmation(self, incoming: Incoming) -> HttpAnswer:
+    async def c2b_confirmation(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
         """Money that arrived. It cannot be refused, only recorded."""
-        exchange = self._exchange(incoming, "c2b_confirmation")
-        shortcode = self._known_shortcode(incoming, "c2b_confirmation")
+        kind = f"{dialect.prefix}c2b_confirmation"
+        exchange = self._exchange(incoming, kind)
+        shortcode = self._known_shortcode(incoming, kind)
         if isinstance(shortcode, str):
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         try:
-            told = daraja.read_c2b(incoming.body)
+            told = dialect.read_c2b(incoming.body)
+            raw = dialect.in_json(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.c2b_confirmation_ack())
+            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.confirmation_taken("")))
+        answer = dialect.answer(dialect.confirmation_taken(told.trans_id))
         notice = _notice(told, incoming)
         doubt = _doubt(notice, shortcode)
         if doubt:
-            return await self._kept(exchange, doubt, daraja.c2b_confirmation_ack())
-        acknowledged = _acknowledged(exchange, incoming, daraja.c2b_confirmation_ack())
-        await self._payments.receive_confirmation(notice, _payer_name(told), shortcode, acknowledged)
-        return 200, JSON, daraja.c2b_confirmation_ack()
+            return await self._kept(exchange, doubt, answer)
+        acknowledged = _acknowledged(exchange, incoming, answer)
+        await self._payments.receive_confirmation(notice, _payer_name(told), shortcode, acknowledged, raw)
+        return answer
 
     async def bill_payment(self, incoming: Incoming) -> HttpAnswer:
         """A bill was paid: money like any other; the receipt makes it one with its C2B confirmation."""
@@ -172,7 +183,7 @@ class Inbound:
         if isinstance(shortcode, str):
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
-        ack = daraja.bill_payment_ack()
+        ack = 200, JSON, daraja.bill_payment_ack()
         try:
             told = daraja.read_bill_payment(incoming.body)
         except MalformedUpstreamError:
@@ -191,31 +202,33 @@ class Inbound:
         if doubt:
             return await self._kept(exchange, doubt, ack)
         await self._payments.receive_confirmation(notice, None, shortcode, _acknowledged(exchange, incoming, ack))
-        return 200, JSON, ack
+        return ack
 
-    async def c2b_validation(self, incoming: Incoming) -> HttpAnswer:
+    async def c2b_validation(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
         """May this payment go through? The merchant decides where it can be asked, and the record says who did."""
-        exchange = self._exchange(incoming, "c2b_validation")
-        shortcode = self._known_shortcode(incoming, "c2b_validation")
+        kind = f"{dialect.prefix}c2b_validation"
+        exchange = self._exchange(incoming, kind)
+        shortcode = self._known_shortcode(incoming, kind)
         if isinstance(shortcode, str):
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
+        raw = b""
         try:
-            told = daraja.read_c2b(incoming.body)
-            doubt = _doubt(_notice(told, incoming), shortcode)
+            doubt = _doubt(_notice(dialect.read_c2b(incoming.body), incoming), shortcode)
+            raw = dialect.in_json(incoming.body)
         except MalformedUpstreamError:
             doubt = "it cannot be read"
-        verdict, by = await self._validated(shortcode, incoming.body, doubt)
-        body = daraja.c2b_validation_answer(
-            accept=verdict.accept, code=verdict.code, third_party_id=verdict.third_party_id
-        )
+        verdict, by = await self._validated(shortcode, raw, doubt)
+        answer = dialect.answer(dialect.validation(verdict))
+        if doubt and not raw:
+            answer = dialect.unreadable(answer[2])
         decided = replace(
-            _acknowledged(exchange, incoming, body),
+            _acknowledged(exchange, incoming, answer),
             verdict=f"quarantined: {doubt}" if doubt else exchange.verdict,
             error=f"decided by {by}: {'accepted' if verdict.accept else 'rejected'}",
         )
         await self._journal.record_exchange(decided)
-        return 200, JSON, body
+        return answer
 
     async def _validated(
         self, shortcode: Shortcode, body: bytes, doubt: str | None
@@ -260,12 +273,13 @@ class Inbound:
             await self._journal.record_exchange(replace(exchange, verdict=f"quarantined: {reason}", status=404))
         raise NotFoundError
 
-    async def _kept(self, exchange: Exchange, reason: str, ack: bytes) -> HttpAnswer:
-        """From M-Pesa as far as we can tell, but unusable: acknowledged, kept whole, not believed."""
+    async def _kept(self, exchange: Exchange, reason: str, answer: HttpAnswer) -> HttpAnswer:
+        """From M-Pesa as far as we can tell, but unusable: kept whole, not believed."""
         log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
         verdict = f"quarantined: {reason}"
-        await self._journal.record_exchange(replace(exchange, verdict=verdict, status=200, answer_body=ack))
-        return 200, JSON, ack
+        status, _, body = answer
+        await self._journal.record_exchange(replace(exchange, verdict=verdict, status=status, answer_body=body))
+        return answer
 
     def _may_call(self, incoming: Incoming, environment: str) -> bool:
         return contains(self._sources[Environment(environment)], incoming.peer)
@@ -284,9 +298,10 @@ class Inbound:
         )
 
 
-def _acknowledged(exchange: Exchange, incoming: Incoming, ack: bytes) -> Exchange:
+def _acknowledged(exchange: Exchange, incoming: Incoming, answer: HttpAnswer) -> Exchange:
     """What M-Pesa will be told once the commit has happened; the duration is up to the commit."""
-    return replace(exchange, status=200, answer_headers=JSON, answer_body=ack, duration_us=incoming.elapsed_us())
+    status, headers, body = answer
+    return replace(exchange, status=status, answer_headers=headers, answer_body=body, duration_us=incoming.elapsed_us())
 
 
 def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:
