@@ -51,7 +51,7 @@ from wakala.rules.payment import (
     decide,
 )
 from wakala.rules.repeats import Repeat, repeat_of
-from wakala.rules.sides import side_of
+from wakala.rules.sides import SOAP_PREFIX, side_of
 from wakala.rules.signing import fingerprint, mac
 from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.upstream.door import Callback, Upstream
@@ -213,7 +213,7 @@ class Payments:
 
         def url(kind: str) -> str:
             return self.callback_url(
-                kind, payment.scope.shortcode_id if kind.removeprefix("soap_") in _OF_SHORTCODE else payment.id
+                kind, payment.scope.shortcode_id if kind.removeprefix(SOAP_PREFIX) in _OF_SHORTCODE else payment.id
             )
 
         return url

@@ -152,6 +152,67 @@ def set_initiator(
     say(f"{name} speaks for {number} from now on. Its password is sealed and never shown again.")
 
 
+@shortcodes.command("broker")
+def use_broker(
+    number: Annotated[str, typer.Argument(help="The shortcode that goes by M-Pesa's Broker from now on.")],
+    url: Annotated[
+        str, typer.Option(help="The Broker's address on your private line, such as https://10.0.0.5:18423.")
+    ],
+    sp_id: Annotated[str, typer.Option("--sp-id", help="Your service provider's ID, from the Broker's team.")],
+    service_id: Annotated[str, typer.Option(help="The service's ID; in practice the spId and 000.")] = "",
+    certificate: Annotated[Path | None, typer.Option(help="Your certificate that Safaricom signed, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key, PEM without a passphrase.")] = None,
+    authority: Annotated[Path | None, typer.Option(help="The only authority to trust for the Broker, PEM.")] = None,
+    server_name: Annotated[
+        str, typer.Option(help="The name in the Broker's certificate, if its address is an IP.")
+    ] = "",
+    upper_case_digest: Annotated[bool, typer.Option(help="Send the password's digest in capitals.")] = False,
+    sp_password_file: Annotated[Path | None, typer.Option(help="A file that holds the spPassword.")] = None,
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+) -> None:
+    """Let a shortcode go by the Broker, M-Pesa's XML side; prompts on phones go by Daraja in either case.
+
+    Payments under way end on the side they began. Password, certificate and key are sealed and never shown again.
+    """
+    from wakala.cli.visits import administration, broker_access  # noqa: PLC0415 - keeps --help quick
+
+    secret = _asked("spPassword", sp_password_file)
+    access = broker_access(
+        url,
+        sp_id,
+        secret,
+        service_id=service_id,
+        certificate=certificate,
+        key=key,
+        authority=authority,
+        server_name=server_name,
+        upper_case_digest=upper_case_digest,
+    )
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.use_broker(await desk.shortcode(number, environment), access)
+
+    run(work())
+    say(f"{number} goes by the Broker from now on. Run `wakala shortcode register {number}` to tell it our C2B URLs.")
+
+
+@shortcodes.command("daraja")
+def use_daraja(
+    number: Annotated[str, typer.Argument(help="The shortcode that goes by Daraja again.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+) -> None:
+    """Let a shortcode go by Daraja again; payments that began at the Broker end there."""
+    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.use_daraja(await desk.shortcode(number, environment))
+
+    run(work())
+    say(f"{number} goes by Daraja from now on.")
+
+
 @shortcodes.command("product")
 def add_product(
     number: Annotated[str, typer.Argument(help="The shortcode.")],

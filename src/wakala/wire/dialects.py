@@ -7,6 +7,7 @@ for what cannot be read.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wakala.rules.sides import SOAP_PREFIX
 from wakala.wire import daraja, daraja_results
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.wire.broker import answers, replies, soap
@@ -69,7 +70,7 @@ DARAJA = Dialect(
     unreadable=lambda acknowledgement: (200, JSON, acknowledgement),
 )
 BROKER = Dialect(
-    prefix="soap_",
+    prefix=SOAP_PREFIX,
     headers=soap.HEADERS,
     read_result=replies.read_result,
     read_timeout=replies.read_timeout,
