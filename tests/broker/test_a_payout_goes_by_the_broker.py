@@ -13,13 +13,12 @@ import httpx2
 import pytest
 
 from broker.line import HOST, Authority, FarEnd, far_end, sample
-from services.gateway import PAYBILL, SANDBOX, House, basic, running_gateway
+from services.gateway import PAYBILL, SANDBOX, House, basic, eventually, running_gateway
 from wakala.rules.accounts import Product
 from wakala.rules.sides import BrokerAccess
 from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 PHONE = "254700000417"
-QUICK = {"schedule": {"asks_s": [0.05, 0.1], "expire_s": 60}}
 
 
 @dataclass
@@ -93,10 +92,10 @@ async def test_it_is_accepted_and_its_result_settles_it(line: Line) -> None:
     assert "00000000" in answer.text
     view = await line.house.request_in("ONE", "succeeded")
     assert view["MpesaReceiptNumber"] == "TAE7B2C9QK"
-    (post,) = [post.json for post in line.house.merchant.at("/wakala") if post.json["type"] == "payment.succeeded"] or [
-        None
-    ]
-    assert post is None or post["data"]["ReferenceData"] == [{"Key": "Order <1>", "Value": "]]> & more"}]
+    await eventually(lambda: line.house.merchant.at("/wakala"))
+    told = line.house.merchant.at("/wakala")[0].json
+    assert told["type"] == "payment.succeeded"
+    assert told["data"]["ReferenceData"] == [{"Key": "Order <1>", "Value": "]]> & more"}]
 
 
 async def test_a_result_that_comes_twice_changes_nothing(line: Line) -> None:
