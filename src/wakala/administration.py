@@ -129,7 +129,7 @@ class Administration:
 
     async def use_daraja(self, shortcode: Shortcode) -> None:
         """New payments go by Daraja again; the access to the Broker stays, for those that began there."""
-        await self._journal.set_side(shortcode.id, Side.DARAJA, shortcode.broker)
+        await self._journal.set_side(shortcode.id, Side.DARAJA, None)
 
     async def add_product(self, shortcode: Shortcode, product: Product) -> None:
         """Safaricom granted the shortcode a product."""

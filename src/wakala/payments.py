@@ -51,7 +51,7 @@ from wakala.rules.payment import (
     decide,
 )
 from wakala.rules.repeats import Repeat, repeat_of
-from wakala.rules.sides import SOAP_PREFIX, side_of
+from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac
 from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.upstream.door import Callback, Upstream
@@ -213,7 +213,7 @@ class Payments:
 
         def url(kind: str) -> str:
             return self.callback_url(
-                kind, payment.scope.shortcode_id if kind.removeprefix(SOAP_PREFIX) in _OF_SHORTCODE else payment.id
+                kind, payment.scope.shortcode_id if kind.removeprefix("soap_") in _OF_SHORTCODE else payment.id
             )
 
         return url
@@ -338,16 +338,11 @@ class Payments:
     # ── C2B confirmations: the second source, or a payment nobody asked for ──
 
     async def receive_confirmation(
-        self,
-        notice: Notice,
-        payer_name: str | None,
-        shortcode: Shortcode,
-        exchange: Exchange,
-        raw: bytes | None = None,
+        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange, words: bytes = b""
     ) -> None:
         """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone.
 
-        ``raw`` is the message in Daraja's words, where it came in others.
+        ``words`` are what a caller of Daraja's paths will be told of it: M-Pesa's own.
         """
         while True:
             pushes = await self._candidates(notice, shortcode)  # first, so that no push slips through between the two
@@ -357,7 +352,7 @@ class Payments:
             if known is not None:
                 await self._confirm_known(known, notice, payer_name, (exchange,))
                 return
-            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange, raw):
+            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange, words):
                 return
             entry = await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt)
             if entry is not None:  # the same one again
@@ -398,7 +393,7 @@ class Payments:
         payer_name: str | None,
         shortcode: Shortcode,
         exchange: Exchange,
-        raw: bytes | None,
+        words: bytes,
     ) -> bool:
         found, push = self._match(notice, pushes, shortcode)
         entry = self._confirmation(notice, payer_name, shortcode)
@@ -413,9 +408,7 @@ class Payments:
             detail = "ambiguous" if isinstance(found, Ambiguous) else "no certain match"
             entry = replace(entry, due_us=wait_us)
             return await self._journal.record_confirmation(entry, replace(exchange, error=f"waits: {detail}"))
-        change = self._collection(
-            notice, payer_name, shortcode, now_us, (), exchange.request_body if raw is None else raw
-        )
+        change = self._collection(notice, payer_name, shortcode, now_us, (), words)
         exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
         return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
 

@@ -2,21 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from wakala.administration import Administration
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
-from wakala.errors import CallerError, ConfigurationError, NotFoundError, UpstreamError
+from wakala.errors import NotFoundError, UpstreamError
 from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
-from wakala.outgoing import Outgoing, TlsTerms
+from wakala.outgoing import Outgoing
 from wakala.rules.accounts import Environment, Registration, Shortcode, Side
-from wakala.rules.addresses import is_web_address
 from wakala.rules.payment import Scope
-from wakala.rules.sides import SOAP_PREFIX, BrokerAccess
 from wakala.rules.signing import mac
 from wakala.runtime import database
 from wakala.upstream.broker import Broker
@@ -45,21 +42,17 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Daraja]]:
-    """The directory and a line to M-Pesa."""
-    async with _line(settings, journal) as (directory, outgoing):
-        yield directory, Daraja(outgoing, system_source(), answer_limit_s=settings.daraja.answer_limit_s)
-
-
-@asynccontextmanager
-async def _line(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Outgoing]]:
+async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Daraja, Broker]]:
+    """The directory and a line to each of M-Pesa's sides."""
     base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
     directory = Directory(journal, master_key(settings), base_urls)
     await directory.refresh()
     outgoing = Outgoing(guarded=False)
     await outgoing.open()
     try:
-        yield directory, outgoing
+        limit_s = settings.daraja.answer_limit_s
+        daraja = Daraja(outgoing, system_source(), answer_limit_s=limit_s)
+        yield directory, daraja, Broker(outgoing, system_source(), answer_limit_s=limit_s)
     finally:
         await outgoing.close()
 
@@ -76,7 +69,7 @@ async def prepare(settings: Settings) -> list[str]:
 
 async def register_urls(settings: Settings, number: str, environment: Environment) -> dict[str, str]:
     """Tell M-Pesa our C2B URLs for a shortcode, and remember that it took them."""
-    async with opened_journal(settings) as journal, _line(settings, journal) as (directory, outgoing):
+    async with opened_journal(settings) as journal, connected(settings, journal) as (directory, daraja, broker):
         shortcode = await find_shortcode(journal, number, environment)
         key = master_key(settings).derive("callback")
 
@@ -85,71 +78,21 @@ async def register_urls(settings: Settings, number: str, environment: Environmen
             return f"{settings.public_url}/callbacks/{kind}/{shortcode.id}/{secret}"
 
         scope = Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, environment)
-        is_brokers = shortcode.side == Side.BROKER.value
-        prefix = SOAP_PREFIX if is_brokers else ""
-        side = (Broker if is_brokers else Daraja)(
-            outgoing, system_source(), answer_limit_s=settings.daraja.answer_limit_s
-        )
-        refusal, exchanges = await side.register(
+        by_broker = shortcode.side is Side.BROKER
+        door = "soap_" if by_broker else ""
+        refusal, exchanges = await (broker if by_broker else daraja).register(
             directory.credentials(shortcode.id),
             scope,
             shortcode.response_type,
-            url(f"{prefix}c2b_confirmation"),
-            url(f"{prefix}c2b_validation"),
+            url(f"{door}c2b_confirmation"),
+            url(f"{door}c2b_validation"),
         )
         for exchange in exchanges:
             await journal.record_exchange(exchange)
         if refusal is not None:
             raise UpstreamError(f"M-Pesa did not take the URLs. {refusal}")
         await journal.mark_registered(shortcode.id, Registration(shortcode.response_type), system_source().now_us())
-        return {
-            "Shortcode": number,
-            "ConfirmationPath": f"/callbacks/{prefix}c2b_confirmation/" + shortcode.id + "/[secret]",
-        }
-
-
-def broker_access(
-    url: str,
-    sp_id: str,
-    sp_password: str,
-    *,
-    service_id: str,
-    certificate: Path | None,
-    key: Path | None,
-    authority: Path | None,
-    server_name: str,
-    upper_case_digest: bool,
-) -> BrokerAccess:
-    """Access to the Broker, its files read and tried together: what does not fit shows here, not on a payment."""
-    if not is_web_address(url):
-        raise CallerError(f"{url!r} cannot be called: write the whole address, such as https://10.0.0.5:18423.")
-    if (certificate is None) != (key is None):
-        raise CallerError("A certificate is of use only with its private key: give --certificate and --key.")
-    pem = [_text_of(file) for file in (certificate, key, authority)]
-    try:
-        TlsTerms(pem[0], pem[1], pem[2], server_name).context()
-    except (OSError, ValueError, TypeError) as why:
-        raise ConfigurationError(f"Certificate, key and authority do not work together: {why}.") from why
-    return BrokerAccess(
-        url=url,
-        sp_id=sp_id,
-        sp_password=sp_password,
-        service_id=service_id,
-        certificate=pem[0],
-        key=pem[1],
-        authority=pem[2],
-        server_name=server_name,
-        upper_case_digest=upper_case_digest,
-    )
-
-
-def _text_of(file: Path | None) -> str:
-    if file is None:
-        return ""
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as why:
-        raise ConfigurationError(f"{file} cannot be read as a PEM file.") from why
+        return {"Shortcode": number, "ConfirmationPath": "/callbacks/c2b_confirmation/" + shortcode.id + "/[secret]"}
 
 
 async def find_shortcode(journal: Journal, number: str, environment: Environment) -> Shortcode:

@@ -34,10 +34,6 @@ BY_BROKER = frozenset(
 """The paths of the commands that the Broker has (broker.md 9.1)."""
 
 
-SOAP_PREFIX = "soap_"
-"""Before every kind of callback that comes in XML: the Broker calls at doors of its own."""
-
-
 def side_of(command: Command, shortcode: Shortcode) -> Side:
     """Who carries a new command."""
     return Side(shortcode.side) if command.path in BY_BROKER else Side.DARAJA

@@ -20,7 +20,7 @@ from wakala.rules.payment import (
     Settled,
     StillOpen,
 )
-from wakala.rules.sides import SOAP_PREFIX, BrokerAccess
+from wakala.rules.sides import BrokerAccess
 from wakala.upstream.door import Asked, Callback, Credentials
 from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
 from wakala.wire.broker import replies, requests
@@ -35,6 +35,9 @@ from wakala.wire.result_facts import result_fact
 _HEADERS = (("Content-Type", "text/xml; charset=utf-8"), ("SOAPAction", '""'), ("Accept", "text/xml"))
 STATUS = "transactionstatus/transactionstatusquery"
 REGISTER = "c2b/registerurl"
+
+PREFIX = "soap_"
+"""Before every kind of answer: the Broker calls at doors of its own."""
 
 
 class Broker:
@@ -82,8 +85,8 @@ class Broker:
                 now_us,
                 shortcode=credentials.number,
                 response_type=details.get("ResponseType") or "Completed",
-                confirmation_url=callback(f"{SOAP_PREFIX}c2b_confirmation"),
-                validation_url=callback(f"{SOAP_PREFIX}c2b_validation"),
+                confirmation_url=callback(f"{PREFIX}c2b_confirmation"),
+                validation_url=callback(f"{PREFIX}c2b_validation"),
             )
         out = self._outbound(credentials, callback, payment.request_id, details, payment)
         return access.request_path, requests.command(payment.command, out, _provider(access), payment.reference_data)
@@ -109,8 +112,8 @@ class Broker:
             till=credentials.party_b if credentials.is_till else None,
             initiator=credentials.initiator,
             security_credential=credentials.security_credential(),
-            result_url=callback(SOAP_PREFIX + result),
-            timeout_url=callback(SOAP_PREFIX + timeout),
+            result_url=callback(PREFIX + result),
+            timeout_url=callback(PREFIX + timeout),
             callback_url="",
             now_us=self._source.now_us(),
         )
@@ -204,6 +207,19 @@ class Broker:
         if isinstance(reply, NoReply):
             return f"The Broker gave no answer: {reply.reason}.", (exchange,)
         return _refusal(replies.read_ack(reply.status, reply.body, "")), (exchange,)
+
+    async def prove(self, credentials: Credentials, scope: Scope) -> tuple[str | None, tuple[Exchange, ...]]:
+        """Does the Broker know us? Asks its log about a request that never was: None, or what keeps us out."""
+        access = credentials.broker
+        if access is None:
+            return _no_access().description, ()
+        now_us = self._source.now_us()
+        never = requests.originator_id(credentials.number, self._source.new_id("never"))
+        body = requests.query_transaction(never, now_us, _provider(access), now_us)
+        reply, exchange = await self._call(access, access.query_path, body, "query_transaction", scope)
+        if isinstance(reply, NoReply):
+            return f"The Broker gave no answer: {reply.reason}.", (exchange,)
+        return _refusal(replies.read_plain_answer(reply.status, reply.body)), (exchange,)
 
     async def change_password(
         self, access: BrokerAccess, scope: Scope, new_password: str, key: bytes, vector: bytes

@@ -1,7 +1,6 @@
 """All routes in one table."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,7 +15,6 @@ from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
 from wakala.wire.api import HttpAnswer, plain
-from wakala.wire.dialects import BROKER, DARAJA
 
 Readiness = Callable[[], Awaitable[None]]
 """Raises the error that keeps the gateway from serving."""
@@ -27,7 +25,13 @@ _DARAJA = {Environment.LIVE: "", Environment.SANDBOX: "/sandbox"}
 
 
 def build(
-    api: Api, facade: Facade, inbound: Inbound, pages: Pages, surroundings: Surroundings, ready: Readiness
+    api: Api,
+    facade: Facade,
+    inbound: Inbound,
+    by_soap: Inbound,
+    pages: Pages,
+    surroundings: Surroundings,
+    ready: Readiness,
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
@@ -48,7 +52,7 @@ def build(
     for environment, prefix in _DARAJA.items():
         for path, handler in _facade(facade, environment).items():
             fixed[prefix + path] = fixed[f"{prefix}{path}/"] = endpoint(handler)  # SDKs differ in the last slash
-    return _Table(fixed, Router(_patterns(api, inbound, pages, surroundings), default=endpoint(_nothing)))
+    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings), default=endpoint(_nothing)))
 
 
 class _Table:
@@ -79,26 +83,31 @@ def _facade(facade: Facade, environment: Environment) -> dict[str, Handler]:
     }
 
 
-def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings) -> list[BaseRoute]:
+def _patterns(
+    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings
+) -> list[BaseRoute]:
     """The busiest first."""
 
     def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
         return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
 
-    callbacks: dict[str, Handler] = {
+    callbacks = {
         "stk": inbound.stk,
-        "outcome": inbound.outcome,
+        "c2b_confirmation": inbound.c2b_confirmation,
+        "c2b_validation": inbound.c2b_validation,
         "bill_payment": inbound.bill_payment,
+        "result": inbound.result,
+        "timeout": inbound.timeout,
+        "outcome": inbound.outcome,
+        "status": inbound.status,
+        "status_timeout": inbound.status_timeout,
+        "soap_result": by_soap.result,
+        "soap_timeout": by_soap.timeout,
+        "soap_status": by_soap.status,
+        "soap_status_timeout": by_soap.status_timeout,
+        "soap_c2b_confirmation": by_soap.c2b_confirmation,
+        "soap_c2b_validation": by_soap.c2b_validation,
     }
-    for dialect in (DARAJA, BROKER):  # each side calls at doors of its own
-        callbacks |= {
-            f"{dialect.prefix}c2b_confirmation": partial(inbound.c2b_confirmation, dialect=dialect),
-            f"{dialect.prefix}c2b_validation": partial(inbound.c2b_validation, dialect=dialect),
-            f"{dialect.prefix}result": partial(inbound.result, dialect=dialect),
-            f"{dialect.prefix}timeout": partial(inbound.timeout, dialect=dialect),
-            f"{dialect.prefix}status": partial(inbound.status, dialect=dialect),
-            f"{dialect.prefix}status_timeout": partial(inbound.status_timeout, dialect=dialect),
-        }
     routes: list[BaseRoute] = [
         route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", handler, truncates=True)
         for kind, handler in callbacks.items()

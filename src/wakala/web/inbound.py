@@ -31,6 +31,7 @@ from wakala.rules.payment import (
     TimedOut,
 )
 from wakala.rules.signing import same
+from wakala.web.dialects import DARAJA, Dialect
 from wakala.web.plumbing import Incoming
 from wakala.wire import daraja
 from wakala.wire.api import JSON, HttpAnswer
@@ -39,17 +40,15 @@ from wakala.wire.daraja_results import (
     read_express_callback,
     read_standing_order_callback,
 )
-from wakala.wire.dialects import DARAJA, Dialect
 from wakala.wire.result_facts import result_fact, status_fact
 
 log = logging.getLogger("wakala.inbound")
 
-_TAKEN: HttpAnswer = (200, JSON, daraja.stk_ack())
 STRANGERS_LIMIT_PER_MINUTE = 600  # unknown paths that are kept; beyond it a flood would fill the disk, so it is counted
 
 
 class Inbound:
-    """Callbacks: of Daraja, and in the Broker's dialect where a handler is given it."""
+    """M-Pesa's calls in one dialect: results, time-outs, C2B validations and confirmations; STK in Daraja's only."""
 
     def __init__(
         self,
@@ -59,6 +58,7 @@ class Inbound:
         deliveries: Deliveries,
         source: Source,
         sources: dict[Environment, tuple[Network, ...]],
+        dialect: Dialect = DARAJA,
     ) -> None:
         self._journal = journal
         self._directory = directory
@@ -66,6 +66,7 @@ class Inbound:
         self._deliveries = deliveries
         self._source = source
         self._sources = sources
+        self._dialect = dialect
         self._minute = 0
         self._strangers = 0
 
@@ -77,21 +78,23 @@ class Inbound:
         try:
             callback = daraja.read_stk_callback(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", _TAKEN)
+            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
         fact = _stk_fact(payment, callback)
-        return await self._settled(exchange, payment, fact, incoming, _TAKEN)
+        if isinstance(fact, Misfit):
+            exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
+        await self._payments.settle(payment, fact, (self._acknowledged(exchange, incoming, daraja.stk_ack()),))
+        return 200, JSON, daraja.stk_ack()
 
     # ── results of every other command ──
 
-    async def result(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
+    async def result(self, incoming: Incoming) -> HttpAnswer:
         """The Result of a queued command (daraja.md 3.3)."""
-        exchange, payment = await self._called(incoming, dialect.prefix + "result")
+        exchange, payment = await self._called(incoming, "result")
         try:
-            told = dialect.read_result(incoming.body)
+            told = self._dialect.read_result(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.result_taken()))
-        answer = dialect.answer(dialect.result_taken())
-        return await self._settled(exchange, payment, result_fact(payment, told), incoming, answer)
+            return await self._unreadable(exchange)
+        return await self._settled(exchange, payment, result_fact(payment, told), incoming)
 
     async def outcome(self, incoming: Incoming) -> HttpAnswer:
         """The answer of a person who was asked: a standing order, or another business's till."""
@@ -100,41 +103,36 @@ class Inbound:
         try:
             told = read_standing_order_callback(incoming.body) if is_order else read_express_callback(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", _TAKEN)
-        return await self._settled(exchange, payment, result_fact(payment, told, with_ids=False), incoming, _TAKEN)
+            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
+        return await self._settled(exchange, payment, result_fact(payment, told, with_ids=False), incoming)
 
-    async def timeout(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
+    async def timeout(self, incoming: Incoming) -> HttpAnswer:
         """M-Pesa's queue gave up: unknown, whatever the body says (daraja.md 3.4)."""
-        exchange, payment = await self._called(incoming, dialect.prefix + "timeout")
-        try:
-            dialect.read_timeout(incoming.body)
-        except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.timeout_taken()))
-        answer = dialect.answer(dialect.timeout_taken())
-        return await self._settled(exchange, payment, TimedOut("It timed out in M-Pesa's queue."), incoming, answer)
+        exchange, payment = await self._called(incoming, "timeout")
+        timed_out = TimedOut("It timed out in M-Pesa's queue.")
+        return await self._settled(exchange, payment, timed_out, incoming, self._dialect.timeout_ack)
 
-    async def status(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
+    async def status(self, incoming: Incoming) -> HttpAnswer:
         """The answer to our own question what became of a payment (daraja.md 2.12)."""
-        exchange, payment = await self._called(incoming, dialect.prefix + "status")
+        exchange, payment = await self._called(incoming, "status")
         try:
-            told = dialect.read_result(incoming.body)
+            told = self._dialect.read_result(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.result_taken()))
-        answer = dialect.answer(dialect.result_taken())
-        return await self._settled(exchange, payment, status_fact(payment, told), incoming, answer)
+            return await self._unreadable(exchange)
+        return await self._settled(exchange, payment, status_fact(payment, told), incoming)
 
-    async def status_timeout(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
+    async def status_timeout(self, incoming: Incoming) -> HttpAnswer:
         """Our question timed out; it is asked again on the schedule."""
-        exchange, _ = await self._called(incoming, dialect.prefix + "status_timeout")
-        answer = dialect.answer(dialect.timeout_taken())
-        await self._journal.record_exchange(_acknowledged(exchange, incoming, answer))
-        return answer
+        exchange, _ = await self._called(incoming, "status_timeout")
+        ack = self._dialect.timeout_ack
+        await self._journal.record_exchange(self._acknowledged(exchange, incoming, ack))
+        return 200, self._dialect.headers, ack
 
     async def _called(self, incoming: Incoming, kind: str) -> tuple[Exchange, Payment]:
         """Who calls, and for which payment. Raises `NotFoundError` for somebody who is not believed."""
         payment_id = incoming.parameters["subject"]
         exchange = self._exchange(incoming, f"{kind}_callback")
-        if not same(incoming.parameters["secret"], self._payments.callback_mac(kind, payment_id)):
+        if not same(incoming.parameters["secret"], self._mac(kind, payment_id)):
             await self._stranger(exchange, "the secret in the path is not ours")
         payment = await self._payments.find(payment_id)
         if payment is None:
@@ -145,36 +143,40 @@ class Inbound:
         return exchange, payment
 
     async def _settled(
-        self, exchange: Exchange, payment: Payment, fact: Fact, incoming: Incoming, answer: HttpAnswer
+        self, exchange: Exchange, payment: Payment, fact: Fact, incoming: Incoming, ack: bytes | None = None
     ) -> HttpAnswer:
+        ack = ack or self._dialect.result_ack
         if isinstance(fact, Misfit):
             exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
-        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, answer),))
-        return answer
+        await self._payments.settle(payment, fact, (self._acknowledged(exchange, incoming, ack),))
+        return 200, self._dialect.headers, ack
 
     # ── C2B ──
 
-    async def c2b_confirmation(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
+    async def c2b_confirmation(self, incoming: Incoming) -> HttpAnswer:
         """Money that arrived. It cannot be refused, only recorded."""
-        kind = f"{dialect.prefix}c2b_confirmation"
-        exchange = self._exchange(incoming, kind)
-        shortcode = self._known_shortcode(incoming, kind)
+        exchange = self._exchange(incoming, "c2b_confirmation")
+        shortcode = self._known_shortcode(incoming, "c2b_confirmation")
         if isinstance(shortcode, str):
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         try:
-            told = dialect.read_c2b(incoming.body)
-            raw = dialect.in_json(incoming.body)
+            told = self._dialect.read_c2b(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", dialect.unreadable(dialect.confirmation_taken("")))
-        answer = dialect.answer(dialect.confirmation_taken(told.trans_id))
+            return await self._unreadable(exchange)
         notice = _notice(told, incoming)
+        ack = self._dialect.confirmation_ack(notice.receipt)
         doubt = _doubt(notice, shortcode)
         if doubt:
-            return await self._kept(exchange, doubt, answer)
-        acknowledged = _acknowledged(exchange, incoming, answer)
-        await self._payments.receive_confirmation(notice, _payer_name(told), shortcode, acknowledged, raw)
-        return answer
+            return await self._kept(exchange, doubt, ack)
+        await self._payments.receive_confirmation(
+            notice,
+            _payer_name(told),
+            shortcode,
+            self._acknowledged(exchange, incoming, ack),
+            self._dialect.c2b_in_json(incoming.body),
+        )
+        return 200, self._dialect.headers, ack
 
     async def bill_payment(self, incoming: Incoming) -> HttpAnswer:
         """A bill was paid: money like any other; the receipt makes it one with its C2B confirmation."""
@@ -183,7 +185,7 @@ class Inbound:
         if isinstance(shortcode, str):
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
-        ack = 200, JSON, daraja.bill_payment_ack()
+        ack = daraja.bill_payment_ack()
         try:
             told = daraja.read_bill_payment(incoming.body)
         except MalformedUpstreamError:
@@ -201,34 +203,33 @@ class Inbound:
         doubt = _doubt(notice, shortcode)
         if doubt:
             return await self._kept(exchange, doubt, ack)
-        await self._payments.receive_confirmation(notice, None, shortcode, _acknowledged(exchange, incoming, ack))
-        return ack
+        await self._payments.receive_confirmation(
+            notice, None, shortcode, self._acknowledged(exchange, incoming, ack), incoming.body
+        )
+        return 200, JSON, ack
 
-    async def c2b_validation(self, incoming: Incoming, dialect: Dialect = DARAJA) -> HttpAnswer:
+    async def c2b_validation(self, incoming: Incoming) -> HttpAnswer:
         """May this payment go through? The merchant decides where it can be asked, and the record says who did."""
-        kind = f"{dialect.prefix}c2b_validation"
-        exchange = self._exchange(incoming, kind)
-        shortcode = self._known_shortcode(incoming, kind)
+        exchange = self._exchange(incoming, "c2b_validation")
+        shortcode = self._known_shortcode(incoming, "c2b_validation")
         if isinstance(shortcode, str):
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
-        raw = b""
+        relayed = b""
         try:
-            doubt = _doubt(_notice(dialect.read_c2b(incoming.body), incoming), shortcode)
-            raw = dialect.in_json(incoming.body)
+            told = self._dialect.read_c2b(incoming.body)
+            relayed, doubt = self._dialect.c2b_in_json(incoming.body), _doubt(_notice(told, incoming), shortcode)
         except MalformedUpstreamError:
             doubt = "it cannot be read"
-        verdict, by = await self._validated(shortcode, raw, doubt)
-        answer = dialect.answer(dialect.validation(verdict))
-        if doubt and not raw:
-            answer = dialect.unreadable(answer[2])
+        verdict, by = await self._validated(shortcode, relayed, doubt)
+        body = self._dialect.validation_answer(verdict)
         decided = replace(
-            _acknowledged(exchange, incoming, answer),
+            self._acknowledged(exchange, incoming, body),
             verdict=f"quarantined: {doubt}" if doubt else exchange.verdict,
             error=f"decided by {by}: {'accepted' if verdict.accept else 'rejected'}",
         )
         await self._journal.record_exchange(decided)
-        return answer
+        return 200, self._dialect.headers, body
 
     async def _validated(
         self, shortcode: Shortcode, body: bytes, doubt: str | None
@@ -244,10 +245,13 @@ class Inbound:
             return told, "the merchant"
         return daraja.ValidationVerdict(shortcode.response_type == "Completed"), "the registered default"
 
+    def _mac(self, kind: str, subject: str) -> str:
+        return self._payments.callback_mac(self._dialect.prefix + kind, subject)
+
     def _known_shortcode(self, incoming: Incoming, kind: str) -> Shortcode | str:
         """The shortcode that the path names, or why the caller is not believed."""
         shortcode_id = incoming.parameters["subject"]
-        if not same(incoming.parameters["secret"], self._payments.callback_mac(kind, shortcode_id)):
+        if not same(incoming.parameters["secret"], self._mac(kind, shortcode_id)):
             return "the secret in the path is not ours"
         shortcode = self._directory.shortcode(shortcode_id)
         if shortcode is None:
@@ -273,13 +277,21 @@ class Inbound:
             await self._journal.record_exchange(replace(exchange, verdict=f"quarantined: {reason}", status=404))
         raise NotFoundError
 
-    async def _kept(self, exchange: Exchange, reason: str, answer: HttpAnswer) -> HttpAnswer:
-        """From M-Pesa as far as we can tell, but unusable: kept whole, not believed."""
+    async def _kept(self, exchange: Exchange, reason: str, ack: bytes, status: int = 200) -> HttpAnswer:
+        """From M-Pesa as far as we can tell, but unusable: acknowledged, kept whole, not believed."""
         log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
         verdict = f"quarantined: {reason}"
-        status, _, body = answer
-        await self._journal.record_exchange(replace(exchange, verdict=verdict, status=status, answer_body=body))
-        return answer
+        await self._journal.record_exchange(replace(exchange, verdict=verdict, status=status, answer_body=ack))
+        return status, self._dialect.headers, ack
+
+    async def _unreadable(self, exchange: Exchange) -> HttpAnswer:
+        status, ack = self._dialect.unreadable
+        return await self._kept(exchange, "it cannot be read", ack, status)
+
+    def _acknowledged(self, exchange: Exchange, incoming: Incoming, ack: bytes) -> Exchange:
+        """What M-Pesa will be told once the commit has happened; the duration is up to the commit."""
+        headers, took_us = self._dialect.headers, incoming.elapsed_us()
+        return replace(exchange, status=200, answer_headers=headers, answer_body=ack, duration_us=took_us)
 
     def _may_call(self, incoming: Incoming, environment: str) -> bool:
         return contains(self._sources[Environment(environment)], incoming.peer)
@@ -296,12 +308,6 @@ class Inbound:
             started_us=incoming.started_us,
             peer=incoming.peer,
         )
-
-
-def _acknowledged(exchange: Exchange, incoming: Incoming, answer: HttpAnswer) -> Exchange:
-    """What M-Pesa will be told once the commit has happened; the duration is up to the commit."""
-    status, headers, body = answer
-    return replace(exchange, status=status, answer_headers=headers, answer_body=body, duration_us=incoming.elapsed_us())
 
 
 def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:

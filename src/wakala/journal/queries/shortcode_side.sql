@@ -1,2 +1,2 @@
--- What a shortcode's new payments go by, and its sealed access to the Broker.
-UPDATE shortcodes SET side = ?, broker = ? WHERE id = ?
+-- Without new access the old one stays, for payments that began there.
+UPDATE shortcodes SET side = ?, broker = COALESCE(?, broker) WHERE id = ?

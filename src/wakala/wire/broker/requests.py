@@ -98,9 +98,9 @@ def _status(out: Outbound) -> Call:
     receipt = detail(out, "TransactionID").upper()
     if receipt:
         return Call("TransactionStatusQuery", (("ReceiptNumber", receipt),))
-    original = detail(out, "OriginalConversationID")
-    if not original:
-        original = originator_id(out.shortcode, detail(out, "OriginalRequestID"))
+    original = detail(out, "OriginalConversationID", detail(out, "OriginalRequestID"))
+    if not original.startswith(("AG_", originator_id(out.shortcode, ""))):  # as its caller knows it
+        original = originator_id(out.shortcode, original)
     return Call("TransactionStatusQuery", ((_id_key(original), original),))
 
 
