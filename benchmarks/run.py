@@ -142,6 +142,17 @@ class Bench:
             ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
             self.note("callback_ingest", database, self.drive(ingest))
 
+    def payouts(self) -> None:
+        """Whole payouts by each of M-Pesa's sides: CPU should differ little. Over plain HTTP, on SQLite."""
+        for name, by_broker in (("payout_daraja", False), ("payout_broker", True)):
+            installation = gateway.install(self.fresh(name), None)
+            gateway.pays_out(installation, by_broker=by_broker)
+            with installation.serve() as running:
+                asking = msgspec.structs.replace(
+                    self.full(running, "sqlite"), path=targets.payouts(running.target).path.decode()
+                )
+                self.note(name, "sqlite", self.drive(asking, "payouts.py"))
+
     # A Django app that does the same for one shop
 
     def mainfinity(self) -> None:
@@ -210,6 +221,7 @@ class Bench:
             if with_wakala:
                 self.simulators()
                 self.mainfinity()
+                self.payouts()
         if with_wakala:
             self.simulator_growth()
             self.growth()
