@@ -31,7 +31,7 @@ from wakala.runtime import Gateway
 from wakala.simulator.machine import Start
 from wakala.simulator.sandbox import APP_KEY, APP_SECRET, PASSKEY
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0  # conditions end when they are met; a busy machine takes longer
 CUSTOMER = "254712345678"
 SANDBOX = "/sandbox/mpesa/v1"
 LIVE = "/mpesa/v1"

@@ -8,6 +8,7 @@ import msgspec
 
 from wakala.rules.accounts import Shortcode, Side
 from wakala.rules.commands import Command
+from wakala.rules.payment import Payment
 
 BY_BROKER = frozenset(
     {
@@ -37,6 +38,11 @@ BY_BROKER = frozenset(
 def side_of(command: Command, shortcode: Shortcode) -> Side:
     """Who carries a new command."""
     return Side(shortcode.side) if command.path in BY_BROKER else Side.DARAJA
+
+
+def originator_id(payment: Payment) -> str:
+    """M-Pesa's name for what the caller chose: the Broker is given a longer one, which is no caller's business."""
+    return payment.request_id if payment.side is Side.BROKER else payment.merchant_request_id or payment.request_id
 
 
 class BrokerAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from wakala.rules.addresses import is_web_address
 from wakala.rules.bodies import REQUEST_ID
 from wakala.rules.commands import BY_PATH, COMMANDS, Ask, Command, Mode
 from wakala.rules.payment import Answer, Face, Kind, Payment, State
+from wakala.rules.sides import originator_id
 from wakala.wire.api import HttpAnswer
 from wakala.wire.loose_json import read_object, text
 
@@ -430,7 +431,7 @@ def command_answer(payment: Payment) -> HttpAnswer:
 
 
 def _acknowledgement(payment: Payment) -> dict[str, Any]:
-    first, second = payment.merchant_request_id or "", payment.checkout_request_id or ""
+    first, second = originator_id(payment) if payment.merchant_request_id else "", payment.checkout_request_id or ""
     if payment.kind is Kind.PUSH:
         words = "Success. Request accepted for processing"
         return {

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
-from wakala.rules.accounts import BodyFormat
+from wakala.rules.accounts import BodyFormat, Side
 from wakala.rules.payment import Evidence, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
+from wakala.rules.sides import originator_id
 from wakala.wire.daraja_results import result_data
 from wakala.wire.view import is_push, payment_view, shillings, time_text
 
@@ -55,13 +56,15 @@ def _daraja_result(payment: Payment) -> bytes:
     """Daraja's Result (daraja.md 3.3): M-Pesa's own where it settled the request, else one made of what is known."""
     if payment.evidence in {Evidence.RESULT, Evidence.ANSWER} and payment.results != "{}":
         told = payment.results.encode()
+        if payment.side is Side.BROKER:  # made of XML, so no bytes of M-Pesa's are lost by this
+            told = _encode({**msgspec.json.decode(told), "OriginatorConversationID": originator_id(payment)})
         is_flat = payment.kind in {Kind.STANDING_ORDER, Kind.TILL_PUSH}  # these have shapes of their own
         return told if is_flat else b'{"Result":' + told + b"}"
     result: dict[str, Any] = {
         "ResultType": 0,
         "ResultCode": _number(payment.result_code if payment.state is not State.SUCCEEDED else "0"),
         "ResultDesc": payment.result_desc or payment.reason or "",
-        "OriginatorConversationID": payment.merchant_request_id or payment.request_id,
+        "OriginatorConversationID": originator_id(payment),
         "ConversationID": payment.checkout_request_id or "",
         "TransactionID": payment.receipt or "",
     }
