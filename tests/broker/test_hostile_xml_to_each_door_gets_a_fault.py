@@ -1,6 +1,10 @@
 """The known attacks on XML, at every door that the Broker may call: a fault, kept, and nothing believed."""
 
+import contextlib
 import resource
+from collections.abc import AsyncIterator
+
+import httpx2
 
 from acceptance.faces import WakalaFace
 from broker.conftest import BrokerHouse
@@ -15,13 +19,20 @@ ATTACKS = {
     "quadratic blow-up": b"<!DOCTYPE q [<!ENTITY a '" + b"x" * 50_000 + b"'>]><q>" + b"&a;" * 1_000 + b"</q>",
     "deep nesting": b"<a>" * 20_000,
     "a document type": b"<!DOCTYPE a><a/>",
-    "a hundred megabytes": b"<a>" + b"x" * 100_000_000,
     "another encoding declared": b"<?xml version='1.0' encoding='UTF-32'?><a>x</a>",
     "an encoding nobody knows": b"<?xml version='1.0' encoding='rot13'?><a/>",
     "no XML": b"\x00\xff" * 100,
     "nothing": b"",
 }
-GROWTH_LIMIT_KB = 150_000  # the hundred megabytes are the sender's own; the gateway keeps 64 KiB of them
+GROWTH_LIMIT_KB = 60_000
+CHUNK_BYTES, CHUNKS = 65_536, 1_600
+
+
+async def a_hundred_megabytes() -> AsyncIterator[bytes]:
+    """A piece at a time, so that the sender holds none of it either."""
+    yield b"<a>"
+    for _ in range(CHUNKS):
+        yield b"x" * CHUNK_BYTES
 
 
 async def test_each_attack_at_each_door(at_broker: BrokerHouse) -> None:
@@ -36,11 +47,11 @@ async def test_each_attack_at_each_door(at_broker: BrokerHouse) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for door in doors:
         for name, attack in ATTACKS.items():
-            if len(attack) > 10_000_000 and door is not doors[0]:
-                continue
             answer = await house.client.post(door.removeprefix(house.url), content=attack)
             assert answer.headers["content-type"].startswith("text/xml"), name
             assert b"soapenv:Fault" in answer.content or b"<ResultCode>C2B00016" in answer.content, (door, name)
             assert b"root:" not in answer.content
+    with contextlib.suppress(httpx2.WriteError, httpx2.ReadError, httpx2.RemoteProtocolError):  # it stops listening
+        await house.client.post(doors[0].removeprefix(house.url), content=a_hundred_megabytes())
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < GROWTH_LIMIT_KB
     assert (await house.request("P-1"))["State"] in {"pending", "unknown"}
