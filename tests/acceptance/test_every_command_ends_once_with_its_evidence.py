@@ -138,8 +138,8 @@ async def test_a_result_that_came_twice_is_told_once(house: House, face: Face) -
     await faulty(house, "doubled", part="_result")
     views = await ask_all(face, house)
 
-    async def both_are_on_record() -> bool:
-        return all([await recorded(house, request_id, "result_callback") == 2 for request_id in views])
+    async def both_are_on_record() -> bool:  # more, where a slow answer made the gateway put a question twice
+        return all([await recorded(house, request_id, "result_callback") >= 2 for request_id in views])
 
     await eventually(both_are_on_record)
     assert set(await finals(face, house, views)) == {1}

@@ -14,6 +14,8 @@ from wakala.simulator.broker import certificates
 from wakala.simulator.broker.door import Broker
 from wakala.simulator.machine import Simulator
 
+CLOSING_SECONDS = 1  # a socket that a fault holds open does not hold up the end
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -48,7 +50,13 @@ async def listening(simulator: Simulator, door: Door) -> AsyncIterator[Listening
     certificates.write_all(door.folder, datetime.now(UTC))
     broker = Broker(simulator)
     config = uvicorn.Config(
-        broker.app(), http="httptools", ws="none", lifespan="off", log_level="critical", access_log=False
+        broker.app(),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     config.load()
     config.ssl = certificates.server_context(door.folder, door.server)
