@@ -25,7 +25,7 @@ CHECKS: list[Any] = [
 ]
 API = schemathesis.openapi.from_dict(document("http://127.0.0.1"))
 BOUNDED = settings(
-    max_examples=12,
+    max_examples=5,
     derandomize=True,
     deadline=None,
     database=None,
@@ -47,7 +47,7 @@ def test_with_credentials(case: schemathesis.Case, standing: House) -> None:
 
 
 @API.parametrize()
-@settings(BOUNDED, max_examples=4)
+@settings(BOUNDED, max_examples=2)
 def test_without_credentials(case: schemathesis.Case, standing: House) -> None:
     answer = case.call_and_validate(standing.url, headers={"Authorization": "Basic bm9ib2R5Ondyb25n"}, checks=CHECKS)
     assert 400 <= answer.status_code < 500

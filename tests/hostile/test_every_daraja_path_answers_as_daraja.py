@@ -83,7 +83,7 @@ DARAJA = schemathesis.openapi.from_dict(
     }
 )
 BOUNDED = settings(
-    max_examples=12,
+    max_examples=5,
     derandomize=True,
     deadline=None,
     database=None,
@@ -132,7 +132,7 @@ def test_with_a_token(case: schemathesis.Case, standing: House, token: str) -> N
 
 
 @DARAJA.parametrize()
-@settings(BOUNDED, max_examples=4)
+@settings(BOUNDED, max_examples=2)
 @pytest.mark.usefixtures("nothing_breaks")
 def test_without_a_token(case: schemathesis.Case, standing: House) -> None:
     answer = case.call(standing.url, headers={"Authorization": "Bearer wrong"})

@@ -6,6 +6,7 @@ import msgspec
 
 from wakala import __version__, errors
 from wakala.rules.accounts import Environment
+from wakala.rules.bodies import StatusBody
 from wakala.rules.commands import COMMANDS, Command, Mode
 
 PREFIXES = {Environment.LIVE: "/mpesa/v1", Environment.SANDBOX: "/sandbox/mpesa/v1"}
@@ -14,7 +15,10 @@ _PROBLEMS = (
     errors.CallerError,
     errors.UnauthenticatedError,
     errors.ForbiddenError,
+    errors.MethodNotAllowedError,
     errors.RequestIdSpentError,
+    errors.RequestInFlightError,
+    errors.InitiatorStoppedError,
     errors.PayloadTooLargeError,
     errors.InvalidFieldsError,
     errors.DatabaseFaultError,
@@ -23,9 +27,15 @@ _READ_PROBLEMS = (
     errors.UnauthenticatedError,
     errors.ForbiddenError,
     errors.NotFoundError,
+    errors.MethodNotAllowedError,
+    errors.PayloadTooLargeError,
     errors.InvalidFieldsError,
     errors.DatabaseFaultError,
 )
+_TOKEN_PROBLEMS = (errors.UnauthenticatedError, errors.MethodNotAllowedError, errors.PayloadTooLargeError)
+
+_ASKS_OF_ANOTHER: dict[type, tuple[type[errors.WakalaError], ...]] = {StatusBody: (errors.NotFoundError,)}
+"""Bodies that may name an earlier request, which may not be there."""
 
 
 def document(public_url: str) -> dict[str, Any]:
@@ -109,7 +119,7 @@ def _path_parameter(name: str, description: str) -> dict[str, Any]:
 
 
 def _read(name: str, summary: str, parameters: list[dict[str, Any]], environment: Environment) -> dict[str, Any]:
-    kinds = _READ_PROBLEMS if parameters else (errors.UnauthenticatedError,)
+    kinds = _READ_PROBLEMS if parameters else _TOKEN_PROBLEMS
     return {
         "summary": summary,
         "operationId": f"{environment.value}_{name}",
@@ -129,7 +139,7 @@ def _post(command: Command, environment: Environment) -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             **_success(command),
-            **_problems(*_PROBLEMS),
+            **_problems(*_PROBLEMS, *_ASKS_OF_ANOTHER.get(command.body, ())),
         },
     }
 
@@ -145,7 +155,12 @@ def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _problems(*kinds: type[errors.WakalaError]) -> dict[str, Any]:
+    """One entry a status; errors that share one are told apart by their ``code``."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    titles: dict[str, list[str]] = {}
+    for kind in kinds:
+        titles.setdefault(str(kind.status), []).append(f"{kind.title} (`{kind.code}`)")
     return {
-        str(kind.status): {"description": kind.title, "content": {"application/problem+json": schema}} for kind in kinds
+        status: {"description": "; or: ".join(named), "content": {"application/problem+json": schema}}
+        for status, named in titles.items()
     }
