@@ -10,7 +10,7 @@ from wakala.simulator import messages, results
 from wakala.simulator.callbacks import Courier, Letter
 from wakala.simulator.reading import decode
 from wakala.simulator.results import Result
-from wakala.simulator.world import Message, Payment, Shortcode, World
+from wakala.simulator.world import Message, Payment, Shortcode, Urls, World
 
 PAID_A_DAY_MAX_CENTS = 500_000_00
 """Of one customer (daraja.md 7.6)."""
@@ -27,6 +27,16 @@ class Order:
     buy_goods: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """How an interface other than Daraja speaks of a customer's payment to the merchant."""
+
+    prefix: str  # of the letter's kind
+    headers: dict[str, str]
+    notice: Callable[[Payment, int, bool], bytes]  # whether for validation comes last
+    read: "Callable[[bytes], Verdict | None]"
+
+
 class Collections:
     """Takes the customer's money, after asking the merchant where that was activated, and confirms it."""
 
@@ -34,6 +44,7 @@ class Collections:
         self._world = world
         self._courier = courier
         self._tasks: set[asyncio.Task[Payment]] = set()
+        self.tongues: dict[str, Tongue] = {}  # by the version of a registration
         self.watchers: list[Callable[[Payment], object]] = []  # who else wants to know of money that came in
 
     def pay_soon(self, order: Order) -> None:
@@ -83,13 +94,20 @@ class Collections:
         def count() -> None:
             payment.confirmations_answered += 1
 
+        tongue = self.tongues.get(urls.version)
+
+        def write(amount_cents: int) -> bytes:
+            if tongue is not None:
+                return tongue.notice(payment, amount_cents, False)
+            return messages.c2b_notice(payment, amount_cents, self._world.rules)
+
         letter = Letter(
-            kind="c2b_confirmation",
+            kind=f"{tongue.prefix if tongue is not None else ''}c2b_confirmation",
             url=urls.confirmation,
             msisdn=payment.phone.msisdn,
             amount_cents=payment.amount_cents,
-            write=lambda amount_cents: messages.c2b_notice(payment, amount_cents, self._world.rules),
-            headers={},
+            write=write,
+            headers=tongue.headers if tongue is not None else {},
             answered=count,
         )
         return self._courier.dispatch(letter)
@@ -117,10 +135,7 @@ class Collections:
             return results.DAILY_LIMIT
         urls = payment.shortcode.urls
         if payment.shortcode.external_validation and urls is not None:
-            rules = self._world.rules
-            body = messages.c2b_notice(payment, payment.amount_cents, rules, for_validation=True)
-            reply = await self._courier.ask("c2b_validation", urls.validation, body, rules.validation_limit_seconds)
-            verdict = read_verdict(reply.body) if reply is not None and reply.status == 200 else None
+            verdict = await self._verdict(payment, urls)
             if verdict is None:
                 return _default_verdict(urls.response_type)
             payment.third_party_id = verdict.third_party_id
@@ -129,6 +144,18 @@ class Collections:
         if self._short_of_money(payment):  # another payment may have emptied the phone while the merchant thought
             return results.NOT_ENOUGH
         return results.PAID
+
+    async def _verdict(self, payment: Payment, urls: Urls) -> "Verdict | None":
+        rules, tongue = self._world.rules, self.tongues.get(urls.version)
+        limit_seconds = rules.validation_limit_seconds
+        if tongue is None:
+            body = messages.c2b_notice(payment, payment.amount_cents, rules, for_validation=True)
+            reply = await self._courier.ask("c2b_validation", urls.validation, body, limit_seconds)
+            return read_verdict(reply.body) if reply is not None and reply.status == 200 else None
+        body = tongue.notice(payment, payment.amount_cents, True)
+        kind = f"{tongue.prefix}c2b_validation"
+        reply = await self._courier.ask(kind, urls.validation, body, limit_seconds, tongue.headers)
+        return tongue.read(reply.body) if reply is not None and reply.status == 200 else None
 
     def above_daily_limit(self, payment: Payment) -> bool:
         """Whether the customer would have paid too much on one day (daraja.md 7.6)."""

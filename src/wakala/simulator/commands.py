@@ -50,6 +50,9 @@ class Instruction:
     party_a_type: str = "4"
     receipt: str = ""  # what a status query or a reversal is about
     original_id: str = ""  # the OriginatorConversationID that a status query is about
+    side: str = "daraja"  # through which interface it came, and its result goes
+    references: tuple[tuple[str, str], ...] = ()  # the Broker's reference data, which comes back with the result
+    origin: str = ""  # the request as the Broker got it, which comes back with a queue time-out
 
     @property
     def msisdn(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
+from wakala.simulator.broker.trouble import BROKER_FAULTS
 from wakala.simulator.edge_faults import ANY, EDGE_FAULTS, PATH_KINDS, SERVICE_CALLBACKS
 
 COMMAND_FAULTS = {
@@ -98,6 +99,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
 }
 CATALOGUE |= {kind: CATALOGUE.get(kind, {}) | EDGE_FAULTS for kind in PATH_KINDS} | {ANY: EDGE_FAULTS}
 CATALOGUE |= SERVICE_CALLBACKS
+CATALOGUE |= BROKER_FAULTS
 """What can go wrong where; the control API and the phone page list it from here."""
 
 FAULTS_MAX = 1_000

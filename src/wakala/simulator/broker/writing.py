@@ -1,4 +1,4 @@
-"""Writing SOAP as the Broker does: an envelope, and in it a document of its own as CDATA (broker.md 3, 6 to 8 and 10)."""
+"""Writing SOAP as the Broker does: an envelope, and in it a document as CDATA (broker.md 3, 6 to 8 and 10)."""
 
 import base64
 import re
@@ -131,7 +131,7 @@ def password_changed(code: str, text: str) -> bytes:
 
 
 def query_refused(code: str, text: str) -> bytes:
-    """queryTransaction's no: the result's children have no namespace (broker.md 8.3)."""
+    """The no to queryTransaction: the result's children have no namespace (broker.md 8.3)."""
     said = elements([("ResponseCode", code), ("ResponseDesc", text)])
     body = f"<loc:queryTransactionResponse><loc:result>{said}</loc:result></loc:queryTransactionResponse>"
     return envelope(body, prefixes={"loc": TRANSACTION, "res": RESPONSE})
