@@ -159,6 +159,10 @@ def simulator(
         typer.Option(help="A host besides this machine that callbacks may go to; may be repeated; * is all."),
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Keep its world in this file; else it is forgotten.")] = None,
+    broker_port: Annotated[int | None, typer.Option(help="Listen as the Broker (SOAP) there too; 0: free.")] = None,
+    broker_certificates: Annotated[
+        Path | None, typer.Option(help="Where the Broker's certificates are, or are written.")
+    ] = None,
 ) -> None:
     """Run M-Pesa in a box: Daraja's paths, phones in the browser, faults on demand."""
     from wakala.simulator import main as program  # noqa: PLC0415 - shares nothing with the gateway
@@ -172,6 +176,8 @@ def simulator(
             answer_after_ms=answer_after_ms,
             allow_callback_hosts=allow_callback_host or (),
             state_file=state,
+            broker_port=broker_port,
+            broker_certificates=broker_certificates,
         )
     except program.REFUSED_AT_START as wrong:
         raise typer.BadParameter(str(wrong)) from None

@@ -145,7 +145,7 @@ async def _answer(simulator: Simulator, handler: Handler, call: Incoming) -> Sai
     try:
         envelope = read(call.body)
         if envelope.name != "Envelope" or envelope.child("Body") is None:
-            raise UnreadableError("It is no SOAP envelope with a body.")
+            return Said(writing.fault("Client", "No envelope."), 500, "It is no SOAP envelope with a body.")
         return await handler(simulator, call, envelope)
     except UnreadableError as wrong:
         return Said(writing.fault("Client", "The message cannot be read."), 500, str(wrong))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wakala.simulator.broker.reading import Element
 
-SP_ID, SP_PASSWORD = "900610", "Sim!Pass2025"  # noqa: S105 - pretended
+SP_ID, SP_PASSWORD = "900610", "Sim!Pass2025"
 CHANGE_KEY, CHANGE_IV = b"sharedkey0123456", b"initvector012345"
 """What new passwords are encrypted with; the Broker's people hand them out (broker.md 8.4)."""
 

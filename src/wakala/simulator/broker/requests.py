@@ -1,4 +1,4 @@
-"""Reading what a caller asks of the Broker: the Request document, by local names and in any order (broker.md 4 and 9)."""
+"""What a caller asks of the Broker: its document, by local names and in any order (broker.md 4 and 9)."""
 
 import re
 from decimal import Decimal, InvalidOperation

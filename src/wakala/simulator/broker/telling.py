@@ -1,4 +1,4 @@
-"""What the Broker tells the caller: results, queue time-outs and C2B, and whether it was acknowledged (broker.md 7 to 10)."""
+"""What the Broker tells the caller, and whether it was acknowledged (broker.md 7 to 10)."""
 
 from decimal import Decimal
 from functools import partial
@@ -53,7 +53,7 @@ def _result(command: Command, outcome: Outcome) -> Told:
             if command.done
             else ("0", "The service request is processed successfully.")
         )
-        fields = [(k, {"ResultCode": code, "ResultDesc": text}.get(k, v)) for k, v in _fields(command, outcome)]
+        fields = [*({**dict(_fields(command, outcome)), "ResultCode": code, "ResultDesc": text}).items()]
         return writing.result(fields, [], _references(command))
 
     forms = ("wrong_namespace", "cps_namespace", "first_generation")
@@ -127,7 +127,7 @@ def _verdict(body: bytes) -> Verdict | None:
 
 
 def _fault_in_acknowledgement(reply: Reply) -> str:
-    """What is wrong with what the caller said to a result or notice; all zeros, eight or nine, are right (broker.md 7.2)."""
+    """What is wrong with the answer to a result or notice; all zeros, however many, are right (broker.md 7.2)."""
     if reply.status != 200:
         return f"No acknowledgement: HTTP {reply.status}."
     said = _inside(reply.body, "ResponseMsg", "notifyQueueTimeoutResponse")
