@@ -85,7 +85,7 @@ def _parameters(outcome: Outcome, amount_cents: int) -> list[tuple[str, str]]:
     return [(SPELLED.get(each["Key"], each["Key"]), _text(each, amount_cents)) for each in items]
 
 
-def _text(item: Item, amount_cents: int) -> str:
+def _text(each: Item, amount_cents: int) -> str:
     value: Any = item.get("Value", "")
     if item["Key"] == "TransactionAmount":
         return shillings(amount_cents)
