@@ -82,10 +82,10 @@ def _fields(command: Command, outcome: Outcome) -> list[tuple[str, str]]:
 def _parameters(outcome: Outcome, amount_cents: int) -> list[tuple[str, str]]:
     """The same keys as in JSON, all of them text; failures have none."""
     items = outcome.parameters(amount_cents) if outcome.result.code == 0 else []
-    return [(SPELLED.get(each["Key"], each["Key"]), _text(each, amount_cents)) for each in items]
+    return [(SPELLED.get(str(each["Key"]), str(each["Key"])), _text(each, amount_cents)) for each in items]
 
 
-def _text(each: Item, amount_cents: int) -> str:
+def _text(item: Item, amount_cents: int) -> str:
     value: Any = item.get("Value", "")
     if item["Key"] == "TransactionAmount":
         return shillings(amount_cents)
