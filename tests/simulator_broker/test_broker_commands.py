@@ -142,6 +142,32 @@ async def test_the_password_is_changed_with_the_samples_encryption(broker: Broke
     assert broker.machine.providers["900610"].password == "Next!Pass2025"
 
 
+async def test_the_brokers_log_has_both_legs_and_the_result(broker: Broker) -> None:
+    path = "/queryTransactionService/services/transaction"
+    await told(broker, "b2c-01-request-business-payment")
+    found = _inside(
+        (await broker.post(path, sample("query-01-query-transaction-request"))).content, "queryTransactionResponse"
+    )
+    assert found is not None
+    assert found.value("result", "ResponseCode") == "00000000"
+    requests, results = found.child("submitApiRequestList"), found.child("submitApiResultList")
+    assert requests is not None
+    assert results is not None
+    first, forwarded = (base64.b64decode(each.text) for each in requests.children)
+    assert b"spPassword" in first
+    assert b"spPassword" not in forwarded
+    assert broker.caller.url.encode() + b"/broker/result" not in forwarded
+    assert b"<ResultCode>0</ResultCode>" in base64.b64decode(results.children[0].text)
+
+
+async def test_a_query_with_a_wrong_password_is_refused_in_the_samples_words(broker: Broker) -> None:
+    text = sample("query-01-query-transaction-request").replace("NUJE", "AAAA")
+    answer = await broker.post("/queryTransactionService/services/transaction", text)
+    assert trimmed(read(answer.content)) == trimmed(
+        read(sample("query-03-query-transaction-response-auth-failed").encode())
+    )
+
+
 async def test_a_request_that_expires_comes_back_without_its_header(broker: Broker) -> None:
     broker.machine.faults.add("broker_b2c", "queue_timeout")
     answer = await broker.ask("b2c-01-request-business-payment")

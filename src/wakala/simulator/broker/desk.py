@@ -5,6 +5,7 @@ import binascii
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from xml.sax.saxutils import escape
 
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -12,26 +13,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakala.simulator import mishaps
 from wakala.simulator.broker import writing
+from wakala.simulator.broker.log import Entry, request_dump, response_dump
 from wakala.simulator.broker.providers import AUTHENTICATION_FAILED, CHANGE_IV, CHANGE_KEY, Denied, check, missing
 from wakala.simulator.broker.reading import DOCUMENT_MAX_BYTES, Element, UnreadableError, read, read_inner
 from wakala.simulator.broker.requests import read_instruction, read_registration, schema_error
-from wakala.simulator.broker.telling import XML_TYPE
+from wakala.simulator.broker.telling import DUPLICATE, XML_TYPE
 from wakala.simulator.broker.trouble import ANSWER_FAULTS
 from wakala.simulator.commands import Command
 from wakala.simulator.exchange import Incoming
 from wakala.simulator.machine import Simulator
 from wakala.simulator.office import AS_USUAL, Fate
-from wakala.simulator.results import Result
 
 ACCEPTED = "Accept the service request successfully."
 CACHED = (("ResponseCode", "100000000"), ("ResponseDesc", "Request was cached, waiting for resending"))
-DUPLICATE = Result(15, "Duplicate OriginatorConversationID.", "Duplicate OriginatorConversationID.")
 REFUSED = {
     "refused_login": AUTHENTICATION_FAILED,
     "busy": ("100000001", "System overloaded"),
     "throttled": ("100000002", "Throttled"),
     "error_before": ("100000004", "Internal server error"),
 }
+CORE_RESULT_URL = "https://core.invalid:18323/mminterface/result"
+"""Where the core would answer the Broker; nobody calls it."""
+
 HTML = b"<html><body><h1>403 Forbidden</h1></body></html>"
 
 
@@ -66,6 +69,8 @@ async def request(simulator: Simulator, call: Incoming, envelope: Element) -> Sa
         await simulator.office.end_now(command, fate)
     start = None if first else (lambda: simulator.office.start(command, fate))
     said = _accepted(command, fate, start)
+    if fate.result != DUPLICATE:
+        _remember(simulator, call, command, said)
     return await _after(simulator, struck, said)
 
 
@@ -82,6 +87,32 @@ async def register(simulator: Simulator, call: Incoming, envelope: Element) -> S
     shortcode.urls = urls
     fields = [("ResponseCode", "00000000"), ("ResponseDesc", "success"), ("ServiceStatus", "0")]
     return await _after(simulator, struck, Said(writing.response(fields), core_body=writing.core_response(fields)))
+
+
+def _remember(simulator: Simulator, call: Incoming, command: Command, said: Said) -> None:
+    """Both legs, as the Broker's log has them: towards the core without header, with the Broker's own ResultURL."""
+    entry, asked = simulator.broker_log.open(command.originator_id), command.asked
+    forwarded = asked.origin.replace(escape(asked.result_url), CORE_RESULT_URL)
+    entry.requests = [request_dump(call.path, call.body), request_dump(call.path, writing.without_header(forwarded))]
+    entry.responses = [response_dump(said.body), response_dump(said.core_body)]
+
+
+async def query(simulator: Simulator, call: Incoming, envelope: Element) -> Said:
+    """QueryTransaction: what the Broker's log holds of a request (broker.md 8.3)."""
+    call.kind = "broker_query"
+    try:
+        check(simulator.providers, _header(envelope))
+        asked = envelope.find("Body", "queryTransaction")
+        originator_id = asked.value("originatorConversationID") if asked is not None else ""
+        if not originator_id:
+            raise missing("originatorConversationID")
+        struck = _struck(simulator, call)
+        await _before(simulator, struck)
+    except Denied as denied:
+        return Said(writing.query_refused(denied.code, denied.text), reason=denied.reason)
+    entry = simulator.broker_log.find(originator_id) or Entry()
+    body = writing.query_answered(entry.requests, entry.responses, entry.results, entry.timeouts)
+    return await _after(simulator, struck, Said(body))
 
 
 async def change_password(simulator: Simulator, call: Incoming, envelope: Element) -> Said:
@@ -103,6 +134,7 @@ async def change_password(simulator: Simulator, call: Incoming, envelope: Elemen
 PATHS: dict[str, tuple[str, Handler]] = {
     "/mminterface/request": ("broker_request", request),
     "/mminterface/registerURL": ("broker_c2b_register", register),
+    "/queryTransactionService/services/transaction": ("broker_query", query),
     "/managementService/services/management": ("broker_change_password", change_password),
 }
 """Where it listens. The path of changePassword was never seen; this one is a guess."""

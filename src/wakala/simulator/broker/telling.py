@@ -3,17 +3,20 @@
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from wakala.simulator import identifiers, messages
 from wakala.simulator.broker import writing
+from wakala.simulator.broker.log import Log, request_dump
 from wakala.simulator.broker.reading import Element, UnreadableError, read, read_inner
 from wakala.simulator.c2b import Tongue, Verdict
 from wakala.simulator.commands import Command, Item, Outcome
 from wakala.simulator.messages import shillings
 from wakala.simulator.office import Teller, Told
 from wakala.simulator.posting import Reply
+from wakala.simulator.results import Result
 from wakala.simulator.world import Payment, Rules, World
 
 PREFIX = "broker_"
@@ -22,12 +25,13 @@ HEADERS = {"Content-Type": XML_TYPE}
 SPELLED = {"ConversationID": "Conversation ID", "OriginatorConversationID": "Originator Conversation ID"}
 """Keys of a status result that XML spells with spaces (broker.md 9.4)."""
 
+DUPLICATE = Result(15, "Duplicate OriginatorConversationID.", "Duplicate OriginatorConversationID.")
 NAME_KEYS = ("First Name", "Middle Name", "Last Name")
 
 
-def teller() -> Teller:
+def teller(log: Log) -> Teller:
     """How commands that came through the Broker are told of."""
-    return Teller(_result, _notice)
+    return Teller(lambda command, outcome: _result(log, command, outcome), lambda command: _notice(log, command))
 
 
 def tongue(world: World) -> Tongue:
@@ -35,7 +39,7 @@ def tongue(world: World) -> Tongue:
     return Tongue(PREFIX, HEADERS, lambda payment, cents, asks: _c2b(payment, cents, world.rules, asks), _verdict)
 
 
-def _result(command: Command, outcome: Outcome) -> Told:
+def _result(log: Log, command: Command, outcome: Outcome) -> Told:
     def write(form: str, amount_cents: int) -> bytes:
         fields, parameters, references = (
             _fields(command, outcome),
@@ -57,15 +61,18 @@ def _result(command: Command, outcome: Outcome) -> Told:
         return writing.result(fields, [], _references(command))
 
     forms = ("wrong_namespace", "cps_namespace", "first_generation")
+    if outcome.result != DUPLICATE:
+        sent = request_dump(urlsplit(command.asked.result_url).path, write("", command.asked.amount_cents))
+        log.open(command.originator_id).results.append(sent)
     variants = {form: partial(write, form) for form in forms} | {"contradicted": opposite}
     return Told(PREFIX, partial(write, ""), HEADERS, _fault_in_acknowledgement, variants)
 
 
-def _notice(command: Command) -> Told:
+def _notice(log: Log, command: Command) -> Told:
     origin = writing.without_header(command.asked.origin)
-    return Told(
-        PREFIX, lambda _: writing.queue_timeout(command.originator_id, origin), HEADERS, _fault_in_acknowledgement
-    )
+    body = writing.queue_timeout(command.originator_id, origin)
+    log.open(command.originator_id).timeouts.append(request_dump(urlsplit(command.asked.timeout_url).path, body))
+    return Told(PREFIX, lambda _: body, HEADERS, _fault_in_acknowledgement)
 
 
 def _fields(command: Command, outcome: Outcome) -> list[tuple[str, str]]:
