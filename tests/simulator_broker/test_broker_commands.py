@@ -6,7 +6,7 @@ import re
 import pytest
 
 from simulator.box import until
-from simulator_broker.conftest import Broker, sample
+from simulator_broker.soap_box import Broker, sample
 from wakala.simulator.broker.reading import Element, read, read_inner
 from wakala.simulator.broker.telling import _inside
 from wakala.simulator.c2b import Order
@@ -146,7 +146,8 @@ async def test_the_brokers_log_has_both_legs_and_the_result(broker: Broker) -> N
     path = "/queryTransactionService/services/transaction"
     await told(broker, "b2c-01-request-business-payment")
     found = _inside(
-        (await broker.post(path, sample("query-01-query-transaction-request"))).content, "queryTransactionResponse"
+        (await broker.post(path, broker.filled("query-01-query-transaction-request"))).content,
+        "queryTransactionResponse",
     )
     assert found is not None
     assert found.value("result", "ResponseCode") == "00000000"

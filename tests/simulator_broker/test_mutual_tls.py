@@ -5,7 +5,7 @@ import ssl
 import httpx2
 import pytest
 
-from simulator_broker.conftest import Broker
+from simulator_broker.soap_box import Broker
 from wakala.simulator.broker.certificates import CertificateFolderError, Certificates, provide
 
 
