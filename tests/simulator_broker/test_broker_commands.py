@@ -145,10 +145,8 @@ async def test_the_password_is_changed_with_the_samples_encryption(broker: Broke
 async def test_the_brokers_log_has_both_legs_and_the_result(broker: Broker) -> None:
     path = "/queryTransactionService/services/transaction"
     await told(broker, "b2c-01-request-business-payment")
-    found = _inside(
-        (await broker.post(path, broker.filled("query-01-query-transaction-request"))).content,
-        "queryTransactionResponse",
-    )
+    answer = await broker.post(path, broker.filled("query-01-query-transaction-request"))
+    found = _inside(answer.content, "queryTransactionResponse")
     assert found is not None
     assert found.value("result", "ResponseCode") == "00000000"
     requests, results = found.child("submitApiRequestList"), found.child("submitApiResultList")

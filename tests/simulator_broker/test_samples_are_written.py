@@ -2,7 +2,7 @@
 of commands are given the samples' own values."""
 
 import base64
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -36,11 +36,11 @@ RESPONSES = [
 def canonical(document: bytes | str) -> str:
     """In one spelling, the document within as well."""
     text = document if isinstance(document, str) else document.decode()
-    root = Tree.fromstring(text)
+    root = ET.fromstring(text)
     for each in root.iter():
         if each.text and each.text.lstrip().startswith("<"):
-            each.text = canonical(each.text.strip().encode().decode().partition("?>")[2] or each.text)
-    return Tree.canonicalize(Tree.tostring(root, encoding="unicode"), strip_text=True, rewrite_prefixes=True)
+            each.text = canonical(each.text.strip().partition("?>")[2] or each.text)
+    return ET.canonicalize(ET.tostring(root, encoding="unicode"), strip_text=True, rewrite_prefixes=True)
 
 
 def inner(name: str, wrapper: str) -> Element:
