@@ -1,5 +1,6 @@
 """Wakala as a user runs it: set up by its command line, started as one process on its own core."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -7,6 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from machine import free_port, server
 from targets import Target, wakala
@@ -57,6 +63,29 @@ def install(folder: Path, database_url: str | None) -> Installation:
     app = json.loads(_wakala(*config, "app", "create", *where, "--name", "shop", *notify, "--json"))
     target = wakala(app["ConsumerKey"], app["ConsumerSecret"])
     return Installation(folder, port, peer_port, target, folder.with_suffix(".log"))
+
+
+def pays_out(installation: Installation, *, by_broker: bool) -> None:
+    """Give the shortcode what payouts need: an operator, the product, and perhaps the other side of M-Pesa."""
+    config = ("--config", str(installation.folder / "wakala.toml"))
+    certificate, password = installation.folder / "mpesa.pem", installation.folder / "sp-password"
+    certificate.write_bytes(_certificate())
+    password.write_text("bench")
+    operator = ["--name", "bench", "--password", "bench", "--certificate", str(certificate)]
+    _wakala(*config, "shortcode", "initiator", "174379", *operator)
+    _wakala(*config, "shortcode", "product", "174379", "b2c")
+    if by_broker:
+        where = ["--url", f"http://127.0.0.1:{installation.peer_port}", "--sp-id", "900610"]
+        _wakala(*config, "shortcode", "broker", "174379", *where, "--sp-password-file", str(password))
+
+
+def _certificate() -> bytes:
+    """As M-Pesa's: RSA of 2048 bits."""
+    key, now = rsa.generate_private_key(65537, 2048), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def _wakala(*arguments: str) -> str:

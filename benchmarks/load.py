@@ -43,6 +43,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     payments: int = 10**9
     gateway_pid: int
     database_pid: int = 0
+    ends: Literal["notification", "callback"] = "notification"  # a gateway tells its merchant; a library needs not
 
 
 class Measured(msgspec.Struct, kw_only=True):
@@ -63,6 +64,7 @@ class Push(msgspec.Struct):
     CallBackURL: str
     PhoneNumber: int | str
     Amount: int | float | str
+    AccountReference: str = ""
 
 
 decode_push = msgspec.json.Decoder(Push).decode
@@ -115,7 +117,8 @@ class Driver:
         self.waiting: dict[str, asyncio.Future[None]] = {}
         self.pushed_count = 0
         self.opened_count = 0
-        self.callbacks: list[tuple[bytes, bytes]] = []
+        self.callbacks: list[tuple[bytes, bytes, str]] = []
+        self.by_reference: dict[str, str] = {}
         self.tasks: set[asyncio.Task[None]] = set()
 
     # M-Pesa and the receiver
@@ -148,24 +151,26 @@ class Driver:
         there = urlsplit(push.CallBackURL)
         path = (there.path + ("?" + there.query if there.query else "")).encode()
         if self.load.mode == "callback":
-            self.callbacks.append((path, callback))
+            self.callbacks.append((path, callback, push.AccountReference))
         elif self.load.mode == "full":
-            self.loop.call_later(CALLBACK_DELAY_S, self.spawn_callback, path, callback)
+            self.loop.call_later(CALLBACK_DELAY_S, self.spawn_callback, path, callback, push.AccountReference)
         description = b'"ResponseDescription":"Success. Request accepted for processing"'
         return 200, (
             b'{%b,"ResponseCode":"0",%b,"CustomerMessage":"Success. Request accepted for processing"}'
             % (ids, description)
         )
 
-    def spawn_callback(self, path: bytes, body: bytes) -> None:
-        task = self.loop.create_task(self.call_back(path, body))
+    def spawn_callback(self, path: bytes, body: bytes, reference: str) -> None:
+        task = self.loop.create_task(self.call_back(path, body, reference))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def call_back(self, path: bytes, body: bytes) -> None:
+    async def call_back(self, path: bytes, body: bytes, reference: str) -> None:
         status, answer = await self.gateway.post(path, lean_http.JSON, body)
         if status != 200:
             raise RuntimeError(f"The callback was answered {status}: {answer.decode(errors='replace')}")
+        if self.load.ends == "callback":
+            self.finish(self.by_reference.pop(reference, ""))
 
     def finish(self, request_id: str) -> None:
         done = self.waiting.pop(request_id, None)  # a notification may come twice; the second finds nobody waiting
@@ -180,6 +185,8 @@ class Driver:
         notified: asyncio.Future[None] = self.loop.create_future()
         if until_notified:
             self.waiting[request_id] = notified
+            if self.load.ends == "callback":
+                self.by_reference[f"INV-{serial % 10**8}"] = request_id
         body = self.target.body(request_id, serial)
         status, answer = await self.gateway.post(self.target.path, self.target.headers, body)
         if status not in (200, 201, 202):
@@ -237,9 +244,9 @@ class Driver:
 
         async def mpesa() -> None:
             while self.callbacks:
-                path, body = self.callbacks.pop()
+                path, body, reference = self.callbacks.pop()
                 start_s = time.perf_counter()
-                await self.call_back(path, body)
+                await self.call_back(path, body, reference)
                 meter.waits_s.append(time.perf_counter() - start_s)
 
         await together(mpesa() for _ in range(load.in_flight))

@@ -4,24 +4,20 @@ daraja-mock gets a virtual environment of its own under ``build/``, with the fil
 """
 
 import base64
-import hashlib
 import json
-import subprocess
 import sys
 import urllib.request
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import PROGRAM
+from installs import installed
 from machine import free_port, server
 
 HERE = Path(__file__).resolve().parent
-BUILD = HERE.parent / "build"
 LOCK = HERE / "daraja-mock.lock"
-INSTALL_TIMEOUT_S = 300
 ANSWER_TIMEOUT_S = 10
 TOKEN_PATH = "/oauth/v1/generate?grant_type=client_credentials"
 KEY_AND_SECRET = "sandbox-key:sandbox-secret"
@@ -50,7 +46,7 @@ def simulator(folder: Path) -> Iterator[Pretended]:
 def daraja_mock(folder: Path) -> Iterator[Pretended]:
     """Theirs: any body is accepted, nothing is kept but a list of requests, nobody is called back."""
     port = free_port()
-    command = [str(_installed() / "bin" / "daraja-mock"), "--port", str(port)]
+    command = [str(installed("daraja-mock", LOCK) / "bin" / "daraja-mock"), "--port", str(port)]
     with server(command, port, folder / "daraja-mock.log") as process:
         yield Pretended(process.pid, port, 0, _bearer(port))
 
@@ -63,21 +59,5 @@ def _bearer(port: int) -> str:
     return f"Content-Type: application/json\r\nAuthorization: Bearer {token}\r\n"
 
 
-def _installed() -> Path:
-    """The environment of this lock; made once, which takes some seconds and the package index."""
-    place = BUILD / "daraja-mock"
-    ready = place / f".ready-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
-    if not ready.exists():
-        print("Installing daraja-mock, the first time only ...", flush=True)
-        venv.create(place, clear=True, with_pip=True)
-        command = [str(place / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        command += ["--require-hashes", "--requirement", str(LOCK)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-        if done.returncode:
-            raise RuntimeError(f"daraja-mock could not be installed: {done.stderr[-2000:]}")
-        ready.touch()
-    return place
-
-
 if __name__ == "__main__":
-    print(_installed(), file=sys.stderr)
+    print(installed("daraja-mock", LOCK), file=sys.stderr)

@@ -19,6 +19,8 @@ COLUMNS = (
     ("rss_mb", "RSS MB", 0),
     ("ratio_to_bare", "x bare", 2),
     ("ratio_to_mock", "x mock", 2),
+    ("ratio_to_mainfinity", "x Django", 1),
+    ("cpu_to_daraja", "CPU x Daraja", 2),
     ("hellos_of_cpu", "hellos", 1),
 )
 WORDS = {
@@ -32,6 +34,10 @@ WORDS = {
     "soak_end": "Wakala: and the last, on the same process",
     "million_first": "Wakala: the first of a million payments",
     "million_last": "Wakala: and the last of them",
+    "payout_daraja": "Wakala: whole payout by Daraja",
+    "payout_broker": "Wakala: whole payout by the Broker",
+    "mainfinity_full_loop": "Django app, 2 workers: request, push, callback",
+    "mainfinity_callback_ingest": "Django app, 2 workers: callback stored and processed",
     "stk_daraja_mock": "daraja-mock: STK request, nothing checked or sent",
     "stk_simulator": "simulator: STK request, checked, kept, called back",
     "simulator_soak_start": "simulator: the first 100,000 requests",
@@ -75,6 +81,12 @@ class Report:
             mock = medians.get(("stk_daraja_mock", ""))
             if name == "stk_simulator" and mock:
                 row["ratio_to_mock"] = round(figures["rate_per_s"] / mock["rate_per_s"], 3)
+            by_daraja = medians.get(("payout_daraja", database))
+            if name == "payout_broker" and by_daraja:
+                row["cpu_to_daraja"] = round(figures["cpu_us"] / by_daraja["cpu_us"], 2)
+            theirs = medians.get((f"mainfinity_{name}", database))
+            if theirs:
+                row["ratio_to_mainfinity"] = round(figures["rate_per_s"] / theirs["rate_per_s"], 2)
             result.append(row)
         return result
 

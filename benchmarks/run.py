@@ -26,6 +26,7 @@ import gateway  # noqa: E402
 import growth  # noqa: E402
 import machine  # noqa: E402
 import mpesas  # noqa: E402
+import peers  # noqa: E402
 import targets  # noqa: E402
 from load import Load, Measured  # noqa: E402
 from report import Report  # noqa: E402
@@ -141,6 +142,29 @@ class Bench:
             ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
             self.note("callback_ingest", database, self.drive(ingest))
 
+    def payouts(self) -> None:
+        """Whole payouts by each of M-Pesa's sides: CPU should differ little. Over plain HTTP, on SQLite."""
+        for name, by_broker in (("payout_daraja", False), ("payout_broker", True)):
+            installation = gateway.install(self.fresh(name), None)
+            gateway.pays_out(installation, by_broker=by_broker)
+            with installation.serve() as running:
+                asking = msgspec.structs.replace(
+                    self.full(running, "sqlite"), path=targets.payouts(running.target).path.decode()
+                )
+                self.note(name, "sqlite", self.drive(asking, "payouts.py"))
+
+    # A Django app that does the same for one shop
+
+    def mainfinity(self) -> None:
+        """Whole payments and callbacks: ours over its rates are the rows' ratios."""
+        with self.store("postgresql") as url, peers.mainfinity(self.folder, url or "") as running:
+            full = msgspec.structs.replace(
+                self.full(running, "postgresql"), ends="callback", in_flight=peers.IN_FLIGHT, warmup_s=1.5
+            )
+            self.note("mainfinity_full_loop", "postgresql", self.drive(full))
+            ingest = msgspec.structs.replace(full, mode="callback", payments=self.plan.callbacks // 4)
+            self.note("mainfinity_callback_ingest", "postgresql", self.drive(ingest))
+
     # The simulator, beside a test double that others use
 
     def push(self, name: str, mpesa: mpesas.Pretended, *, pushes: int = 0) -> None:
@@ -196,6 +220,8 @@ class Bench:
                     self.wakala(database)
             if with_wakala:
                 self.simulators()
+                self.mainfinity()
+                self.payouts()
         if with_wakala:
             self.simulator_growth()
             self.growth()

@@ -29,6 +29,11 @@ class Target:
 
     def body(self, request_id: str, serial: int) -> bytes:
         """A request of its own: another phone each time, for M-Pesa prompts a phone once at a time."""
+        if b"/b2c/" in self.path:
+            return b'{"RequestID":"%b","Amount":150,"ReceiverMSISDN":"2547%08d","Remarks":"Payout"}' % (
+                request_id.encode(),
+                serial % 10**8,
+            )
         return b'{"RequestID":"%b","Amount":150,"SenderMSISDN":"2547%08d","AccountReference":"INV-%d"}' % (
             request_id.encode(),
             serial % 10**8,
@@ -47,3 +52,8 @@ def bare() -> Target:
 def wakala(consumer_key: str, consumer_secret: str) -> Target:
     basic = base64.b64encode(f"{consumer_key}:{consumer_secret}".encode())
     return Target(b"/sandbox/mpesa/v1/lnm/customerpaybill", JSON + b"Authorization: Basic " + basic + b"\r\n")
+
+
+def payouts(target: Target) -> Target:
+    """The same app, paying out."""
+    return Target(b"/sandbox/mpesa/v1/b2c/businesspayment", target.headers)

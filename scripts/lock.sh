@@ -11,17 +11,24 @@ if [ ! -x "$TOOL/bin/pip-compile" ]; then
 fi
 
 compile() {
-    "$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+    "$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --no-strip-extras --no-header \
         --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" pyproject.toml
 }
 
 # The build backend is locked as well: set-up installs the project itself without fetching anything unchecked.
 compile --extra dev --build-deps-for editable --output-file requirements.lock "$@"
-compile --extra docs --constraint requirements.lock --output-file requirements-docs.lock "$@"
+# Extras stay in the lock: pip takes the newest of what is only asked for with one, and finds no hash for it. A
+# constraint may have none.
+sed -E 's/^([a-z0-9._-]+)\[[a-z0-9,._-]+\]==/\1==/' requirements.lock > build/constraints.txt
+compile --extra docs --constraint build/constraints.txt --output-file requirements-docs.lock "$@"
 
 # What `make conformance` runs: suites and clients of others, pinned where they are named.
-"$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+"$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --no-strip-extras --no-header \
     --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" \
     --output-file conformance/requirements.lock conformance/requirements.in
+# The Django app that `make bench` measures beside ours.
+"$TOOL/bin/pip-compile" --quiet --generate-hashes --allow-unsafe --no-strip-extras --no-header \
+    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" \
+    --output-file benchmarks/peers/mainfinity.lock benchmarks/peers/mainfinity.in
 (cd conformance/node && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error \
     --omit-lockfile-registry-resolved)

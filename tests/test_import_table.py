@@ -127,6 +127,14 @@ def test_a_module_imports_only_what_its_row_allows(file: Path) -> None:
                 )
 
 
+@pytest.mark.parametrize("part", ["payments", "deliveries", "web", "rules"])
+def test_nothing_above_the_connectors_knows_which_side_is_used(part: str) -> None:
+    sides = {"wakala.upstream.daraja", "wakala.upstream.broker", "wakala.upstream.sides"}
+    for file in files():
+        if top_level(dotted(file)) == part:
+            assert not imported(file, at_import=False) & sides, dotted(file)
+
+
 def test_no_two_modules_import_each_other() -> None:
     graph = {
         dotted(file): sorted((imported(file, at_import=True) & modules()) - {dotted(file), PACKAGE}) for file in files()

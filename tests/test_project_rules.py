@@ -34,7 +34,7 @@ def test_a_lock_file_names_versions_and_hashes_but_no_address(lock: Path) -> Non
     text = lock.read_text()
     assert "://" not in text, f"{lock.name} names a download address; write it with make lock."
     assert not re.search(r"^--(?!hash)", text, re.MULTILINE), f"{lock.name} sets an option of pip's; use make lock."
-    pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*)(.*)$", text, re.MULTILINE)
+    pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*(?:\[[a-z0-9,._-]+\])?)(.*)$", text, re.MULTILINE)
     assert pinned
     for name, rest in pinned:
         assert re.fullmatch(r"==\S+( ; .+)? \\", rest), f"{lock.name}: {name} has no exact version or no hash."

@@ -14,8 +14,10 @@ from wakala.rules.accounts import (
     Product,
     Shortcode,
     ShortcodeKind,
+    Side,
 )
 from wakala.rules.addresses import is_web_address
+from wakala.rules.sides import BrokerAccess
 from wakala.rules.signing import SECRET_PREFIX, app_digest, stored_digest
 from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey, new_data_key, seal
 
@@ -88,7 +90,7 @@ class Administration:
             number=details.number,
             kind=details.kind,
             till=details.till,
-            side="daraja",
+            side=Side.DARAJA,
             response_type=details.response_type,
             data_key=data_key,
             consumer_key=sealed("consumer_key", details.consumer_key),
@@ -113,6 +115,21 @@ class Administration:
             self._master, shortcode.data_key, shortcode.id, "shortcodes.initiator_password", password, nonce=nonce
         )
         await self._journal.set_initiator(shortcode.id, name, sealed, certificate)
+
+    async def use_broker(self, shortcode: Shortcode, access: BrokerAccess) -> None:
+        """New payments go by the Broker from now on, but for what only Daraja has; those under way end as they began.
+
+        All of the access is sealed: password, certificate and key.
+        """
+        nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
+        sealed = seal(
+            self._master, shortcode.data_key, shortcode.id, "shortcodes.broker", access.sealed_form(), nonce=nonce
+        )
+        await self._journal.set_side(shortcode.id, Side.BROKER, sealed)
+
+    async def use_daraja(self, shortcode: Shortcode) -> None:
+        """New payments go by Daraja again; the access to the Broker stays, for those that began there."""
+        await self._journal.set_side(shortcode.id, Side.DARAJA, None)
 
     async def add_product(self, shortcode: Shortcode, product: Product) -> None:
         """Safaricom granted the shortcode a product."""

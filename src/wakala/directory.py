@@ -6,9 +6,10 @@ They are few and read on every request; a running gateway looks every second whe
 from wakala.errors import UnauthenticatedError
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App, Environment, Product, Shortcode, ShortcodeKind
+from wakala.rules.sides import read_access
 from wakala.rules.signing import app_of_token, stored_digest, webhook_key
 from wakala.rules.vault import MasterKey, seal, unseal
-from wakala.upstream.daraja import Credentials
+from wakala.upstream.door import Credentials
 
 
 class Directory:
@@ -101,6 +102,7 @@ class Directory:
             ),
             certificate=shortcode.certificate,
             bill_key=opened("bill_key", shortcode.bill_key) if shortcode.bill_key else "",
+            broker=read_access(opened("broker", shortcode.broker)) if shortcode.broker else None,
         )
 
     async def keep_bill_key(self, shortcode_id: str, key: str, nonce: bytes) -> None:

@@ -51,9 +51,10 @@ from wakala.rules.payment import (
     decide,
 )
 from wakala.rules.repeats import Repeat, repeat_of
+from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac
 from wakala.rules.vault import NONCE_LENGTH_BYTES
-from wakala.upstream.daraja import Callback, Daraja
+from wakala.upstream.door import Callback, Upstream
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
@@ -91,7 +92,7 @@ class Payments:
         self,
         journal: Journal,
         directory: Directory,
-        daraja: Daraja,
+        upstream: Upstream,
         source: Source,
         terms: Terms,
         callback_key: bytes,
@@ -101,7 +102,7 @@ class Payments:
     ) -> None:
         self._journal = journal
         self._directory = directory
-        self._daraja = daraja
+        self._upstream = upstream
         self._source = source
         self._terms = terms
         self._callback_key = callback_key
@@ -127,7 +128,7 @@ class Payments:
         received = self._received(ask, app, shortcode, now_us)
         exchange = replace(exchange, payment_id=received.id, scope=received.scope)
         opening = Change(received, Step.CONFIRM, "received", {})
-        ready = self._daraja.is_ready(self._directory.credentials(shortcode.id))
+        ready = self._upstream.is_ready(self._directory.credentials(shortcode.id), received)
         changes = [opening, decide(received, Sending(), now_us, self._terms.schedule)] if ready else [opening]
         if not await self._journal.open_payment(changes, exchange):
             return await self._repeat(received), True
@@ -167,6 +168,7 @@ class Payments:
             command=ask.command.path,
             face=ask.face,
             details=ask.details,
+            side=side_of(ask.command, shortcode),
             created_us=now_us,
             updated_us=now_us,
             next_check_us=now_us + int(self._terms.schedule.send_lease_s * 1_000_000),
@@ -190,7 +192,7 @@ class Payments:
     async def send(self, payment: Payment, answered: Answered | None = None) -> Payment:
         """Take a payment that has not left yet to M-Pesa: a token first, then the intent on disk, then the call."""
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        trouble, exchanges = await self._daraja.prepare(credentials, payment.scope, payment.id)
+        trouble, exchanges = await self._upstream.prepare(credentials, payment)
         if trouble is not None:
             return await self.settle(payment, trouble, exchanges, answered=answered)
         change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
@@ -200,7 +202,7 @@ class Payments:
 
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        asked = await self._daraja.carry(credentials, payment, self._callback_urls(payment))
+        asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
         if asked.bill_key:
             nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
             await self._directory.keep_bill_key(credentials.shortcode_id, asked.bill_key, nonce)
@@ -210,7 +212,9 @@ class Payments:
         """Where M-Pesa answers this command; each path has a secret of its own."""
 
         def url(kind: str) -> str:
-            return self.callback_url(kind, payment.scope.shortcode_id if kind in _OF_SHORTCODE else payment.id)
+            return self.callback_url(
+                kind, payment.scope.shortcode_id if kind.removeprefix("soap_") in _OF_SHORTCODE else payment.id
+            )
 
         return url
 
@@ -334,9 +338,12 @@ class Payments:
     # ── C2B confirmations: the second source, or a payment nobody asked for ──
 
     async def receive_confirmation(
-        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange
+        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange, words: bytes = b""
     ) -> None:
-        """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone."""
+        """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone.
+
+        ``words`` are what a caller of Daraja's paths will be told of it: M-Pesa's own.
+        """
         while True:
             pushes = await self._candidates(notice, shortcode)  # first, so that no push slips through between the two
             known = await self._journal.payment_by_receipt(
@@ -345,7 +352,7 @@ class Payments:
             if known is not None:
                 await self._confirm_known(known, notice, payer_name, (exchange,))
                 return
-            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange):
+            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange, words):
                 return
             entry = await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt)
             if entry is not None:  # the same one again
@@ -386,6 +393,7 @@ class Payments:
         payer_name: str | None,
         shortcode: Shortcode,
         exchange: Exchange,
+        words: bytes,
     ) -> bool:
         found, push = self._match(notice, pushes, shortcode)
         entry = self._confirmation(notice, payer_name, shortcode)
@@ -400,7 +408,7 @@ class Payments:
             detail = "ambiguous" if isinstance(found, Ambiguous) else "no certain match"
             entry = replace(entry, due_us=wait_us)
             return await self._journal.record_confirmation(entry, replace(exchange, error=f"waits: {detail}"))
-        change = self._collection(notice, payer_name, shortcode, now_us, (), exchange.request_body)
+        change = self._collection(notice, payer_name, shortcode, now_us, (), words)
         exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
         return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
 
@@ -514,7 +522,7 @@ class Payments:
         if self._terms.schedule.is_over(payment) and now_us >= self._terms.schedule.due_us(payment, payment.checks):
             reason = payment.reason or "M-Pesa gave no outcome"
             return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))
-        asked = await self._daraja.ask(
+        asked = await self._upstream.ask(
             self._directory.credentials(payment.scope.shortcode_id), payment, self._callback_urls(payment)
         )
         return await self.settle(payment, asked.fact, asked.exchanges)

@@ -25,9 +25,12 @@ from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
+from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
+from wakala.upstream.sides import Sides
 from wakala.web.api import Api
 from wakala.web.app import build
+from wakala.web.dialects import BROKER, DARAJA
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
 from wakala.web.pages import Pages
@@ -73,6 +76,7 @@ class Gateway:
         self.to_mpesa = Outgoing(guarded=False)  # its addresses come from the configuration, not from callers
         self.to_merchants = Outgoing(guarded=True, allowed=settings.deliveries.private_targets)
         self.daraja = Daraja(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
+        broker = Broker(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
         self.deliveries = Deliveries(
             self.journal,
             self.directory,
@@ -87,7 +91,7 @@ class Gateway:
         self.payments = Payments(
             self.journal,
             self.directory,
-            self.daraja,
+            Sides(self.daraja, broker),
             self.source,
             terms,
             master.derive("callback"),
@@ -103,17 +107,14 @@ class Gateway:
             settings.public_url,
             trace_key,
         )
-        self.inbound = Inbound(
-            self.journal,
-            self.directory,
-            self.payments,
-            self.deliveries,
-            self.source,
-            {
-                Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),
-                Environment.LIVE: networks(settings.callbacks.live_sources),
-            },
-        )
+        sources = {
+            Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),
+            Environment.LIVE: networks(settings.callbacks.live_sources),
+        }
+        self.inbound, self.by_soap = [
+            Inbound(self.journal, self.directory, self.payments, self.deliveries, self.source, sources, dialect=dialect)
+            for dialect in (DARAJA, BROKER)
+        ]
         self.facade = Facade(self.journal, self.directory, self.payments, self.source)
         self.pages = Pages(self.journal, self.directory, trace_key)
         pull = settings.pull
@@ -140,7 +141,7 @@ class Gateway:
             forwarded_header=self.settings.server.forwarded_header.lower(),
             now_us=self.source.now_us,
         )
-        return build(self.api, self.facade, self.inbound, self.pages, surroundings, self._ready)
+        return build(self.api, self.facade, self.inbound, self.by_soap, self.pages, surroundings, self._ready)
 
     async def start(self) -> None:
         """Open everything, take back what a process before left behind, start the workers."""

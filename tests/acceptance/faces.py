@@ -43,7 +43,7 @@ class WakalaFace:
         answer = await house.client.post(f"{SANDBOX}/{path}", json=body, headers=basic(house.app))
         assert answer.status_code in {200, 202}, answer.text
         found: dict[str, Any] = answer.json()
-        assert found["State"] in {"pending", "unknown", *FINAL}
+        assert found["State"] in {"pending", "unknown", "held", *FINAL}
         return found
 
     def told(self, house: House, request_id: str) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Payouts, transfers, reversals and questions: however M-Pesa behaves, each ends once, with evidence and one notice.
 
-Each story is told by both faces and on both databases, with every command that M-Pesa queues.
+Each story is told by both faces, on both databases and by both sides of M-Pesa, with every command that it queues.
 """
 
 import asyncio
@@ -13,16 +13,25 @@ from typing import Any
 import pytest
 
 from acceptance.faces import BODIES, FINAL, NUMBER, DarajaFace, Face, WakalaFace, finals
+from services.broker import access
 from services.gateway import SANDBOX, House, basic, eventually, is_problem, running_gateway
-from wakala.rules.accounts import Product
+from wakala.rules.accounts import Product, Side
+from wakala.simulator.broker.listener import Door, listening
 from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 MONEY = [path for path in BODIES if not path.startswith("accountbalance")]
 FAULT_KIND = {"b2b/paytaxtokra": "tax", "b2c/businesspaytopochi": "b2pochi"}
 
 
+@pytest.fixture(params=list(Side))
+def side(request: pytest.FixtureRequest) -> Side:
+    """By which of M-Pesa's interfaces; what the Broker does not have goes by Daraja in either case."""
+    found: Side = request.param
+    return found
+
+
 @pytest.fixture
-async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database_url: str, side: Side) -> AsyncIterator[House]:
     finisher = {"poll_s": 0.02, "schedule_s": [0.3, 0.6, 0.9, 1.2, 1.5, 2, 3], "expire_s": 8.0}
     database = None if database_url.startswith("sqlite") else database_url
     async with running_gateway(tmp_path, database_url=database, finisher=finisher) as house:
@@ -34,7 +43,13 @@ async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
         house.box.machine.world.rules = dataclasses.replace(
             house.box.machine.world.rules, result_after_min_seconds=0.01, result_after_max_seconds=0.05
         )
-        yield house
+        if side is Side.DARAJA:
+            yield house
+            return
+        async with listening(house.box.machine, Door(0, tmp_path / "certificates")) as broker:
+            await house.admin.use_broker(shortcode, access(broker.url, tmp_path / "certificates"))
+            await house.settle_directory()
+            yield house
 
 
 @pytest.fixture(params=[WakalaFace(), DarajaFace()], ids=["wakala", "daraja"])

@@ -1,53 +1,46 @@
-"""A simulator with its Broker, a caller that answers in SOAP, and certificates made once."""
+"""A simulator with its Broker's door open, and a caller with certificates."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 import pytest
-import uvicorn
-from aiohttp import web
 
-from services.quick_server import QuickServer
-from simulator_broker.soap_box import Broker, Caller
-from wakala.simulator.app import create_app
-from wakala.simulator.broker import certificates
-from wakala.simulator.broker.certificates import Certificates
-from wakala.simulator.broker.listener import Plan
-from wakala.simulator.machine import Simulator, Start
-
-QUICK = Start(
-    seed=7, rules={"result_after_min_seconds": 0.001, "result_after_max_seconds": 0.001, "v1_plain_msisdn": True}
-)
+from simulator.box import Box, running_box, running_merchant
+from simulator_broker.caller import client, context
+from wakala.simulator.broker.door import Broker
+from wakala.simulator.broker.listener import Door, listening
+from wakala.simulator.machine import Start
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates.provide(tmp_path_factory.mktemp("certificates"))
+@dataclass
+class BrokerBox:
+    """The Broker from outside, with a hand on the simulator behind it."""
+
+    url: str
+    broker: Broker
+    client: httpx2.AsyncClient
+    box: Box
+    certificates: Path
+
+
+@asynccontextmanager
+async def open_door(folder: Path, server: str = "server") -> AsyncIterator[BrokerBox]:
+    rules: dict[str, float | bool] = {
+        "result_after_min_seconds": 0.01,
+        "result_after_max_seconds": 0.02,
+        "hang_seconds": 0.2,
+    }
+    start = Start(seed=7, rules=rules)
+    async with running_merchant() as merchant, running_box(merchant, start) as box:
+        door = Door(0, folder, server=server)
+        async with listening(box.machine, door) as heard, client(context(folder)) as http:
+            yield BrokerBox(heard.url, heard.broker, http, box, folder)
 
 
 @pytest.fixture
-async def caller(made: Certificates) -> AsyncIterator[Caller]:
-    caller = Caller()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", caller.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=made.server_context("gateway")).start()
-    caller.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    yield caller
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def broker(made: Certificates, caller: Caller) -> AsyncIterator[Broker]:
-    machine = Simulator(QUICK)
-    plan = Plan(0, made.folder)
-    config = uvicorn.Config(
-        create_app(machine, None, plan), port=0, http="httptools", ws="none", lifespan="on", log_level="error"
-    )
-    server = QuickServer(config)
-    await server.begin()
-    async with httpx2.AsyncClient(base_url=machine.broker_at, verify=made.client_context("gateway")) as client:
-        yield Broker(machine, client, caller)
-        machine.clock.advance(24 * 3600)  # wakes whoever still hangs
-    await server.end()
+async def soap(tmp_path: Path) -> AsyncIterator[BrokerBox]:
+    async with open_door(tmp_path / "certificates") as found:
+        yield found

@@ -152,6 +152,79 @@ def set_initiator(
     say(f"{name} speaks for {number} from now on. Its password is sealed and never shown again.")
 
 
+@shortcodes.command("broker")
+def use_broker(
+    number: Annotated[str, typer.Argument(help="The shortcode.")],
+    url: Annotated[str, typer.Option(help="The Broker's address, https://host:port; http only to begin with.")],
+    sp_id: Annotated[str, typer.Option(help="Your spId, from Safaricom's Broker team.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    service_id: Annotated[str, typer.Option(help="Your serviceId, most often spId and 000.")] = "",
+    certificate: Annotated[Path | None, typer.Option(help="Your client certificate with its chain, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    authority: Annotated[Path | None, typer.Option(help="The only authority to trust, PEM.")] = None,
+    server_name: Annotated[str, typer.Option(help="The name in the Broker's certificate, if not the host.")] = "",
+    sp_password_file: Annotated[Path | None, typer.Option(help="A file with the password behind spPassword.")] = None,
+    upper_case_digest: Annotated[
+        bool, typer.Option("--upper-case-digest", help="If the Broker refuses the usual lower case.")
+    ] = False,
+    request_path: Annotated[str, typer.Option(help="For commands.")] = "/mminterface/request",
+    register_path: Annotated[str, typer.Option(help="For C2B URLs.")] = "/mminterface/registerURL",
+) -> None:
+    """Let a shortcode go by M-Pesa's SOAP side. What only Daraja has, such as STK, still goes by Daraja.
+
+    Payments under way end on the side they began on. `wakala shortcode daraja` goes back.
+    """
+    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+    from wakala.rules.sides import BrokerAccess  # noqa: PLC0415
+
+    access = BrokerAccess(
+        url=url,
+        sp_id=sp_id,
+        sp_password=_asked("spPassword", sp_password_file),
+        service_id=service_id or f"{sp_id}000",
+        certificate=_pem(certificate),
+        key=_pem(key),
+        authority=_pem(authority),
+        server_name=server_name,
+        upper_case_digest=upper_case_digest,
+        request_path=request_path,
+        register_path=register_path,
+    )
+    if environment is Environment.LIVE and not (url.startswith("https:") and certificate and key and authority):
+        raise CallerError("A live shortcode needs https, a certificate with its key, and the authority to trust.")
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.use_broker(await desk.shortcode(number, environment), access)
+
+    run(work())
+    say(f"{number} goes by the Broker from now on. Its access is sealed and never shown again.")
+
+
+def _pem(file: Path | None) -> str:
+    if file is None:
+        return ""
+    if not file.is_file():
+        raise ConfigurationError(f"There is no file {file}.")
+    return file.read_text()
+
+
+@shortcodes.command("daraja")
+def use_daraja(
+    number: Annotated[str, typer.Argument(help="The shortcode.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+) -> None:
+    """Let a shortcode go by Daraja again; what began at the Broker ends there."""
+    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.use_daraja(await desk.shortcode(number, environment))
+
+    run(work())
+    say(f"{number} goes by Daraja from now on.")
+
+
 @shortcodes.command("product")
 def add_product(
     number: Annotated[str, typer.Argument(help="The shortcode.")],

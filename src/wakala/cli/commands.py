@@ -159,13 +159,14 @@ def simulator(
         typer.Option(help="A host besides this machine that callbacks may go to; may be repeated; * is all."),
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Keep its world in this file; else it is forgotten.")] = None,
-    broker_port: Annotated[int | None, typer.Option(help="Listen as the Broker (SOAP) there too; 0: free.")] = None,
+    broker_port: Annotated[int | None, typer.Option(help="Serve M-Pesa's SOAP side here too, by mutual TLS.")] = None,
     broker_certificates: Annotated[
-        Path | None, typer.Option(help="Where the Broker's certificates are, or are written.")
-    ] = None,
+        Path, typer.Option(help="Where the SOAP side's certificates are, or are made.")
+    ] = Path("broker-certificates"),
 ) -> None:
     """Run M-Pesa in a box: Daraja's paths, phones in the browser, faults on demand."""
     from wakala.simulator import main as program  # noqa: PLC0415 - shares nothing with the gateway
+    from wakala.simulator.broker.listener import Door  # noqa: PLC0415
 
     try:
         program.serve(
@@ -176,8 +177,7 @@ def simulator(
             answer_after_ms=answer_after_ms,
             allow_callback_hosts=allow_callback_host or (),
             state_file=state,
-            broker_port=broker_port,
-            broker_certificates=broker_certificates,
+            broker=None if broker_port is None else Door(broker_port, broker_certificates),
         )
     except program.REFUSED_AT_START as wrong:
         raise typer.BadParameter(str(wrong)) from None

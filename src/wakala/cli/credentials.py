@@ -15,6 +15,7 @@ from wakala.identity import system_source
 from wakala.rules.accounts import Environment
 from wakala.rules.receipt import us_to_nairobi
 from wakala.wire import security_credential as sealing
+from wakala.wire.broker.soap import Provider
 from wakala.wire.daraja import diagnose_password, stk_password
 from wakala.wire.security_credential import read_certificate
 
@@ -42,7 +43,7 @@ def token(
     async def work() -> str | None:
         async with opened_journal(CONTEXT.settings()) as journal:
             shortcode = await find_shortcode(journal, number, environment)
-            async with connected(CONTEXT.settings(), journal) as (directory, daraja):
+            async with connected(CONTEXT.settings(), journal) as (directory, daraja, _):
                 trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))
                 if trouble is None:
                     return None
@@ -55,6 +56,27 @@ def token(
         print_json({"Shortcode": number, "Token": "granted"})
     else:
         say(f"M-Pesa granted a token for {number}: consumer key and secret are right.")
+
+
+@credentials.command("sp-password")
+def sp_password(
+    sp_id: Annotated[str, typer.Argument(help="Your spId at M-Pesa's Broker.")],
+    password_file: Annotated[Path | None, typer.Option(help="A file with the password; else you are asked.")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="YYYYMMDDHHmmss, Nairobi; default now.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Make the Broker's spPassword: base64 of the hexadecimal SHA-256 of spId, password and time stamp, in a row.
+
+    It is the hex text that goes into base64, not the 32 bytes; lower case first, upper case where the Broker refuses
+    that. A wrong one is answered 100000007. Wakala makes it anew for every request; `wakala doctor` tries it.
+    """
+    stamp = timestamp or us_to_nairobi(system_source().now_us())
+    secret = _secret("Password", password_file)
+    lower, upper = [Provider(sp_id, secret, upper_case_digest=is_upper).digest(stamp) for is_upper in (False, True)]
+    if json_output:
+        print_json({"TimeStamp": stamp, "SpPassword": lower, "UpperCase": upper})
+    else:
+        typer.echo(f"{stamp}\n{lower}\n{upper}")
 
 
 @credentials.command("password")

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,6 +15,10 @@ from wakala.cli.context import CONTEXT, print_json, print_table, run
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.outgoing import NoReply, Outgoing, Reply, refusal, resolve
+from wakala.rules.accounts import Shortcode, Side
+from wakala.rules.payment import Scope
+from wakala.upstream.broker import Broker
+from wakala.upstream.door import Credentials
 
 FREE_DISK_BYTES = 1 << 30  # a gigabyte is some two hundred thousand payments with all their bytes
 CLOCK_LIMIT_S = 5  # M-Pesa's timestamps and webhook signatures both suffer from a wrong clock
@@ -82,7 +87,7 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
             if not apps:
                 yield Finding("apps", "warning", "none yet: run `wakala app create`.")
             yield await _clock(settings)
-            async with connected(settings, journal) as (directory, daraja):
+            async with connected(settings, journal) as (directory, daraja, broker):
                 for shortcode in shortcodes:
                     name = f"token {shortcode.number} ({shortcode.environment})"
                     trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))
@@ -91,6 +96,9 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
                     else:
                         reason = getattr(trouble, "description", "") or getattr(trouble, "reason", "")
                         yield Finding(name, "wrong", f"{reason} Check key and secret at the Daraja portal.")
+                    if shortcode.side is Side.BROKER:
+                        for finding in await _broker(shortcode, directory.credentials(shortcode.id), broker):
+                            yield finding
                     if shortcode.registered_us is None:
                         advice = f"C2B URLs not registered: run `wakala shortcode register {shortcode.number}`."
                         yield Finding(f"C2B {shortcode.number}", "warning", advice)
@@ -98,6 +106,20 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
                 yield await _target(app.name, app.callback_url, settings)
     except WakalaError as error:
         yield Finding("database", "wrong", error.sentence)
+
+
+async def _broker(shortcode: Shortcode, credentials: Credentials, broker: Broker) -> list[Finding]:
+    """Certificate first, for it explains what the Broker will not."""
+    from wakala.cli.broker_checks import certificate_faults  # noqa: PLC0415 - keeps --help quick
+
+    check = f"Broker {shortcode.number} ({shortcode.environment})"
+    wrong, soon = certificate_faults(credentials.broker, datetime.now(UTC)) if credentials.broker else ([], [])
+    found = [Finding(check, "wrong", fault) for fault in wrong] + [Finding(check, "warning", fault) for fault in soon]
+    scope = Scope(shortcode.organisation_id, "", shortcode.id, shortcode.environment)
+    refused, _ = await broker.prove(credentials, scope)
+    if refused is not None:
+        return [*found, Finding(check, "wrong", refused)]
+    return [*found, Finding(check, "ok", "the Broker knows us: certificate, spId and spPassword hold")]
 
 
 def _engine(settings: Settings) -> str:

@@ -12,10 +12,11 @@ from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.outgoing import Outgoing
-from wakala.rules.accounts import Environment, Registration, Shortcode
+from wakala.rules.accounts import Environment, Registration, Shortcode, Side
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
 from wakala.runtime import database
+from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.wire.trace import shown_phone, trace_view
 from wakala.wire.view import payment_view, time_text
@@ -41,15 +42,17 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Daraja]]:
-    """The directory and a line to M-Pesa."""
+async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Daraja, Broker]]:
+    """The directory and a line to each of M-Pesa's sides."""
     base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
     directory = Directory(journal, master_key(settings), base_urls)
     await directory.refresh()
     outgoing = Outgoing(guarded=False)
     await outgoing.open()
     try:
-        yield directory, Daraja(outgoing, system_source(), answer_limit_s=settings.daraja.answer_limit_s)
+        limit_s = settings.daraja.answer_limit_s
+        daraja = Daraja(outgoing, system_source(), answer_limit_s=limit_s)
+        yield directory, daraja, Broker(outgoing, system_source(), answer_limit_s=limit_s)
     finally:
         await outgoing.close()
 
@@ -66,7 +69,7 @@ async def prepare(settings: Settings) -> list[str]:
 
 async def register_urls(settings: Settings, number: str, environment: Environment) -> dict[str, str]:
     """Tell M-Pesa our C2B URLs for a shortcode, and remember that it took them."""
-    async with opened_journal(settings) as journal, connected(settings, journal) as (directory, daraja):
+    async with opened_journal(settings) as journal, connected(settings, journal) as (directory, daraja, broker):
         shortcode = await find_shortcode(journal, number, environment)
         key = master_key(settings).derive("callback")
 
@@ -75,12 +78,14 @@ async def register_urls(settings: Settings, number: str, environment: Environmen
             return f"{settings.public_url}/callbacks/{kind}/{shortcode.id}/{secret}"
 
         scope = Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, environment)
-        refusal, exchanges = await daraja.register(
+        by_broker = shortcode.side is Side.BROKER
+        door = "soap_" if by_broker else ""
+        refusal, exchanges = await (broker if by_broker else daraja).register(
             directory.credentials(shortcode.id),
             scope,
             shortcode.response_type,
-            url("c2b_confirmation"),
-            url("c2b_validation"),
+            url(f"{door}c2b_confirmation"),
+            url(f"{door}c2b_validation"),
         )
         for exchange in exchanges:
             await journal.record_exchange(exchange)

@@ -290,6 +290,10 @@ class Journal:
         row = (name, sealed_password, certificate, shortcode_id)
         await self._change_directory(Write("shortcode_initiator", row))
 
+    async def set_side(self, shortcode_id: str, side: str, sealed_access: str | None) -> None:
+        """Which of M-Pesa's sides carries new payments, and the access to the Broker; without one the old stays."""
+        await self._change_directory(Write("shortcode_side", (side, sealed_access, shortcode_id)))
+
     async def count_initiator_failure(self, shortcode_id: str) -> None:
         """M-Pesa refused the API operator once more."""
         await self._change_directory(Write("shortcode_initiator_failed", (shortcode_id,)))

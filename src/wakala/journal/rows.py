@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from wakala.journal.database import Row, Write
-from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind
+from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind, Side
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.exchange import Exchange, Headers, kept, redact_headers, redact_text
 from wakala.rules.payment import Answer, Change, Evidence, Face, Flag, Kind, Payment, Scope, State
@@ -67,6 +67,7 @@ def payment_row(p: Payment) -> Row:
         p.face,
         p.details,
         p.results,
+        p.side,
     )
 
 
@@ -107,6 +108,7 @@ def payment_of(row: Sequence[Any]) -> Payment:
     columns[27] = Evidence(row[30]) if row[30] else None
     columns[29] = tuple(Flag(flag) for flag in row[32].split(",") if flag)
     columns[34] = Face(row[37])
+    columns[37] = Side(row[40])
     return Payment(*columns)
 
 
@@ -241,6 +243,7 @@ def shortcode_row(s: Shortcode) -> Row:
         s.validation_url,
         s.bill_key,
         s.bill_url,
+        s.broker,
     )
 
 

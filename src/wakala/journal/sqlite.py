@@ -10,7 +10,6 @@ import collections
 import fcntl
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +17,7 @@ import apsw
 
 from wakala.errors import DatabaseBusyError, DatabaseFaultError
 from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, sql
+from wakala.journal.disk import DiskThread
 
 BUSY_TIMEOUT_MS = 5_000  # how long a short visitor such as `wakala app create` may hold us up
 CHECKPOINT_PAGES = 4_000  # about 16 MB of WAL between checkpoints
@@ -53,7 +53,7 @@ class SqliteDatabase:
             self._reader.pragma("query_only", True)
         except apsw.Error as error:
             raise _fault(error) from error
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal-disk")
+        self._disk = DiskThread("journal-disk")
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), statementcachesize=200)
@@ -71,7 +71,7 @@ class SqliteDatabase:
         self._stopping = True
         if self._writing is not None:
             await self._writing
-        self._disk.shutdown()
+        self._disk.close()
         self._reader.close()
         self._writer.close()
         if self._lock is not None:
@@ -131,10 +131,10 @@ class SqliteDatabase:
         try:
             execute("BEGIN IMMEDIATE")
         except apsw.BusyError:  # a short visitor is writing: wait for it where nobody else has to
-            await self._loop.run_in_executor(self._disk, self._begin_patiently)
+            await self._disk.run(self._begin_patiently)
         try:
             outcomes = [self._carry_out(operation) for operation in operations]
-            await self._loop.run_in_executor(self._disk, execute, "COMMIT")
+            await self._disk.run(execute, "COMMIT")
         except BaseException:
             if self._writer.in_transaction:
                 execute("ROLLBACK")

@@ -6,12 +6,14 @@ body and time. The address is judged at the moment of connecting, so neither nam
 changes can get around it.
 
 A call passes `client` (the door), `message` (our bytes), `pool` (a kept connection, or `dialling` a new one past the
-`guard`), `connection` (the socket) and `answer` (their bytes). `message`, `answer` and `guard` are pure.
+`guard`, under `tls` terms where the system's trust is not the measure), `connection` (the socket) and `answer` (their
+bytes). `message`, `answer` and `guard` are pure.
 """
 
 from wakala.outgoing.answer import READ_LIMIT_BYTES
 from wakala.outgoing.client import NoReply, Outgoing, Reply
 from wakala.outgoing.dialling import resolve
 from wakala.outgoing.guard import refusal
+from wakala.outgoing.tls import TlsTerms
 
-__all__ = ["READ_LIMIT_BYTES", "NoReply", "Outgoing", "Reply", "refusal", "resolve"]
+__all__ = ["READ_LIMIT_BYTES", "NoReply", "Outgoing", "Reply", "TlsTerms", "refusal", "resolve"]

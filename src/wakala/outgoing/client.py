@@ -13,6 +13,7 @@ from wakala.outgoing.dialling import Dialler
 from wakala.outgoing.guard import refusal
 from wakala.outgoing.message import UnsentError, compose
 from wakala.outgoing.pool import Pool
+from wakala.outgoing.tls import TlsTerms
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -51,16 +52,23 @@ class Outgoing:
             await pool.close()
 
     async def send(
-        self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes, *, total_s: float
+        self,
+        method: str,
+        url: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        total_s: float,
+        terms: TlsTerms | None = None,
     ) -> Reply | NoReply:
-        """Send once and read the answer, or say whether a byte may have left."""
+        """Send once and read the answer, or say whether a byte may have left. ``terms`` are for https alone."""
         pool = self._pool
         if pool is None:
             raise RuntimeError("Outgoing is not open")
         started_ns = time.perf_counter_ns()
         connection: Connection | None = None
         try:
-            message = compose(method, url, headers, body)
+            message = compose(method, url, headers, body, terms)
             async with asyncio.timeout(total_s):
                 connection = await pool.take(message.origin)
                 answer = await connection.exchange(message)

@@ -5,13 +5,16 @@ import ipaddress
 import itertools
 import socket
 import ssl
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from wakala.outgoing.connection import Connection, words
 from wakala.outgoing.message import Origin, UnsentError
+from wakala.outgoing.tls import TlsTerms, trust_of_the_system
 
 CONNECT_LIMIT_S = 5.0  # TCP and TLS together, over all addresses; looking up the name counts into the call's own limit
+TERMS_LIMIT = 64  # one for each shortcode that speaks to the Broker, and their predecessors for a while
 ADDRESSES_LIMIT = 4  # tried in turn; each gets its share of the time, so more of them would get too little
 GOODBYE_LIMIT_S = 1.0  # for the other side's half of TLS's goodbye, which nobody waits for
 
@@ -25,7 +28,8 @@ class Dialler:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._lookups: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
-        self._tls = _trust_of_the_system()
+        self._tls = trust_of_the_system()
+        self._of_terms: OrderedDict[TlsTerms, ssl.SSLContext] = OrderedDict()
 
     async def dial(self, origin: Origin, on_lost: Callable[[Connection], None]) -> Connection:
         """A new connection, or `UnsentError`. ``on_lost`` is handed on to it."""
@@ -49,8 +53,12 @@ class Dialler:
         secure: dict[str, Any] = {}
         if origin.scheme == "https":
             # The name, not the address: it is what the certificate must prove. The dot at the end is DNS's alone.
-            name = origin.host.rstrip(".")
-            secure = {"ssl": self._tls, "server_hostname": name, "ssl_shutdown_timeout": GOODBYE_LIMIT_S}
+            name = (origin.terms.server_name if origin.terms else "") or origin.host.rstrip(".")
+            secure = {
+                "ssl": self._context(origin.terms),
+                "server_hostname": name,
+                "ssl_shutdown_timeout": GOODBYE_LIMIT_S,
+            }
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(origin, on_lost),
             address,
@@ -59,6 +67,20 @@ class Dialler:
             **secure,
         )
         return connection
+
+    def _context(self, terms: TlsTerms | None) -> ssl.SSLContext:
+        if terms is None:
+            return self._tls
+        context = self._of_terms.pop(terms, None)
+        if context is None:
+            try:
+                context = terms.context()
+            except (OSError, ValueError, TypeError) as error:  # OpenSSL's own errors are OSErrors
+                raise UnsentError(f"our certificate, its key or the authority cannot be used: {error}") from error
+        self._of_terms[terms] = context  # the latest used last
+        if len(self._of_terms) > TERMS_LIMIT:
+            self._of_terms.popitem(last=False)
+        return context
 
     def _allowed(self, addresses: list[str]) -> list[str]:
         verdicts = [self._judge(address) for address in addresses]
@@ -111,10 +133,3 @@ def _in_turn(addresses: Iterable[str]) -> list[str]:
 
 def _lookup_words(error: OSError | UnicodeError) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
-
-
-def _trust_of_the_system() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context

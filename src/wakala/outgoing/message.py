@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
+from wakala.outgoing.tls import TlsTerms
+
 _PORTS = {"http": 80, "https": 443}
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})  # the others say Content-Length: 0 for an empty one
@@ -46,6 +48,7 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
+    terms: TlsTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,9 @@ class _Target(NamedTuple):
     path: str
 
 
-def compose(method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes) -> Message:
+def compose(
+    method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes, terms: TlsTerms | None = None
+) -> Message:
     """Write a request. Raises `UnsentError` for what cannot be written, or not without changing its meaning."""
     if method not in _METHODS:
         raise UnsentError("not a method that is sent")
@@ -74,7 +79,8 @@ def compose(method: str, url: str, headers: Iterable[tuple[str, str]], body: byt
         lines.append(f"Content-Length: {len(body)}")
     lines.append("\r\n")
     try:
-        return Message(target.origin, "\r\n".join(lines).encode() + body, method == "HEAD")
+        origin = target.origin._replace(terms=terms) if terms else target.origin
+        return Message(origin, "\r\n".join(lines).encode() + body, method == "HEAD")
     except UnicodeEncodeError:
         raise UnsentError("a header with half a character in it") from None
 

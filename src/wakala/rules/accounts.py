@@ -42,6 +42,13 @@ class BodyFormat(StrEnum):
     PROXYAPI = "proxyapi"
 
 
+class Side(StrEnum):
+    """Which of M-Pesa's interfaces."""
+
+    DARAJA = "daraja"  # JSON, over the internet
+    BROKER = "broker"  # SOAP and XML, over a private line
+
+
 class Shortcode(msgspec.Struct, frozen=True):
     """A paybill, or a store number with its one till. Secrets are sealed; the vault opens them with ``data_key``."""
 
@@ -70,6 +77,7 @@ class Shortcode(msgspec.Struct, frozen=True):
     validation_url: str = ""  # and asked about there, where Safaricom switched validation on
     bill_key: str = ""  # Bill Manager's ``app_key``, sealed: what its opt-in answered (daraja.md 2.16)
     bill_url: str = ""  # where a caller of Daraja's own paths is told of paid bills
+    broker: str = ""  # access to M-Pesa's other side, sealed as a whole
 
     @property
     def party_b(self) -> str:

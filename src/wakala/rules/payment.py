@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from wakala.errors import BrokenRuleError
+from wakala.rules.accounts import Side
 
 
 class State(StrEnum):
@@ -208,6 +209,7 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     face: Face = Face.WAKALA
     details: str = "{}"
     results: str = "{}"
+    side: Side = Side.DARAJA  # the one it began on, whatever its shortcode has chosen since
 
 
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -386,21 +388,24 @@ def _unsent(payment: Payment, fact: Unsent, now_us: int) -> Change:
         Step.HOLD,
         now_us,
         next_check_us=fact.retry_us,
-        answer=payment.answer or Answer.HELD,
-        answer_code=payment.answer_code or fact.code,
-        answer_desc=payment.answer_desc or fact.reason,
+        **_first_answer(payment, Answer.HELD, fact.code, fact.reason),
         reason=fact.reason,
     )
     return Change(after, Step.HOLD, "held", {"code": fact.code, "reason": fact.reason})
 
 
+def _first_answer(payment: Payment, answer: Answer, code: str, description: str) -> dict[str, object]:
+    """What the merchant was told first, whole: a later answer changes no part of it."""
+    if payment.answer:
+        return {}
+    return {"answer": answer, "answer_code": code, "answer_desc": description}
+
+
 def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule) -> Change:
-    ids = {
+    ids: dict[str, object] = {
         "merchant_request_id": fact.merchant_request_id,
         "checkout_request_id": fact.checkout_request_id,
-        "answer": payment.answer or Answer.ACCEPTED,
-        "answer_code": payment.answer_code or "0",
-        "answer_desc": payment.answer_desc or fact.description,
+        **_first_answer(payment, Answer.ACCEPTED, "0", fact.description),
     }
     detail = {"MerchantRequestID": fact.merchant_request_id, "CheckoutRequestID": fact.checkout_request_id}
     if payment.state in {State.SENDING, State.UNKNOWN}:
@@ -419,9 +424,7 @@ def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
         payment,
         Step.REFUSE,
         now_us,
-        answer=payment.answer or Answer.REFUSED,
-        answer_code=payment.answer_code or fact.code,
-        answer_desc=payment.answer_desc or fact.description,
+        **_first_answer(payment, Answer.REFUSED, fact.code, fact.description),
         result_code=fact.code,
         result_desc=fact.description,
         evidence=fact.by,
@@ -440,9 +443,7 @@ def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedu
         payment,
         Step.LOSE_SIGHT,
         now_us,
-        answer=payment.answer or Answer.UNKNOWN,
-        answer_code=payment.answer_code or fact.code,
-        answer_desc=payment.answer_desc or fact.reason,
+        **_first_answer(payment, Answer.UNKNOWN, fact.code, fact.reason),
         reason=fact.reason,
         next_check_us=schedule.due_us(payment, payment.checks),
     )

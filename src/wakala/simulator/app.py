@@ -1,7 +1,7 @@
 """All routes in one table."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -15,7 +15,6 @@ from wakala.simulator import (
     bonga,
     business,
     control,
-    control_broker,
     control_business,
     control_services,
     daraja,
@@ -25,7 +24,7 @@ from wakala.simulator import (
     pull,
     ratiba,
 )
-from wakala.simulator.broker.listener import Listener, Plan
+from wakala.simulator.broker.listener import Door, listening
 from wakala.simulator.control import control as endpoint
 from wakala.simulator.doorkeeper import Doorkeeper
 from wakala.simulator.edge import guarded
@@ -97,8 +96,6 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
     ("POST", "/simulator/initiators", control_business.set_initiator),
     ("GET", "/simulator/commands", control_business.commands),
     ("GET", "/simulator/services", control_services.state),
-    ("GET", "/simulator/broker", control_broker.state),
-    ("POST", "/simulator/broker/providers", control_broker.set_provider),
     ("POST", "/simulator/lines", control_services.set_line),
     ("POST", "/simulator/nominated", control_services.set_nominated),
     ("POST", "/simulator/apps", control.set_app),
@@ -131,23 +128,21 @@ PAGE = (
 )
 
 
-def create_app(simulator: Simulator, state_file: Path | None = None, broker: Plan | None = None) -> ASGIApp:
+def create_app(simulator: Simulator, state_file: Path | None = None, door: Door | None = None) -> ASGIApp:
     """The whole program as one application; its lifespan closes the simulator, and keeps it in the file.
 
-    With a plan for the Broker a second listener opens and closes with it; raises CertificateFolderError.
+    With a door the Broker is served beside it.
     """
-    listener = Listener(simulator, broker) if broker is not None else None
     keeper = Keeper(simulator, state_file) if state_file is not None else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if keeper is not None:
             keeper.start()
-        if listener is not None:
-            await listener.begin()
-        yield
-        if listener is not None:
-            await listener.end()
+        async with AsyncExitStack() as stack:
+            if door is not None:
+                await stack.enter_async_context(listening(simulator, door))
+            yield
         if keeper is not None:
             await keeper.stop()
         simulator.close()

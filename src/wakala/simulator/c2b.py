@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import msgspec
 
 from wakala.simulator import messages, results
+from wakala.simulator.broker import telling
 from wakala.simulator.callbacks import Courier, Letter
 from wakala.simulator.reading import decode
 from wakala.simulator.results import Result
-from wakala.simulator.world import Message, Payment, Shortcode, Urls, World
+from wakala.simulator.world import Message, Payment, Shortcode, World
 
 PAID_A_DAY_MAX_CENTS = 500_000_00
 """Of one customer (daraja.md 7.6)."""
@@ -27,16 +28,6 @@ class Order:
     buy_goods: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tongue:
-    """How an interface other than Daraja speaks of a customer's payment to the merchant."""
-
-    prefix: str  # of the letter's kind
-    headers: dict[str, str]
-    notice: Callable[[Payment, int, bool], bytes]  # whether for validation comes last
-    read: "Callable[[bytes], Verdict | None]"
-
-
 class Collections:
     """Takes the customer's money, after asking the merchant where that was activated, and confirms it."""
 
@@ -44,7 +35,6 @@ class Collections:
         self._world = world
         self._courier = courier
         self._tasks: set[asyncio.Task[Payment]] = set()
-        self.tongues: dict[str, Tongue] = {}  # by the version of a registration
         self.watchers: list[Callable[[Payment], object]] = []  # who else wants to know of money that came in
 
     def pay_soon(self, order: Order) -> None:
@@ -94,20 +84,17 @@ class Collections:
         def count() -> None:
             payment.confirmations_answered += 1
 
-        tongue = self.tongues.get(urls.version)
-
-        def write(amount_cents: int) -> bytes:
-            if tongue is not None:
-                return tongue.notice(payment, amount_cents, False)
-            return messages.c2b_notice(payment, amount_cents, self._world.rules)
-
         letter = Letter(
-            kind=f"{tongue.prefix if tongue is not None else ''}c2b_confirmation",
+            kind="c2b_confirmation",
             url=urls.confirmation,
             msisdn=payment.phone.msisdn,
             amount_cents=payment.amount_cents,
-            write=write,
-            headers=tongue.headers if tongue is not None else {},
+            write=(
+                (lambda amount_cents: telling.c2b_call(payment, amount_cents, self._world.rules, for_validation=False))
+                if urls.side == "broker"
+                else (lambda amount_cents: messages.c2b_notice(payment, amount_cents, self._world.rules))
+            ),
+            headers=telling.HEADERS if urls.side == "broker" else {},
             answered=count,
         )
         return self._courier.dispatch(letter)
@@ -135,7 +122,16 @@ class Collections:
             return results.DAILY_LIMIT
         urls = payment.shortcode.urls
         if payment.shortcode.external_validation and urls is not None:
-            verdict = await self._verdict(payment, urls)
+            rules = self._world.rules
+            is_broker = urls.side == "broker"
+            write = telling.c2b_call if is_broker else messages.c2b_notice
+            body = write(payment, payment.amount_cents, rules, for_validation=True)
+            headers = telling.HEADERS if is_broker else {}
+            reply = await self._courier.ask(
+                "c2b_validation", urls.validation, body, rules.validation_limit_seconds, headers
+            )
+            read = _read_broker_verdict if is_broker else read_verdict
+            verdict = read(reply.body) if reply is not None and reply.status == 200 else None
             if verdict is None:
                 return _default_verdict(urls.response_type)
             payment.third_party_id = verdict.third_party_id
@@ -144,18 +140,6 @@ class Collections:
         if self._short_of_money(payment):  # another payment may have emptied the phone while the merchant thought
             return results.NOT_ENOUGH
         return results.PAID
-
-    async def _verdict(self, payment: Payment, urls: Urls) -> "Verdict | None":
-        rules, tongue = self._world.rules, self.tongues.get(urls.version)
-        limit_seconds = rules.validation_limit_seconds
-        if tongue is None:
-            body = messages.c2b_notice(payment, payment.amount_cents, rules, for_validation=True)
-            reply = await self._courier.ask("c2b_validation", urls.validation, body, limit_seconds)
-            return read_verdict(reply.body) if reply is not None and reply.status == 200 else None
-        body = tongue.notice(payment, payment.amount_cents, True)
-        kind = f"{tongue.prefix}c2b_validation"
-        reply = await self._courier.ask(kind, urls.validation, body, limit_seconds, tongue.headers)
-        return tongue.read(reply.body) if reply is not None and reply.status == 200 else None
 
     def above_daily_limit(self, payment: Payment) -> bool:
         """Whether the customer would have paid too much on one day (daraja.md 7.6)."""
@@ -205,6 +189,14 @@ def read_verdict(body: bytes) -> Verdict | None:
     return Verdict(
         rejected_with, str(answer.get("ResultDesc") or "Rejected"), str(answer.get("ThirdPartyTransID") or "")
     )
+
+
+def _read_broker_verdict(body: bytes) -> Verdict | None:
+    told = telling.verdict(body)
+    if told is None:
+        return None
+    code, text, third_party_id = told
+    return Verdict("" if code.strip("0") == "" else code, text or "Rejected", third_party_id)
 
 
 def _default_verdict(response_type: str) -> Result:

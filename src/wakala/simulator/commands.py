@@ -50,9 +50,9 @@ class Instruction:
     party_a_type: str = "4"
     receipt: str = ""  # what a status query or a reversal is about
     original_id: str = ""  # the OriginatorConversationID that a status query is about
-    side: str = "daraja"  # through which interface it came, and its result goes
-    references: tuple[tuple[str, str], ...] = ()  # the Broker's reference data, which comes back with the result
-    origin: str = ""  # the request as the Broker got it, which comes back with a queue time-out
+    side: Literal["daraja", "broker"] = "daraja"  # by which door it came; its result leaves by the same
+    references: tuple[tuple[str, str], ...] = ()  # the Broker's ReferenceData, which returns with the result
+    origin: str = ""  # the Broker's request without its header, in base64, for a queue time-out
 
     @property
     def msisdn(self) -> str:

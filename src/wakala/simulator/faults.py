@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
-from wakala.simulator.broker.trouble import BROKER_FAULTS
 from wakala.simulator.edge_faults import ANY, EDGE_FAULTS, PATH_KINDS, SERVICE_CALLBACKS
 
 COMMAND_FAULTS = {
@@ -90,6 +89,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "transaction_status_result": RESULT_FAULTS,
     "account_balance": COMMAND_FAULTS,
     "account_balance_result": RESULT_FAULTS,
+    "broker": {
+        "soap_fault": "HTTP 500 with a SOAP fault; nothing was made",
+        "soap_fault_after": "HTTP 500 with a SOAP fault, and yet it is carried out",
+        "wrong_namespace": "the answer comes in namespaces that nobody knows",
+        "cached": "the answer is 100000000, queued at the Broker; the result comes all the same",
+    },
     "queue_timeout": {
         "lost": "never sent",
         "late": "sent after its milliseconds",
@@ -99,7 +104,6 @@ CATALOGUE: dict[str, dict[str, str]] = {
 }
 CATALOGUE |= {kind: CATALOGUE.get(kind, {}) | EDGE_FAULTS for kind in PATH_KINDS} | {ANY: EDGE_FAULTS}
 CATALOGUE |= SERVICE_CALLBACKS
-CATALOGUE |= BROKER_FAULTS
 """What can go wrong where; the control API and the phone page list it from here."""
 
 FAULTS_MAX = 1_000

@@ -4,9 +4,6 @@ from dataclasses import dataclass, field, fields
 from random import Random
 
 from wakala.simulator import sandbox
-from wakala.simulator.broker import telling
-from wakala.simulator.broker.log import Log
-from wakala.simulator.broker.providers import SP_ID, Provider
 from wakala.simulator.c2b import Collections
 from wakala.simulator.callbacks import Courier
 from wakala.simulator.calls import Calls
@@ -45,12 +42,6 @@ class Simulator:
         self.prompts = Prompts(self.world, self.courier, self.collections)
         self.certificate = Certificate()  # outlives a reset: merchants keep the copy they fetched
         self.office = Office(self.world, self.courier, self.certificate)
-        self.providers = {SP_ID: Provider()}  # who may speak to the Broker
-        self.broker_log = Log()
-        self.broker_at = ""  # where the Broker listens, and the folder of its certificates
-        self.broker_certificates = ""
-        self.office.tellers["broker"] = telling.teller(self.broker_log)
-        self.collections.tongues["broker"] = telling.tongue(self.world)
         self.services = Services(self.world, self.courier, self.faults, self.collections, self.prompts)
 
     def close(self) -> None:
@@ -73,8 +64,6 @@ class Simulator:
         self.calls.clear()
         self.random.seed(self.start_with.seed)
         self.world.reset()
-        self.broker_log.clear()
-        self.providers = {SP_ID: Provider()}
         self.services.reset()
 
     def _populate(self, world: World) -> None:

@@ -14,8 +14,7 @@ from starlette.types import ASGIApp
 
 from wakala.simulator import orders, storage
 from wakala.simulator.app import create_app
-from wakala.simulator.broker.certificates import CertificateFolderError
-from wakala.simulator.broker.listener import Plan
+from wakala.simulator.broker.listener import Door
 from wakala.simulator.machine import Simulator, Start
 from wakala.simulator.prompts import OUTCOMES, UnknownOutcomeError
 from wakala.simulator.storage import StateFileError
@@ -27,7 +26,7 @@ SHUTDOWN_SECONDS = 2
 COLLECT_AFTER_OBJECTS = (20_000, 20, 20)
 """Most of what it makes stays, so a collector that looked as often as it usually does would mostly look in vain."""
 
-REFUSED_AT_START = (UnknownOutcomeError, StateFileError, CertificateFolderError)
+REFUSED_AT_START = (UnknownOutcomeError, StateFileError)
 """What ``serve`` raises before anything runs; each has its sentence."""
 
 
@@ -80,20 +79,17 @@ def serve(
     rules: dict[str, float | bool] | None = None,
     allow_callback_hosts: Sequence[str] = (),
     state_file: Path | None = None,
-    broker_port: int | None = None,
-    broker_certificates: Path | None = None,
+    broker: Door | None = None,
 ) -> None:
     """Run until a signal ends it. Port 0 takes a free port; without a seed one is drawn and printed.
 
     ``autopilot`` is ``off``, an outcome (``pay``, ``cancel``, ...) or a result code. ``rules`` names those that differ
     from the defaults. Callbacks go to this machine only, and to the hosts named here; ``*`` allows all. With a state
-    file the world outlives the program. With a port and a folder for certificates the Broker listens too.
-    Raises one of ``REFUSED_AT_START`` before anything runs.
+    file the world outlives the program. ``broker`` opens M-Pesa's SOAP door as well. Raises one of
+    ``REFUSED_AT_START`` before anything runs.
     """
     if state_file is not None:
         storage.check(state_file)
-    if (broker_port is None) != (broker_certificates is None):
-        raise CertificateFolderError("The Broker needs both: a port and a folder for its certificates.")
     start = Start(
         seed=secrets.randbelow(2**31) if seed is None else seed,
         autopilot=orders.autopilot_outcomes(autopilot),
@@ -102,8 +98,6 @@ def serve(
         allowed_hosts=frozenset(allow_callback_hosts),
     )
 
-    plan = Plan(broker_port, broker_certificates, host) if broker_port is not None and broker_certificates else None
-    app = create_app(Simulator(start), state_file, plan)
     gc.set_threshold(*COLLECT_AFTER_OBJECTS)
 
     def announce(address: str) -> None:
@@ -111,7 +105,7 @@ def serve(
         sys.stdout.write(f"M-Pesa simulator ready on {address} (seed {start.seed})\n")
         sys.stdout.flush()
 
-    AnnouncedServer(configure(app, host, port), announce).run_to_the_end()
+    AnnouncedServer(configure(create_app(Simulator(start), state_file, broker), host, port), announce).run_to_the_end()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -130,11 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="a host besides this machine that callbacks may go to; may be repeated; * is all",
     )
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the world in this file; else it is forgotten")
+    parser.add_argument("--broker-port", type=int, help="serve M-Pesa's SOAP side here too, by mutual TLS")
     parser.add_argument(
-        "--broker-port", type=int, metavar="PORT", help="listen as the Broker (SOAP) there too; 0: free"
-    )
-    parser.add_argument(
-        "--broker-certificates", type=Path, metavar="DIR", help="where the Broker's certificates are, or are written"
+        "--broker-certificates",
+        type=Path,
+        default=Path("broker-certificates"),
+        metavar="DIR",
+        help="where its certificates are, or are made (default: %(default)s)",
     )
     given = parser.parse_args(arguments)
     try:
@@ -146,8 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             answer_after_ms=given.answer_after_ms,
             allow_callback_hosts=given.allow_callback_host,
             state_file=given.state,
-            broker_port=given.broker_port,
-            broker_certificates=given.broker_certificates,
+            broker=None if given.broker_port is None else Door(given.broker_port, given.broker_certificates),
         )
     except REFUSED_AT_START as wrong:
         parser.error(str(wrong))

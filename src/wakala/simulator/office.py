@@ -1,8 +1,8 @@
 """M-Pesa's back office: takes commands, carries each out some seconds later, and tells the merchant (daraja.md 3.3)."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from wakala.simulator import (
     authority,
@@ -15,10 +15,10 @@ from wakala.simulator import (
     reversals,
     transfers,
 )
+from wakala.simulator.broker import telling
 from wakala.simulator.callbacks import Courier, Letter
 from wakala.simulator.certificate import Certificate
 from wakala.simulator.commands import Command, Instruction, Kind, Outcome
-from wakala.simulator.posting import Reply
 from wakala.simulator.results import Result
 from wakala.simulator.world import WORKING, World
 
@@ -45,25 +45,6 @@ class Fate:
 AS_USUAL = Fate()
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A body to be sent, in the words of the interface that the command came through."""
-
-    prefix: str  # of the letter's kind
-    write: Callable[[int], bytes]
-    headers: dict[str, str]
-    judge: Callable[[Reply], str] | None = None
-    variants: Mapping[str, Callable[[int], bytes]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Teller:
-    """How an interface other than Daraja tells what became of a command."""
-
-    result: Callable[[Command, Outcome], Told]
-    notice: Callable[[Command], Told]
-
-
 class Office:
     """Accepts commands, and ends each exactly once."""
 
@@ -72,7 +53,6 @@ class Office:
         self._courier = courier
         self._certificate = certificate
         self._tasks: set[asyncio.Task[None]] = set()
-        self.tellers: dict[str, Teller] = {}  # by the side of an instruction
 
     def drop_all(self) -> None:
         """Forget what is under way, for a reset."""
@@ -83,7 +63,7 @@ class Office:
 
     def accept(self, asked: Instruction) -> Command:
         """A command that waits in the queue. Its OriginatorConversationID is spent for ever, within its shortcode."""
-        if asked.side not in self.tellers and self.is_duplicate(asked):
+        if asked.originator_id and self._world.command_of(asked.party_a, asked.originator_id) is not None:
             raise refusals.duplicate_originator(asked.originator_id, asked.party_a)
         now = self._world.clock.now()
         command = Command(
@@ -95,10 +75,6 @@ class Office:
         )
         self._world.remember_command(command)
         return command
-
-    def is_duplicate(self, asked: Instruction) -> bool:
-        """Whether its OriginatorConversationID was used before."""
-        return bool(asked.originator_id) and self._world.command_of(asked.party_a, asked.originator_id) is not None
 
     def start(self, command: Command, fate: Fate = AS_USUAL) -> None:
         """Let the command take its seconds and then its end."""
@@ -148,38 +124,33 @@ class Office:
         def count() -> None:
             command.results_answered += 1
 
-        portal_types = self._world.rules.portal_types
-        teller = self.tellers.get(command.asked.side)
-        in_json = Told("", lambda cents: envelopes.result(command, outcome, cents, portal_types=portal_types), {})
-        told = teller.result(command, outcome) if teller is not None else in_json
+        portal_types, is_broker = self._world.rules.portal_types, command.asked.side == "broker"
         letter = Letter(
-            kind=f"{told.prefix}{command.asked.kind}_result",
+            kind=f"{command.asked.kind}_result",
             url=command.asked.result_url,
             msisdn=command.asked.msisdn,
             amount_cents=command.asked.amount_cents,
-            write=told.write,
-            headers=told.headers,
+            write=(
+                (lambda amount_cents: telling.result(command, outcome, amount_cents))
+                if is_broker
+                else (lambda amount_cents: envelopes.result(command, outcome, amount_cents, portal_types=portal_types))
+            ),
+            headers=telling.HEADERS if is_broker else {},
             answered=count,
             reason=outcome.reason,
-            judge=told.judge,
-            variants=told.variants,
         )
         return self._courier.dispatch(letter)
 
     def _send_notice(self, command: Command) -> asyncio.Task[None]:
-        teller = self.tellers.get(command.asked.side)
-        told = (
-            teller.notice(command) if teller is not None else Told("", lambda _: envelopes.queue_timeout(command), {})
-        )
+        is_broker = command.asked.side == "broker"
         letter = Letter(
-            kind=f"{told.prefix}queue_timeout",
+            kind="queue_timeout",
             url=command.asked.timeout_url,
             msisdn=command.asked.msisdn,
             amount_cents=command.asked.amount_cents,
-            write=told.write,
-            headers=told.headers,
+            write=lambda _: telling.queue_timeout(command) if is_broker else envelopes.queue_timeout(command),
+            headers=telling.HEADERS if is_broker else {},
             answered=_nothing,
-            judge=told.judge,
             reason="A queue time-out tells nothing about what became of the command.",
         )
         return self._courier.dispatch(letter)

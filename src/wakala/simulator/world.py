@@ -111,7 +111,8 @@ class Urls:
     confirmation: str
     validation: str
     response_type: Literal["Completed", "Cancelled"]
-    version: Literal["v1", "v2", "broker"]  # v1 hashes the payer's number, v2 masks it (daraja.md 2.3)
+    version: Literal["v1", "v2"]  # v1 hashes the payer's number, v2 masks it (daraja.md 2.3)
+    side: Literal["daraja", "broker"] = "daraja"  # by which door it was registered
 
 
 @dataclass(slots=True)
@@ -403,7 +404,7 @@ class World:
             self._originators.pop((oldest.asked.party_a, oldest.originator_id), None)
             self._receipts.pop(oldest.receipt, None)
         self.commands[command.number] = command
-        self._originators.setdefault((command.asked.party_a, command.originator_id), command)
+        self._originators[command.asked.party_a, command.originator_id] = command
 
     def command_of(self, party_a: str, originator_id: str) -> Command | None:
         """The command that a shortcode sent under this OriginatorConversationID."""

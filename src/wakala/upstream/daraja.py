@@ -3,21 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import replace as replace_fields
-
-from msgspec.structs import replace
 
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
 from wakala.rules.commands import BILL_OPT_INS, BY_PATH, KEPT_BY_GATEWAY, Mode
-from wakala.rules.exchange import Exchange, secrets_of, without_echo
+from wakala.rules.exchange import Exchange
 from wakala.rules.payment import (
     Accepted,
     Evidence,
     Fact,
     Kind,
-    LostSight,
     Payment,
     Refused,
     Scope,
@@ -26,54 +23,19 @@ from wakala.rules.payment import (
     Unsent,
 )
 from wakala.rules.receipt import us_to_nairobi_text
+from wakala.upstream.door import Asked, Callback, Credentials
+from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
 from wakala.wire import daraja
 from wakala.wire.daraja_codes import DecodedError, decode_error
 from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound
 from wakala.wire.daraja_errors import Trouble
 from wakala.wire.daraja_results import PulledPayment, read_ack, read_direct, read_pull
 from wakala.wire.http import HttpRequest
-from wakala.wire.security_credential import security_credential
 from wakala.wire.stk_results import ResultClass
 
 REFRESH_EARLY_S = 60  # a token is renewed a minute before M-Pesa forgets it (daraja.md 1.2)
 BILL_KEY = "app_key"
 PULL = "pulltransactions/query"
-RETRY_AFTER_S = 10  # when M-Pesa turned us away before taking anything, ask again after this
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What is needed to speak for one shortcode; opened from the vault for the call, never stored computed."""
-
-    shortcode_id: str
-    base_url: str
-    number: str
-    party_b: str
-    is_till: bool
-    consumer_key: str = field(repr=False)
-    consumer_secret: str = field(repr=False)
-    passkey: str = field(repr=False)
-    initiator: str = ""
-    initiator_password: str = field(default="", repr=False)
-    certificate: str = field(default="", repr=False)
-    bill_key: str = field(default="", repr=False)
-
-    def security_credential(self) -> str:
-        """The initiator's password for M-Pesa's eyes only; made anew for every call (daraja.md 5)."""
-        return security_credential(self.initiator_password, self.certificate)
-
-
-Callback = Callable[[str], str]
-"""The URL at which M-Pesa answers, by the kind of answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a call brought: a fact, and the exchanges to store with it."""
-
-    fact: Fact
-    exchanges: tuple[Exchange, ...]
-    bill_key: str = field(default="", repr=False)  # what Bill Manager's opt-in gave us; told to nobody
 
 
 @dataclass(slots=True)
@@ -248,14 +210,7 @@ class Daraja:
         return Accepted(answer.merchant_request_id, answer.checkout_request_id, answer.description)
 
     def _push_trouble(self, error: DecodedError, by: Evidence = Evidence.STK_ANSWER) -> Fact:
-        code, text = error.outcome.code, error.outcome.description
-        match error.trouble:
-            case Trouble.REFUSED | Trouble.TOKEN:
-                return Refused(code, text, by)
-            case Trouble.BUSY:
-                return Unsent(code, text, self._retry_us())
-            case _:
-                return LostSight(code, text)
+        return of_trouble(error, self._retry_us(), by)
 
     async def query(self, credentials: Credentials, payment: Payment) -> Asked:
         """Ask what became of a push (daraja.md 2.2). An enquiry: it moves no money and may be repeated."""
@@ -406,47 +361,20 @@ class Daraja:
         scope: Scope | None,
         payment_id: str | None,
     ) -> Reply | NoReply:
-        exchange = Exchange(
-            id=self._source.new_id("xch"),
-            name=name,
-            direction="out",
-            method=request.method,
-            url=request.url,
-            request_headers=request.headers,
-            request_body=request.body,
-            started_us=self._source.now_us(),
-            payment_id=payment_id,
+        reply, exchange = await recorded(
+            self._outgoing,
+            self._source,
+            name,
+            request,
+            total_s=self._answer_limit_s,
             scope=scope,
+            payment_id=payment_id,
         )
-        reply = await self._outgoing.send(
-            request.method, request.url, request.headers, request.body, total_s=self._answer_limit_s
-        )
-        if isinstance(reply, Reply):
-            reply = _without_echo(reply, request)
-            exchange = replace(
-                exchange,
-                status=reply.status,
-                answer_headers=reply.headers,
-                answer_body=reply.body,
-                duration_us=reply.duration_us,
-            )
-        else:
-            exchange = replace(exchange, error=reply.reason, duration_us=reply.duration_us)
         exchanges.append(exchange)
         return reply
 
     def _retry_us(self) -> int:
-        return self._source.now_us() + RETRY_AFTER_S * 1_000_000
-
-
-def _without_echo(reply: Reply, request: HttpRequest) -> Reply:
-    """Some of M-Pesa's complaints repeat what they complain of, and their words go further than their bytes."""
-    if reply.status == 200:
-        return reply
-    secrets = secrets_of(request.headers, request.body)
-    body = without_echo(reply.body, secrets)
-    headers = tuple((name, without_echo(value.encode(), secrets).decode()) for name, value in reply.headers)
-    return replace(reply, body=body, headers=headers)
+        return retry_us(self._source)
 
 
 def _details(payment: Payment, callback: Callback) -> dict[str, object]:
@@ -469,12 +397,8 @@ def _as_it_came(out: Outbound, payment: Payment) -> tuple[str, object] | None:
     return command.facade[-1], body
 
 
-def _unanswered(reply: NoReply | Fact, retry_us: int) -> Fact:
-    if not isinstance(reply, NoReply):
-        return reply
-    if reply.unsent:
-        return Unsent("unreachable", f"M-Pesa could not be reached: {reply.reason}.", retry_us)
-    return LostSight("no_answer", f"Sent, but M-Pesa gave no answer: {reply.reason}.")
+def _unanswered(reply: NoReply | Fact, retry_at_us: int) -> Fact:
+    return unanswered(reply, retry_at_us) if isinstance(reply, NoReply) else reply
 
 
 def _asked_again(reply: Reply | NoReply | Fact) -> Fact:

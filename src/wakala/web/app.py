@@ -25,7 +25,13 @@ _DARAJA = {Environment.LIVE: "", Environment.SANDBOX: "/sandbox"}
 
 
 def build(
-    api: Api, facade: Facade, inbound: Inbound, pages: Pages, surroundings: Surroundings, ready: Readiness
+    api: Api,
+    facade: Facade,
+    inbound: Inbound,
+    by_soap: Inbound,
+    pages: Pages,
+    surroundings: Surroundings,
+    ready: Readiness,
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
@@ -46,7 +52,7 @@ def build(
     for environment, prefix in _DARAJA.items():
         for path, handler in _facade(facade, environment).items():
             fixed[prefix + path] = fixed[f"{prefix}{path}/"] = endpoint(handler)  # SDKs differ in the last slash
-    return _Table(fixed, Router(_patterns(api, inbound, pages, surroundings), default=endpoint(_nothing)))
+    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings), default=endpoint(_nothing)))
 
 
 class _Table:
@@ -77,7 +83,9 @@ def _facade(facade: Facade, environment: Environment) -> dict[str, Handler]:
     }
 
 
-def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings) -> list[BaseRoute]:
+def _patterns(
+    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings
+) -> list[BaseRoute]:
     """The busiest first."""
 
     def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
@@ -93,6 +101,12 @@ def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundin
         "outcome": inbound.outcome,
         "status": inbound.status,
         "status_timeout": inbound.status_timeout,
+        "soap_result": by_soap.result,
+        "soap_timeout": by_soap.timeout,
+        "soap_status": by_soap.status,
+        "soap_status_timeout": by_soap.status_timeout,
+        "soap_c2b_confirmation": by_soap.c2b_confirmation,
+        "soap_c2b_validation": by_soap.c2b_validation,
     }
     routes: list[BaseRoute] = [
         route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", handler, truncates=True)

@@ -17,7 +17,7 @@ from wakala.journal.journal import Journal
 from wakala.payments import Payments
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.addresses import Network, contains
-from wakala.rules.exchange import Exchange, redact
+from wakala.rules.exchange import Exchange
 from wakala.rules.matching import Confirmation as Notice
 from wakala.rules.payment import (
     Evidence,
@@ -28,21 +28,19 @@ from wakala.rules.payment import (
     Payment,
     Scope,
     Settled,
-    StillOpen,
     TimedOut,
 )
 from wakala.rules.signing import same
+from wakala.web.dialects import DARAJA, Dialect
 from wakala.web.plumbing import Incoming
 from wakala.wire import daraja
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.wire.daraja import C2bNotice, StkCallback
 from wakala.wire.daraja_results import (
-    CommandResult,
     read_express_callback,
-    read_result,
     read_standing_order_callback,
-    read_status,
 )
+from wakala.wire.result_facts import result_fact, status_fact
 
 log = logging.getLogger("wakala.inbound")
 
@@ -50,7 +48,7 @@ STRANGERS_LIMIT_PER_MINUTE = 600  # unknown paths that are kept; beyond it a flo
 
 
 class Inbound:
-    """Callbacks of Daraja: STK results, C2B validations and confirmations."""
+    """M-Pesa's calls in one dialect: results, time-outs, C2B validations and confirmations; STK in Daraja's only."""
 
     def __init__(
         self,
@@ -60,6 +58,7 @@ class Inbound:
         deliveries: Deliveries,
         source: Source,
         sources: dict[Environment, tuple[Network, ...]],
+        dialect: Dialect = DARAJA,
     ) -> None:
         self._journal = journal
         self._directory = directory
@@ -67,6 +66,7 @@ class Inbound:
         self._deliveries = deliveries
         self._source = source
         self._sources = sources
+        self._dialect = dialect
         self._minute = 0
         self._strangers = 0
 
@@ -82,7 +82,7 @@ class Inbound:
         fact = _stk_fact(payment, callback)
         if isinstance(fact, Misfit):
             exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
-        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, daraja.stk_ack()),))
+        await self._payments.settle(payment, fact, (self._acknowledged(exchange, incoming, daraja.stk_ack()),))
         return 200, JSON, daraja.stk_ack()
 
     # ── results of every other command ──
@@ -91,10 +91,10 @@ class Inbound:
         """The Result of a queued command (daraja.md 3.3)."""
         exchange, payment = await self._called(incoming, "result")
         try:
-            told = read_result(incoming.body)
+            told = self._dialect.read_result(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, _result_fact(payment, told), incoming)
+            return await self._unreadable(exchange)
+        return await self._settled(exchange, payment, result_fact(payment, told), incoming)
 
     async def outcome(self, incoming: Incoming) -> HttpAnswer:
         """The answer of a person who was asked: a standing order, or another business's till."""
@@ -104,33 +104,35 @@ class Inbound:
             told = read_standing_order_callback(incoming.body) if is_order else read_express_callback(incoming.body)
         except MalformedUpstreamError:
             return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, _result_fact(payment, told, with_ids=False), incoming)
+        return await self._settled(exchange, payment, result_fact(payment, told, with_ids=False), incoming)
 
     async def timeout(self, incoming: Incoming) -> HttpAnswer:
         """M-Pesa's queue gave up: unknown, whatever the body says (daraja.md 3.4)."""
         exchange, payment = await self._called(incoming, "timeout")
-        return await self._settled(exchange, payment, TimedOut("It timed out in M-Pesa's queue."), incoming)
+        timed_out = TimedOut("It timed out in M-Pesa's queue.")
+        return await self._settled(exchange, payment, timed_out, incoming, self._dialect.timeout_ack)
 
     async def status(self, incoming: Incoming) -> HttpAnswer:
         """The answer to our own question what became of a payment (daraja.md 2.12)."""
         exchange, payment = await self._called(incoming, "status")
         try:
-            told = read_result(incoming.body)
+            told = self._dialect.read_result(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.stk_ack())
-        return await self._settled(exchange, payment, _status_fact(payment, told), incoming)
+            return await self._unreadable(exchange)
+        return await self._settled(exchange, payment, status_fact(payment, told), incoming)
 
     async def status_timeout(self, incoming: Incoming) -> HttpAnswer:
         """Our question timed out; it is asked again on the schedule."""
         exchange, _ = await self._called(incoming, "status_timeout")
-        await self._journal.record_exchange(_acknowledged(exchange, incoming, daraja.stk_ack()))
-        return 200, JSON, daraja.stk_ack()
+        ack = self._dialect.timeout_ack
+        await self._journal.record_exchange(self._acknowledged(exchange, incoming, ack))
+        return 200, self._dialect.headers, ack
 
     async def _called(self, incoming: Incoming, kind: str) -> tuple[Exchange, Payment]:
         """Who calls, and for which payment. Raises `NotFoundError` for somebody who is not believed."""
         payment_id = incoming.parameters["subject"]
         exchange = self._exchange(incoming, f"{kind}_callback")
-        if not same(incoming.parameters["secret"], self._payments.callback_mac(kind, payment_id)):
+        if not same(incoming.parameters["secret"], self._mac(kind, payment_id)):
             await self._stranger(exchange, "the secret in the path is not ours")
         payment = await self._payments.find(payment_id)
         if payment is None:
@@ -140,11 +142,14 @@ class Inbound:
             await self._stranger(exchange, f"{incoming.peer} is not one of M-Pesa's addresses")
         return exchange, payment
 
-    async def _settled(self, exchange: Exchange, payment: Payment, fact: Fact, incoming: Incoming) -> HttpAnswer:
+    async def _settled(
+        self, exchange: Exchange, payment: Payment, fact: Fact, incoming: Incoming, ack: bytes | None = None
+    ) -> HttpAnswer:
+        ack = ack or self._dialect.result_ack
         if isinstance(fact, Misfit):
             exchange = replace(exchange, verdict=f"quarantined: {fact.reason}")
-        await self._payments.settle(payment, fact, (_acknowledged(exchange, incoming, daraja.stk_ack()),))
-        return 200, JSON, daraja.stk_ack()
+        await self._payments.settle(payment, fact, (self._acknowledged(exchange, incoming, ack),))
+        return 200, self._dialect.headers, ack
 
     # ── C2B ──
 
@@ -156,16 +161,22 @@ class Inbound:
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         try:
-            told = daraja.read_c2b(incoming.body)
+            told = self._dialect.read_c2b(incoming.body)
         except MalformedUpstreamError:
-            return await self._kept(exchange, "it cannot be read", daraja.c2b_confirmation_ack())
+            return await self._unreadable(exchange)
         notice = _notice(told, incoming)
+        ack = self._dialect.confirmation_ack(notice.receipt)
         doubt = _doubt(notice, shortcode)
         if doubt:
-            return await self._kept(exchange, doubt, daraja.c2b_confirmation_ack())
-        acknowledged = _acknowledged(exchange, incoming, daraja.c2b_confirmation_ack())
-        await self._payments.receive_confirmation(notice, _payer_name(told), shortcode, acknowledged)
-        return 200, JSON, daraja.c2b_confirmation_ack()
+            return await self._kept(exchange, doubt, ack)
+        await self._payments.receive_confirmation(
+            notice,
+            _payer_name(told),
+            shortcode,
+            self._acknowledged(exchange, incoming, ack),
+            self._dialect.c2b_in_json(incoming.body),
+        )
+        return 200, self._dialect.headers, ack
 
     async def bill_payment(self, incoming: Incoming) -> HttpAnswer:
         """A bill was paid: money like any other; the receipt makes it one with its C2B confirmation."""
@@ -192,7 +203,9 @@ class Inbound:
         doubt = _doubt(notice, shortcode)
         if doubt:
             return await self._kept(exchange, doubt, ack)
-        await self._payments.receive_confirmation(notice, None, shortcode, _acknowledged(exchange, incoming, ack))
+        await self._payments.receive_confirmation(
+            notice, None, shortcode, self._acknowledged(exchange, incoming, ack), incoming.body
+        )
         return 200, JSON, ack
 
     async def c2b_validation(self, incoming: Incoming) -> HttpAnswer:
@@ -202,22 +215,21 @@ class Inbound:
         if isinstance(shortcode, str):
             await self._stranger(exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
+        relayed = b""
         try:
-            told = daraja.read_c2b(incoming.body)
-            doubt = _doubt(_notice(told, incoming), shortcode)
+            told = self._dialect.read_c2b(incoming.body)
+            relayed, doubt = self._dialect.c2b_in_json(incoming.body), _doubt(_notice(told, incoming), shortcode)
         except MalformedUpstreamError:
             doubt = "it cannot be read"
-        verdict, by = await self._validated(shortcode, incoming.body, doubt)
-        body = daraja.c2b_validation_answer(
-            accept=verdict.accept, code=verdict.code, third_party_id=verdict.third_party_id
-        )
+        verdict, by = await self._validated(shortcode, relayed, doubt)
+        body = self._dialect.validation_answer(verdict)
         decided = replace(
-            _acknowledged(exchange, incoming, body),
+            self._acknowledged(exchange, incoming, body),
             verdict=f"quarantined: {doubt}" if doubt else exchange.verdict,
             error=f"decided by {by}: {'accepted' if verdict.accept else 'rejected'}",
         )
         await self._journal.record_exchange(decided)
-        return 200, JSON, body
+        return 200, self._dialect.headers, body
 
     async def _validated(
         self, shortcode: Shortcode, body: bytes, doubt: str | None
@@ -233,10 +245,13 @@ class Inbound:
             return told, "the merchant"
         return daraja.ValidationVerdict(shortcode.response_type == "Completed"), "the registered default"
 
+    def _mac(self, kind: str, subject: str) -> str:
+        return self._payments.callback_mac(self._dialect.prefix + kind, subject)
+
     def _known_shortcode(self, incoming: Incoming, kind: str) -> Shortcode | str:
         """The shortcode that the path names, or why the caller is not believed."""
         shortcode_id = incoming.parameters["subject"]
-        if not same(incoming.parameters["secret"], self._payments.callback_mac(kind, shortcode_id)):
+        if not same(incoming.parameters["secret"], self._mac(kind, shortcode_id)):
             return "the secret in the path is not ours"
         shortcode = self._directory.shortcode(shortcode_id)
         if shortcode is None:
@@ -262,12 +277,21 @@ class Inbound:
             await self._journal.record_exchange(replace(exchange, verdict=f"quarantined: {reason}", status=404))
         raise NotFoundError
 
-    async def _kept(self, exchange: Exchange, reason: str, ack: bytes) -> HttpAnswer:
+    async def _kept(self, exchange: Exchange, reason: str, ack: bytes, status: int = 200) -> HttpAnswer:
         """From M-Pesa as far as we can tell, but unusable: acknowledged, kept whole, not believed."""
         log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
         verdict = f"quarantined: {reason}"
-        await self._journal.record_exchange(replace(exchange, verdict=verdict, status=200, answer_body=ack))
-        return 200, JSON, ack
+        await self._journal.record_exchange(replace(exchange, verdict=verdict, status=status, answer_body=ack))
+        return status, self._dialect.headers, ack
+
+    async def _unreadable(self, exchange: Exchange) -> HttpAnswer:
+        status, ack = self._dialect.unreadable
+        return await self._kept(exchange, "it cannot be read", ack, status)
+
+    def _acknowledged(self, exchange: Exchange, incoming: Incoming, ack: bytes) -> Exchange:
+        """What M-Pesa will be told once the commit has happened; the duration is up to the commit."""
+        headers, took_us = self._dialect.headers, incoming.elapsed_us()
+        return replace(exchange, status=200, answer_headers=headers, answer_body=ack, duration_us=took_us)
 
     def _may_call(self, incoming: Incoming, environment: str) -> bool:
         return contains(self._sources[Environment(environment)], incoming.peer)
@@ -284,11 +308,6 @@ class Inbound:
             started_us=incoming.started_us,
             peer=incoming.peer,
         )
-
-
-def _acknowledged(exchange: Exchange, incoming: Incoming, ack: bytes) -> Exchange:
-    """What M-Pesa will be told once the commit has happened; the duration is up to the commit."""
-    return replace(exchange, status=200, answer_headers=JSON, answer_body=ack, duration_us=incoming.elapsed_us())
 
 
 def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:
@@ -309,49 +328,6 @@ def _stk_fact(payment: Payment, callback: StkCallback) -> Fact:
         paid_us=callback.paid_us,
         merchant_request_id=callback.merchant_request_id,
         checkout_request_id=callback.checkout_request_id,
-    )
-
-
-def _result_fact(payment: Payment, told: CommandResult, *, with_ids: bool = True) -> Fact:
-    """A Result as a fact, or as a misfit where it does not agree with what was asked."""
-    asked_ids = {payment.merchant_request_id, payment.checkout_request_id, payment.request_id} - {None}
-    told_ids = {told.originator_conversation_id, told.conversation_id} - {"", None}
-    if with_ids and payment.kind.moves_money and payment.checkout_request_id and not asked_ids & told_ids:
-        return Misfit(Flag.EVIDENCE_CONFLICT, "its conversation IDs are not those M-Pesa gave us")
-    if payment.kind.moves_money and told.amount_cents not in {None, payment.amount_cents}:
-        return Misfit(
-            Flag.AMOUNT_DIFFERS, f"it names another amount than the KES {payment.amount_cents / 100:.2f} asked"
-        )
-    return Settled(
-        by=Evidence.RESULT,
-        paid=told.paid,
-        code=told.code,
-        description=told.description,
-        receipt=told.receipt if payment.kind.moves_money else None,
-        paid_us=told.paid_us,
-        payer_name=told.party_name,
-        merchant_request_id=told.originator_conversation_id or None,
-        checkout_request_id=told.conversation_id or None,
-        results=redact(told.raw.encode()).decode(),  # M-Pesa may name our own secret path in it
-    )
-
-
-def _status_fact(payment: Payment, told: CommandResult) -> Fact:
-    """What M-Pesa's answer to a status question says of the payment; a question that failed says nothing of it."""
-    says = read_status(told)
-    if says.settled is None:
-        return StillOpen(f"Transaction Status brought no outcome: {told.description}", processing=False)
-    if says.amount_cents not in {None, payment.amount_cents}:
-        return Misfit(Flag.AMOUNT_DIFFERS, "Transaction Status names another amount")
-    return Settled(
-        by=Evidence.STATUS,
-        paid=says.settled,
-        code=told.code if says.settled else "status",
-        description=f"Transaction Status: {told.parameters.get('TransactionStatus', told.description)}",
-        receipt=says.receipt,
-        paid_us=says.paid_us,
-        payer_name=says.party_name,
-        results=redact(told.raw.encode()).decode(),  # M-Pesa may name our own secret path in it
     )
 
 

@@ -18,7 +18,7 @@ from wakala.rules import money, msisdn
 from wakala.rules.addresses import is_web_address
 from wakala.rules.commands import COMMANDS, Ask, Command
 from wakala.rules.payment import Answer, Kind, Payment, State
-from wakala.wire.daraja_codes import explain, family_of
+from wakala.wire.explaining import explain_code
 from wakala.wire.view import both, id_names
 
 _encode = msgspec.json.Encoder().encode
@@ -210,7 +210,7 @@ _FIRST_WORDS = {
 def _refusal(payment: Payment, public_url: str) -> HttpAnswer:
     code = payment.answer_code or payment.result_code or "not_sent"
     text = payment.answer_desc or payment.result_desc or payment.reason or ""
-    known = explain(code, text, family_of(payment.command))
+    known = explain_code(payment, code, text)
     body = {
         "type": f"{public_url}/problems/payment_refused",
         "title": "M-Pesa refused the payment",

@@ -6,6 +6,7 @@ Readers of calls raise nothing but MalformedUpstreamError, whatever the bytes; r
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +19,7 @@ from wakala.wire.daraja_callbacks import (
     read_express_callback,
     read_standing_order_callback,
 )
-from wakala.wire.daraja_codes import DecodedError, decode_error, decode_result_of, refused_politely
+from wakala.wire.daraja_codes import DecodedError, decode_error, refused_politely
 from wakala.wire.daraja_direct import Direct, PulledPayment, read_direct, read_pull
 from wakala.wire.loose_json import read_object, text
 from wakala.wire.loose_results import (
@@ -32,7 +33,7 @@ from wakala.wire.loose_results import (
 )
 from wakala.wire.loose_values import folded, read_cents, read_moment_us, read_msisdn, read_receipt
 from wakala.wire.result_data import result_data
-from wakala.wire.stk_results import CODE_MAX_CHARS, outcome_of
+from wakala.wire.stk_results import CODE_MAX_CHARS, ResultRow, decode_result, outcome_of
 
 __all__ = [
     "Ack",
@@ -122,7 +123,7 @@ def _read_express_ack(status: int, found: dict[str, object]) -> Ack | DecodedErr
 # ── done ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_result(body: bytes) -> CommandResult:
+def read_result(body: bytes, table: Mapping[str, ResultRow] = command_results.BY_CODE) -> CommandResult:
     """The Result of a payout, transfer, reversal or enquiry, read by name and never by position (daraja.md 3.3)."""
     root = object_in(body, "Result")
     wrapped = folded(root).get("result")
@@ -134,7 +135,7 @@ def read_result(body: bytes) -> CommandResult:
     if not code or not (originator or conversation):
         raise MalformedUpstreamError("M-Pesa's Result lacks its code or its IDs; it is kept byte for byte.")
     description = text(told.get("resultdesc")) or ""
-    decoded = decode_result_of("command", code, description)
+    decoded = decode_result(code, description, table)
     paid, outcome = decoded.paid, decoded.outcome
     if text(told.get("resulttype")) == "1":  # waiting for further messages: this one settles nothing
         paid, outcome = None, outcome_of(command_results.STILL_TO_COME, code, description)

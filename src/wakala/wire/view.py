@@ -12,8 +12,8 @@ import msgspec
 from wakala.rules.outcome import Sentence
 from wakala.rules.payment import Flag, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
-from wakala.wire.daraja_codes import explain, family_of
 from wakala.wire.daraja_results import result_data
+from wakala.wire.explaining import explain_code
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -107,8 +107,8 @@ def cause_of(payment: Payment) -> tuple[Sentence, Sentence] | None:
         return (_QUEUED if queued else _WAITING[payment.state]), _WAIT
     if payment.state is State.EXPIRED:
         return _EXPIRED, _EXPIRED_NEXT
-    family = family_of(payment.command)
-    known = explain(payment.result_code, payment.result_desc or "", family) if payment.result_code else None
+    code = payment.result_code
+    known = explain_code(payment, code, payment.result_desc or "") if code else None
     return (known.cause, known.next_step) if known else (_NOT_SENT, _NOT_SENT_NEXT)
 
 

@@ -4,10 +4,10 @@ INSERT INTO payments (
     msisdn, reference, description, reference_data, callback_url, created_us, updated_us, sent_us, settled_us,
     merchant_request_id, checkout_request_id, receipt, paid_us, payer_name, answer, answer_code, answer_desc,
     result_code, result_desc, evidence, reason, flags, notifications, checks, next_check_us,
-    command, face, details, results
+    command, face, details, results, side
 ) VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT (organisation_id, environment, request_id) DO NOTHING
 RETURNING id

@@ -1,5 +1,1 @@
-"""M-Pesa's older SOAP and XML interface, in front of the same world: the same phones, accounts and receipts.
-
-It has a listener of its own with mutual TLS. Nothing here is shared with the gateway, so that both cannot be wrong in
-the same way.
-"""
+"""The same world through M-Pesa's older door: SOAP with XML in CDATA, over mutual TLS (broker.md)."""

@@ -1,62 +1,59 @@
-"""Who may speak to the Broker, and how it proves who it is (broker.md 2)."""
+"""Who may speak to the Broker: service providers with their passwords (broker.md 2 and 8.4)."""
 
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from wakala.simulator.broker.reading import Element
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-SP_ID, SP_PASSWORD = "900610", "Sim!Pass2025"
-CHANGE_KEY, CHANGE_IV = b"sharedkey0123456", b"initvector012345"
-"""What new passwords are encrypted with; the Broker's people hand them out (broker.md 8.4)."""
+from wakala.simulator.broker.tree import Element
 
-AUTHENTICATION_FAILED = ("100000007", "Authentication failed")
+AUTHENTICATION_FAILED = ("100000007", "authentication failed")
+NOT_ACTIVE = ("100000006", "SP status abnormal")
 
 
 @dataclass(slots=True)
 class Provider:
-    """A service provider, as the Broker calls whoever connects."""
+    """One that Safaricom knows. Key and IV of sixteen bytes seal a new password on its way."""
 
-    sp_id: str = SP_ID
-    password: str = SP_PASSWORD
+    sp_id: str
+    password: str = field(repr=False)
+    service_id: str
     active: bool = True
+    shared_key: bytes = field(default=b"sharedkey0123456", repr=False)
+    shared_iv: bytes = field(default=b"initvector012345", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Denied(Exception):  # noqa: N818 - a denial is the domain's word
-    """The Broker's own no: code and text for the caller, the reason for the call log."""
-
-    code: str
-    text: str
-    reason: str
+def sandbox_providers() -> dict[str, Provider]:
+    """The one that every new simulator knows."""
+    return {"900610": Provider("900610", "Sim!Pass2025", "900610000")}
 
 
-def missing(name: str) -> Denied:
-    """Something mandatory is not there."""
-    return Denied("100000014", f"Missing mandatory parameter:{name}", f"Send {name}.")
+def refusal(providers: dict[str, Provider], header: Element | None) -> tuple[str, str] | None:
+    """Code and words for whoever may not come in; None for who may."""
+    if header is None or not header.value("spId"):
+        return ("100000014", "missing mandatory parameter:spId")
+    provider = providers.get(header.value("spId"))
+    if provider is None or not is_password(provider, header.value("spPassword"), header.value("timeStamp")):
+        return AUTHENTICATION_FAILED
+    return None if provider.active else NOT_ACTIVE
 
 
-def check(providers: dict[str, Provider], header: Element) -> Provider:
-    """The provider behind the elements spId, spPassword and timeStamp; raises Denied."""
-    sp_id, password, stamp = (header.value(name) for name in ("spId", "spPassword", "timeStamp"))
-    if not sp_id:
-        raise missing("spId")
-    provider = providers.get(sp_id)
-    if provider is None:
-        raise Denied(*AUTHENTICATION_FAILED, f"Nobody knows a provider {sp_id}.")
-    if not password:
-        raise missing("spPassword")
-    if not stamp:
-        raise missing("timeStamp")
-    if not any(hmac.compare_digest(password.encode(), each) for each in digests(sp_id, provider.password, stamp)):
-        raise Denied(*AUTHENTICATION_FAILED, "spPassword is not base64(hex(SHA-256(spId + password + timeStamp))).")
-    if not provider.active:
-        raise Denied("100000006", "SP status abnormal", f"Provider {sp_id} is not active.")
-    return provider
+def is_password(provider: Provider, given: str, stamp: str) -> bool:
+    """Base64 of the hexadecimal digest, whose case clients do not agree on (broker.md 2)."""
+    digest = hashlib.sha256(f"{provider.sp_id}{provider.password}{stamp}".encode()).hexdigest()
+    wanted = (base64.b64encode(digest.encode()), base64.b64encode(digest.upper().encode()))
+    return any(hmac.compare_digest(each, given.encode()) for each in wanted)
 
 
-def digests(sp_id: str, password: str, stamp: str) -> tuple[bytes, bytes]:
-    """Both spellings in the field: the guide's own value is in capitals, most programs write small letters."""
-    text = hashlib.sha256(f"{sp_id}{password}{stamp}".encode()).hexdigest()
-    return base64.b64encode(text.encode()), base64.b64encode(text.upper().encode())
+def opened(provider: Provider, sealed: str) -> str | None:
+    """The new password; None where it was not sealed with this provider's key."""
+    try:
+        decryptor = Cipher(algorithms.AES(provider.shared_key), modes.CBC(provider.shared_iv)).decryptor()
+        padded = decryptor.update(base64.b64decode(sealed, validate=True)) + decryptor.finalize()
+        unpadder = padding.PKCS7(128).unpadder()
+        return (unpadder.update(padded) + unpadder.finalize()).decode()
+    except ValueError:
+        return None

@@ -1,122 +1,138 @@
-"""Reading XML that a stranger wrote: no DTD, bounded in size, depth and count, names compared without namespace.
+"""What a request document asks for, as the instruction that the back office carries out (broker.md 4, 9 and 10.1)."""
 
-Programs in the field differ in prefixes, namespaces, order and case of the root (broker.md 3), so a reader looks for
-local names and for nothing else.
-"""
+from dataclasses import dataclass
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
-from xml.parsers import expat
+from wakala.simulator import commands
+from wakala.simulator.broker.tree import Element, pairs
+from wakala.simulator.commands import Instruction, Kind
+from wakala.simulator.transfers import MOVES
+from wakala.simulator.world import Payment, Urls, World
 
-DOCUMENT_MAX_BYTES = 64 * 1024
-"""The longest sample of a message has thirteen thousand; a request has three."""
-
-DEPTH_MAX = 32
-ELEMENTS_MAX = 2_000
-"""A request has some fifty elements in six levels."""
-
-DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
-BOM = "\ufeff"
-SPLITTER = "\n"  # stands in no namespace, so it cuts name from namespace
+ID_MAX_CHARS = 128
+ENQUIRIES: dict[str, Kind] = {"TransactionStatusQuery": "transaction_status", "AccountBalance": "account_balance"}
 
 
-class UnreadableError(ValueError):
-    """No XML that anyone needs; the text says why."""
+class BrokerRefusal(Exception):  # noqa: N818 - as `refusals.Refusal`
+    """A synchronous no: code, the Broker's words, and our reason for the call log."""
+
+    def __init__(self, code: str, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.reason = reason or text
 
 
-@dataclass(slots=True)
-class Element:
-    """One element with what stands in it."""
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Where a shortcode wants its C2B calls."""
 
-    name: str
-    namespace: str = ""
-    text: str = ""
-    children: list["Element"] = field(default_factory=list)
-
-    def child(self, name: str) -> "Element | None":
-        """The first child of that local name, whatever the case of its letters."""
-        wanted = name.casefold()
-        return next((each for each in self.children if each.name.casefold() == wanted), None)
-
-    def find(self, *path: str) -> "Element | None":
-        """The element at the end of a path of local names."""
-        found: Element | None = self
-        for name in path:
-            found = found.child(name) if found is not None else None
-        return found
-
-    def value(self, *path: str) -> str:
-        """The trimmed text at the end of a path; empty when there is no such element."""
-        found = self.find(*path)
-        return found.text.strip() if found is not None else ""
-
-    def everything(self) -> Iterator["Element"]:
-        """This element and all below it."""
-        yield self
-        for each in self.children:
-            yield from each.everything()
-
-    def pairs(self) -> dict[str, str]:
-        """Everything below that has a Key and a Value, however deep it was nested (broker.md 3)."""
-        return {each.value("Key"): each.value("Value") for each in self.everything() if each.child("Key") is not None}
+    shortcode: str
+    urls: Urls
 
 
-def read(document: bytes) -> Element:
-    """The root of a document that says itself how it is encoded. Raises UnreadableError."""
-    if len(document) > DOCUMENT_MAX_BYTES:
-        raise UnreadableError(f"It has more than {DOCUMENT_MAX_BYTES} bytes.")
-    if not document.strip():
-        raise UnreadableError("It is empty.")
-    return _Builder().build(document.lstrip())
+def missing(name: str) -> BrokerRefusal:
+    """A mandatory field that is not there."""
+    return BrokerRefusal("100000014", f"missing mandatory parameter:{name}")
 
 
-def read_inner(text: str) -> Element:
-    """The root of a document that travelled as text inside another; what it says of its encoding is past."""
-    return read(DECLARATION.sub("", text.lstrip(BOM), count=1).strip().encode())
+def read_instruction(world: World, request: Element, origin_base64: str) -> Instruction:
+    """Any command. Raises `BrokerRefusal`."""
+    command_id = _needed(request, "CommandID")
+    originator_id = _needed(request, "OriginatorConversationID")
+    if len(originator_id) > ID_MAX_CHARS:
+        raise BrokerRefusal("100000005", "invalid input value:OriginatorConversationID")
+    initiator = request.first("Initiator") or Element("Initiator")
+    parameters = pairs(request.first("Parameters") or Element(""), "Parameter")
+    references = pairs(request.first("ReferenceData") or Element(""), "ReferenceItem")
+    result_url = _needed(request.first("Caller") or Element("Caller"), "ResultURL")
+    timeout_url = references.get("QueueTimeoutURL")
+    if not timeout_url:
+        raise missing("QueueTimeoutURL")
+    kind = _kind(command_id)
+    payer, receiver = _party(request, "PrimaryParty"), _party(request, "ReceiverParty")
+    is_payment = kind in ("b2c", "b2pochi", "b2b", "tax")
+    receipt = parameters.get("OriginalTransactionID") or parameters.get("ReceiptNumber") or ""
+    return Instruction(
+        kind=kind,
+        command_id=command_id,
+        initiator=initiator.value("Identifier"),
+        credential=initiator.value("SecurityCredential"),
+        party_a=payer if is_payment else (receiver or initiator.value("ShortCode")),
+        party_b=receiver if is_payment else "",
+        amount_cents=_amount_cents(world, kind, parameters, receipt),
+        account=parameters.get("AccountReference", ""),
+        originator_id=originator_id,
+        result_url=result_url,
+        timeout_url=timeout_url,
+        occasion=references.get("Occasion", ""),
+        receipt=receipt,
+        original_id=parameters.get("OriginatorConversationID", ""),
+        side="broker",
+        references=tuple(references.items()),
+        origin=origin_base64,
+    )
 
 
-class _Builder:
-    def __init__(self) -> None:
-        self._open: list[Element] = []
-        self._root: Element | None = None
-        self._count = 0
-
-    def build(self, document: bytes) -> Element:
-        parser = expat.ParserCreate(namespace_separator=SPLITTER)
-        parser.buffer_text = True
-        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
-        parser.StartDoctypeDeclHandler = _no_doctype
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text
-        try:
-            parser.Parse(document, True)
-        except (expat.ExpatError, LookupError, UnicodeError) as broken:
-            raise UnreadableError(f"It is no well-formed XML: {broken}.") from None
-        if self._root is None:
-            raise UnreadableError("It has no element.")
-        return self._root
-
-    def _start(self, spelled: str, _: dict[str, str]) -> None:
-        self._count += 1
-        if len(self._open) >= DEPTH_MAX or self._count > ELEMENTS_MAX:
-            raise UnreadableError(f"It has more than {DEPTH_MAX} levels or {ELEMENTS_MAX} elements.")
-        namespace, _cut, name = spelled.rpartition(SPLITTER)
-        element = Element(name, namespace)
-        if self._open:
-            self._open[-1].children.append(element)
-        else:
-            self._root = element
-        self._open.append(element)
-
-    def _end(self, _: str) -> None:
-        self._open.pop()
-
-    def _text(self, text: str) -> None:
-        self._open[-1].text += text
+def read_registration(request: Element) -> Registration:
+    """RegisterURL, which the Broker answers by itself."""
+    if _needed(request, "CommandID") != "RegisterURL":
+        raise BrokerRefusal("100000005", "invalid input value:CommandID")
+    references = pairs(request.first("ReferenceData") or Element(""), "ReferenceItem")
+    response_type = pairs(request.first("Parameters") or Element(""), "Parameter").get("ResponseType", "")
+    for name in ("ValidationURL", "ConfirmationURL"):
+        if not references.get(name):
+            raise missing(name)
+    if response_type not in ("Completed", "Cancelled"):
+        raise BrokerRefusal("100000005", "invalid input value:ResponseType")
+    party = request.first("PrimaryParty") or Element("")
+    urls = Urls(
+        confirmation=references["ConfirmationURL"],
+        validation=references["ValidationURL"],
+        response_type="Completed" if response_type == "Completed" else "Cancelled",
+        version="v1",
+        side="broker",
+    )
+    return Registration(party.value("ShortCode") or party.value("Identifier"), urls)
 
 
-def _no_doctype(*_: Any) -> NoReturn:
-    raise UnreadableError("It declares a document type, and with one come entities.")
+def _kind(command_id: str) -> Kind:
+    if command_id in commands.PAYOUTS:
+        return "b2c"
+    if command_id == commands.POCHI:
+        return "b2pochi"
+    if command_id in MOVES:
+        return "b2b"
+    if command_id == commands.TAX:
+        return "tax"
+    if command_id == "TransactionReversal":
+        return "reversal"
+    found = ENQUIRIES.get(command_id)
+    if found is None:
+        raise BrokerRefusal("100000005", "invalid input value:CommandID", f"Nobody knows a command {command_id!r}.")
+    return found
+
+
+def _party(request: Element, name: str) -> str:
+    found = request.first(name)
+    return found.value("Identifier") if found is not None else ""
+
+
+def _needed(parent: Element, name: str) -> str:
+    value = parent.value(name)
+    if not value:
+        raise missing(name)
+    return value
+
+
+def _amount_cents(world: World, kind: Kind, parameters: dict[str, str], receipt: str) -> int:
+    """A reversal names no amount: all of it goes back (broker.md 9.4)."""
+    if kind == "reversal":
+        payment = world.receipted(receipt)
+        return payment.amount_cents if isinstance(payment, Payment) else 0
+    if kind in ENQUIRIES.values():
+        return 0
+    spelled = parameters.get("Amount", "")
+    whole, _, part = spelled.partition(".")
+    if not (whole.isascii() and whole.isdigit() and part.strip("0") == "" and len(whole) <= 12):
+        raise BrokerRefusal("100000005", "invalid input value:Amount", f"{spelled!r} is no amount in whole shillings.")
+    return int(whole) * 100

@@ -1,0 +1,1 @@
+"""A shop around mainfinity-django-mpesa, as small as its documents allow."""

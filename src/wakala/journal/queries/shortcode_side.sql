@@ -1,0 +1,2 @@
+-- Without new access the old one stays, for payments that began there.
+UPDATE shortcodes SET side = ?, broker = COALESCE(?, broker) WHERE id = ?

@@ -1,0 +1,302 @@
+"""Towards M-Pesa by the Broker: XML over a private line, both ends proving themselves by certificate (broker.md 1).
+
+There is no token to fetch: every request carries its own proof. Nothing is ever sent twice.
+"""
+
+import json
+from typing import Any
+
+from wakala.errors import CallerError
+from wakala.identity import Source
+from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
+from wakala.rules.exchange import Exchange
+from wakala.rules.payment import (
+    Accepted,
+    Evidence,
+    Fact,
+    Payment,
+    Refused,
+    Scope,
+    Settled,
+    StillOpen,
+)
+from wakala.rules.sides import BrokerAccess
+from wakala.upstream.door import Asked, Callback, Credentials
+from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
+from wakala.wire.broker import replies, requests
+from wakala.wire.broker.replies import Logged
+from wakala.wire.broker.soap import Provider
+from wakala.wire.daraja_codes import DecodedError
+from wakala.wire.daraja_results import Ack
+from wakala.wire.http import HttpRequest
+from wakala.wire.outbound import Outbound
+from wakala.wire.result_facts import result_fact
+
+_HEADERS = (("Content-Type", "text/xml; charset=utf-8"), ("SOAPAction", '""'), ("Accept", "text/xml"))
+STATUS = "transactionstatus/transactionstatusquery"
+REGISTER = "c2b/registerurl"
+
+PREFIX = "soap_"
+"""Before every kind of answer: the Broker calls at doors of its own."""
+
+
+class Broker:
+    """One call, one answer. ``answer_limit_s`` bounds each; clients of the Broker wait 40 to 120 s (broker.md 1.3)."""
+
+    def __init__(self, outgoing: Outgoing, source: Source, *, answer_limit_s: float = 40) -> None:
+        self._outgoing = outgoing
+        self._source = source
+        self._answer_limit_s = answer_limit_s
+
+    def is_ready(self, credentials: Credentials, payment: Payment) -> bool:
+        """Always: nothing has to be fetched first."""
+        del credentials, payment
+        return True
+
+    async def prepare(self, credentials: Credentials, payment: Payment) -> tuple[Fact | None, tuple[Exchange, ...]]:
+        """Nothing to do; a shortcode that has lost its access cannot send."""
+        del payment
+        return (None if credentials.broker else _no_access()), ()
+
+    async def carry(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
+        """Take a command to the Broker. Sent at most once."""
+        access = credentials.broker
+        if access is None:
+            return Asked(_no_access(), ())
+        try:
+            path, body = self._written(credentials, access, payment, callback)
+        except CallerError as why:  # a text that XML cannot carry, a requester who has no phone
+            return Asked(Refused(why.code, why.sentence, Evidence.GATEWAY), ())
+        reply, exchange = await self._call(access, path, body, payment.command.replace("/", "_"), payment)
+        if isinstance(reply, NoReply):
+            return Asked(unanswered(reply, retry_us(self._source)), (exchange,))
+        own_id = requests.originator_id(credentials.number, payment.request_id)
+        return Asked(self._answer_fact(payment, reply, own_id), (exchange,))
+
+    def _written(
+        self, credentials: Credentials, access: BrokerAccess, payment: Payment, callback: Callback
+    ) -> tuple[str, bytes]:
+        now_us = self._source.now_us()
+        details: dict[str, Any] = json.loads(payment.details)
+        if payment.command == REGISTER:
+            return access.register_path, requests.register_urls(
+                requests.originator_id(credentials.number, payment.request_id),
+                _provider(access),
+                now_us,
+                shortcode=credentials.number,
+                response_type=details.get("ResponseType") or "Completed",
+                confirmation_url=callback(f"{PREFIX}c2b_confirmation"),
+                validation_url=callback(f"{PREFIX}c2b_validation"),
+            )
+        out = self._outbound(credentials, callback, payment.request_id, details, payment)
+        return access.request_path, requests.command(payment.command, out, _provider(access), payment.reference_data)
+
+    def _outbound(
+        self,
+        credentials: Credentials,
+        callback: Callback,
+        request_id: str,
+        details: dict[str, Any],
+        payment: Payment,
+        answers: str = "result timeout",
+    ) -> Outbound:
+        result, timeout = answers.split()
+        return Outbound(
+            request_id=request_id,
+            amount_cents=payment.amount_cents,
+            msisdn=payment.msisdn,
+            reference=payment.reference,
+            description=payment.description,
+            details=details,
+            shortcode=credentials.number,
+            till=credentials.party_b if credentials.is_till else None,
+            initiator=credentials.initiator,
+            security_credential=credentials.security_credential(),
+            result_url=callback(PREFIX + result),
+            timeout_url=callback(PREFIX + timeout),
+            callback_url="",
+            now_us=self._source.now_us(),
+        )
+
+    def _answer_fact(self, payment: Payment, reply: Reply, own_id: str) -> Fact:
+        """Accepted is not done (broker.md 5); only a registration ends with the answer, which the Broker gives."""
+        answer = replies.read_ack(reply.status, reply.body, own_id)
+        if isinstance(answer, DecodedError):
+            return of_trouble(answer, retry_us(self._source), Evidence.ANSWER)
+        if payment.command != REGISTER:
+            return Accepted(answer.originator_conversation_id, answer.conversation_id, answer.description)
+        results = {"ResponseCode": answer.code, "ResponseDescription": answer.description}
+        return Settled(
+            by=Evidence.ANSWER, paid=True, code="0", description=answer.description, results=json.dumps(results)
+        )
+
+    # ── asking ──
+
+    async def ask(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
+        """What became of it: by the Broker's log where no answer to our request arrived, then by the core's enquiry.
+
+        A question that was not answered is asked again under an ID of its own.
+        """
+        access = credentials.broker
+        if access is None:
+            return Asked(StillOpen("The shortcode has no access to the Broker any more.", processing=False), ())
+        logged: tuple[Exchange, ...] = ()
+        if payment.merchant_request_id is None:
+            found = await self._ask_log(access, credentials, payment)
+            if not isinstance(found.fact, StillOpen):
+                return found
+            logged = found.exchanges
+        asked = await self._ask_core(access, credentials, payment, callback)
+        return Asked(asked.fact, (*logged, *asked.exchanges))
+
+    async def _ask_log(self, access: BrokerAccess, credentials: Credentials, payment: Payment) -> Asked:
+        """Did the request get through, and what did the core say? Answered at once (broker.md 8.3)."""
+        body = requests.query_transaction(
+            requests.originator_id(credentials.number, payment.request_id),
+            payment.sent_us or payment.created_us,
+            _provider(access),
+            self._source.now_us(),
+        )
+        reply, exchange = await self._call(access, access.query_path, body, "query_transaction", payment)
+        if isinstance(reply, NoReply):
+            return Asked(StillOpen(f"The Broker's log gave no answer: {reply.reason}.", processing=False), (exchange,))
+        logged = replies.read_log(reply.status, reply.body)
+        return Asked(_logged_fact(payment, logged), (exchange,))
+
+    async def _ask_core(
+        self, access: BrokerAccess, credentials: Credentials, payment: Payment, callback: Callback
+    ) -> Asked:
+        """By the status query for what moves money, its answer a Result of its own; a question is simply repeated."""
+        number = payment.checks + 1
+        details: dict[str, Any] = json.loads(payment.details)
+        if payment.kind.moves_money:
+            own = requests.originator_id(credentials.number, payment.request_id)
+            details = {"OriginalConversationID": payment.merchant_request_id or own}
+        out = self._outbound(
+            credentials,
+            callback,
+            f"{payment.request_id}.{number}",
+            details,
+            payment,
+            "status status_timeout" if payment.kind.moves_money else "result timeout",
+        )
+        path = STATUS if payment.kind.moves_money else payment.command
+        body = requests.command(path, out, _provider(access))
+        reply, exchange = await self._call(access, access.request_path, body, path.replace("/", "_"), payment)
+        return Asked(_asked_again(reply), (exchange,))
+
+    # ── the account itself ──
+
+    async def register(
+        self, credentials: Credentials, scope: Scope, response_type: str, confirmation_url: str, validation_url: str
+    ) -> tuple[str | None, tuple[Exchange, ...]]:
+        """Tell the Broker our C2B URLs (broker.md 10.1): None, or why it did not take them."""
+        access = credentials.broker
+        if access is None:
+            return _no_access().description, ()
+        body = requests.register_urls(
+            requests.originator_id(credentials.number, self._source.new_id("reg")),
+            _provider(access),
+            self._source.now_us(),
+            shortcode=credentials.number,
+            response_type=response_type,
+            confirmation_url=confirmation_url,
+            validation_url=validation_url,
+        )
+        reply, exchange = await self._call(access, access.register_path, body, "register_url", scope)
+        if isinstance(reply, NoReply):
+            return f"The Broker gave no answer: {reply.reason}.", (exchange,)
+        return _refusal(replies.read_ack(reply.status, reply.body, "")), (exchange,)
+
+    async def prove(self, credentials: Credentials, scope: Scope) -> tuple[str | None, tuple[Exchange, ...]]:
+        """Does the Broker know us? Asks its log about a request that never was: None, or what keeps us out."""
+        access = credentials.broker
+        if access is None:
+            return _no_access().description, ()
+        now_us = self._source.now_us()
+        never = requests.originator_id(credentials.number, self._source.new_id("never"))
+        body = requests.query_transaction(never, now_us, _provider(access), now_us)
+        reply, exchange = await self._call(access, access.query_path, body, "query_transaction", scope)
+        if isinstance(reply, NoReply):
+            return f"The Broker gave no answer: {reply.reason}.", (exchange,)
+        return _refusal(replies.read_plain_answer(reply.status, reply.body)), (exchange,)
+
+    async def change_password(
+        self, access: BrokerAccess, scope: Scope, new_password: str, key: bytes, vector: bytes
+    ) -> tuple[str | None, tuple[Exchange, ...]]:
+        """Give the Broker a new spPassword (broker.md 8.4): None, or why it did not take it."""
+        if not access.password_path:
+            return "The path for a new password was never published; set password_path to what Safaricom says.", ()
+        body = requests.change_password(_provider(access), new_password, key, vector, self._source.now_us())
+        reply, exchange = await self._call(access, access.password_path, body, "change_password", scope)
+        if isinstance(reply, NoReply):
+            return f"The Broker gave no answer: {reply.reason}; either password may hold now.", (exchange,)
+        return _refusal(replies.read_plain_answer(reply.status, reply.body)), (exchange,)
+
+    async def _call(
+        self, access: BrokerAccess, path: str, body: bytes, name: str, subject: Payment | Scope
+    ) -> tuple[Reply | NoReply, Exchange]:
+        return await recorded(
+            self._outgoing,
+            self._source,
+            name,
+            HttpRequest("POST", access.url.rstrip("/") + path, _HEADERS, body),
+            total_s=self._answer_limit_s,
+            scope=subject.scope if isinstance(subject, Payment) else subject,
+            payment_id=subject.id if isinstance(subject, Payment) else None,
+            terms=_terms(access),
+        )
+
+
+def _provider(access: BrokerAccess) -> Provider:
+    return Provider(
+        sp_id=access.sp_id,
+        password=access.sp_password,
+        service_id=access.service_id,
+        upper_case_digest=access.upper_case_digest,
+        third_party=access.third_party,
+        caller_password=access.caller_password,
+    )
+
+
+def _terms(access: BrokerAccess) -> TlsTerms | None:
+    """None over plain HTTP, with which an integration begins (broker.md 1.2)."""
+    if not access.url.startswith("https:"):
+        return None
+    return TlsTerms(access.certificate, access.key, access.authority, access.server_name)
+
+
+def _no_access() -> Refused:
+    return Refused("no_broker_access", "This shortcode has no access to the Broker.", Evidence.GATEWAY)
+
+
+def _refusal(answer: Ack | DecodedError) -> str | None:
+    if isinstance(answer, Ack):
+        return None
+    return f"{answer.outcome.cause.en} {answer.outcome.next_step.en}"
+
+
+def _logged_fact(payment: Payment, logged: Logged | DecodedError) -> Fact:
+    """The log is evidence where it holds the core's own words; that it holds nothing yet proves nothing."""
+    if isinstance(logged, DecodedError):
+        return StillOpen(f"The Broker's log answered: {logged.outcome.description}", processing=False)
+    if logged.result is not None:
+        return result_fact(payment, logged.result)
+    answer = logged.answer
+    if isinstance(answer, Ack) and answer.conversation_id:
+        return Accepted(answer.originator_conversation_id, answer.conversation_id, answer.description)
+    if isinstance(answer, DecodedError):
+        said = answer.outcome
+        return StillOpen(f"The Broker's log has the answer {said.code}: {said.description}", processing=False)
+    received = "has the request, and no answer to it yet" if logged.was_received else "does not have the request"
+    return StillOpen(f"The Broker's log {received}.", processing=False)
+
+
+def _asked_again(reply: Reply | NoReply) -> Fact:
+    """A question went out, or did not; its answer comes as a Result of its own."""
+    if isinstance(reply, NoReply):
+        return StillOpen(f"The Broker gave no answer to the question: {reply.reason}.", processing=False)
+    answer = replies.read_ack(reply.status, reply.body, "")
+    if isinstance(answer, DecodedError):
+        return StillOpen(f"The Broker answered: {answer.outcome.description}", processing=False)
+    return StillOpen("Asked M-Pesa; its answer comes as a Result.", processing=False)

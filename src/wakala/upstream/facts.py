@@ -1,0 +1,86 @@
+"""One call to M-Pesa with its record, and what troubles mean, on both sides alike."""
+
+from msgspec.structs import replace
+
+from wakala.identity import Source
+from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
+from wakala.rules.exchange import Exchange, secrets_of, without_echo
+from wakala.rules.payment import Evidence, Fact, LostSight, Refused, Scope, Unsent
+from wakala.wire.daraja_codes import DecodedError
+from wakala.wire.daraja_errors import Trouble
+from wakala.wire.http import HttpRequest
+
+RETRY_AFTER_S = 10  # when M-Pesa turned us away before taking anything, ask again after this
+
+
+def retry_us(source: Source) -> int:
+    """When to try again what was surely not done."""
+    return source.now_us() + RETRY_AFTER_S * 1_000_000
+
+
+async def recorded(
+    outgoing: Outgoing,
+    source: Source,
+    name: str,
+    request: HttpRequest,
+    *,
+    total_s: float,
+    scope: Scope | None,
+    payment_id: str | None,
+    terms: TlsTerms | None = None,
+) -> tuple[Reply | NoReply, Exchange]:
+    """Send once; the answer, and the exchange as it is to be stored."""
+    exchange = Exchange(
+        id=source.new_id("xch"),
+        name=name,
+        direction="out",
+        method=request.method,
+        url=request.url,
+        request_headers=request.headers,
+        request_body=request.body,
+        started_us=source.now_us(),
+        payment_id=payment_id,
+        scope=scope,
+    )
+    reply = await outgoing.send(
+        request.method, request.url, request.headers, request.body, total_s=total_s, terms=terms
+    )
+    if isinstance(reply, NoReply):
+        return reply, replace(exchange, error=reply.reason, duration_us=reply.duration_us)
+    reply = _without_echo(reply, request)
+    return reply, replace(
+        exchange,
+        status=reply.status,
+        answer_headers=reply.headers,
+        answer_body=reply.body,
+        duration_us=reply.duration_us,
+    )
+
+
+def _without_echo(reply: Reply, request: HttpRequest) -> Reply:
+    """Some of M-Pesa's complaints repeat what they complain of, and their words go further than their bytes."""
+    if reply.status == 200:
+        return reply
+    secrets = secrets_of(request.headers, request.body)
+    body = without_echo(reply.body, secrets)
+    headers = tuple((name, without_echo(value.encode(), secrets).decode()) for name, value in reply.headers)
+    return replace(reply, body=body, headers=headers)
+
+
+def of_trouble(error: DecodedError, retry_at_us: int, by: Evidence) -> Fact:
+    """An answer that did not take the command: refused for good, surely not done, or unknown."""
+    code, text = error.outcome.code, error.outcome.description
+    match error.trouble:
+        case Trouble.REFUSED | Trouble.TOKEN:
+            return Refused(code, text, by)
+        case Trouble.BUSY:
+            return Unsent(code, text, retry_at_us)
+        case _:
+            return LostSight(code, text)
+
+
+def unanswered(reply: NoReply, retry_at_us: int) -> Fact:
+    """No answer: unknown, but for what certainly never left."""
+    if reply.unsent:
+        return Unsent("unreachable", f"M-Pesa could not be reached: {reply.reason}.", retry_at_us)
+    return LostSight("no_answer", f"Sent, but M-Pesa gave no answer: {reply.reason}.")

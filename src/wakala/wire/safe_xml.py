@@ -1,0 +1,98 @@
+"""The one reader of M-Pesa's XML: no document type, no entities of its own, bounded size and depth.
+
+Built on the standard library's expat, whose handlers refuse a document type before anything it declares is
+read, so neither expansion nor outside references can begin (broker.md 3). Only local names are kept: the
+Broker's namespaces vary between equally valid messages (broker.md 17).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+SIZE_LIMIT_BYTES = 1_048_576
+"""A result is about 3 kB; the largest printed message, the Broker's own log, is 13 kB."""
+DEPTH_LIMIT_ELEMENTS = 32
+"""The deepest message has fewer than ten levels."""
+ELEMENTS_LIMIT = 10_000
+"""Bounds the memory that small elements can claim within the size limit."""
+
+_NAMESPACE_SEPARATOR = " "
+# A spelling that was seen, and that expat does not know (broker.md 3).
+_UTF8_ALIAS = re.compile(rb"""\A(<\?xml[^>]{0,60}encoding=["'])utf8(["'])""", re.IGNORECASE)
+
+
+class UnsafeXmlError(ValueError):
+    """The document is malformed, too large or uses what no M-Pesa message does; the text says which."""
+
+
+@dataclass(slots=True)
+class Element:
+    """An element by its local name, its own text trimmed when asked for."""
+
+    name: str
+    children: list[Element] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What stands directly inside, trimmed: printed messages carry stray spaces (broker.md 3)."""
+        return "".join(self.pieces).strip()
+
+    def child(self, name: str) -> Element | None:
+        """The first child of this local name, its position not relied on."""
+        return next((child for child in self.children if child.name == name), None)
+
+
+def read(document: bytes) -> Element:
+    """The root of a document, or UnsafeXmlError."""
+    if len(document) > SIZE_LIMIT_BYTES:
+        raise UnsafeXmlError(f"the document is larger than {SIZE_LIMIT_BYTES} bytes")
+    builder = _Builder()
+    parser = expat.ParserCreate(namespace_separator=_NAMESPACE_SEPARATOR)
+    parser.buffer_text = True  # otherwise every line of a text is a piece of its own
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.characters
+    try:
+        parser.Parse(_UTF8_ALIAS.sub(rb"\1UTF-8\2", document, count=1), True)
+    except (expat.ExpatError, LookupError, ValueError) as fault:
+        raise UnsafeXmlError(str(fault)) from fault
+    return builder.root()
+
+
+def _refuse_doctype(name: str, system_id: str | None, public_id: str | None, internal: bool) -> None:
+    del name, system_id, public_id, internal
+    raise UnsafeXmlError("a document type is not accepted")
+
+
+class _Builder:
+    """Gathers expat's events into a tree and counts what may not grow without bound."""
+
+    def __init__(self) -> None:
+        self._top = Element("")
+        self._open = [self._top]
+        self._count = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        del attributes  # no message means anything by them
+        self._count += 1
+        if self._count > ELEMENTS_LIMIT:
+            raise UnsafeXmlError(f"the document has more than {ELEMENTS_LIMIT} elements")
+        if len(self._open) > DEPTH_LIMIT_ELEMENTS:
+            raise UnsafeXmlError(f"elements are nested deeper than {DEPTH_LIMIT_ELEMENTS}")
+        element = Element(name.rpartition(_NAMESPACE_SEPARATOR)[2])
+        self._open[-1].children.append(element)
+        self._open.append(element)
+
+    def end(self, name: str) -> None:
+        del name
+        self._open.pop()
+
+    def characters(self, data: str) -> None:
+        self._open[-1].pieces.append(data)
+
+    def root(self) -> Element:
+        return self._top.children[0]
