@@ -20,9 +20,10 @@ from simulator_broker.caller import (
 )
 from simulator_broker.conftest import BrokerBox
 from wakala.simulator.broker.reading import read_instruction
-from wakala.simulator.broker.telling import verdict
+from wakala.simulator.broker.telling import fault_in_acknowledgement, verdict
 from wakala.simulator.broker.tree import inner, read
 from wakala.simulator.clock import Clock
+from wakala.simulator.posting import Reply
 from wakala.simulator.world import World
 
 RESULT = "/result"
@@ -230,3 +231,46 @@ def test_each_sample_verdict_is_read(name: str, code: str) -> None:
     told = verdict(sample(name))
     assert told is not None
     assert told[0] == code
+
+
+ACKNOWLEDGED = sample("result-ack-01-success")
+
+
+@pytest.mark.parametrize(
+    ("answer", "counted", "reason"),
+    [
+        ("result-ack-01-success", 1, ""),
+        ("result-ack-03-success-result-namespace", 1, ""),
+        ("result-ack-02-error", 0, "Not acknowledged: the code is 20000003."),
+        ("queue-02-notify-response-ok", 1, ""),
+        ("queue-03-notify-response-failed", 0, "Not acknowledged: the code is 000000001."),
+        ("c2b-07-validation-result-accept", 0, "No acknowledgement"),
+    ],
+)
+def test_an_answer_to_a_result_is_an_acknowledgement_only_with_zeros(answer: str, counted: int, reason: str) -> None:
+    said = fault_in_acknowledgement(Reply(200, sample(answer)))
+    assert said.startswith(reason)
+    assert (said == "") == bool(counted)
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, ACKNOWLEDGED), (200, b""), (200, b"<html/>"), (200, b"OK")])
+def test_anything_else_is_no_acknowledgement(status: int, body: bytes) -> None:
+    assert fault_in_acknowledgement(Reply(status, body)).startswith("No acknowledgement")
+
+
+@pytest.mark.parametrize(
+    ("fault", "codes", "within"),
+    [
+        ("contradicted", ["0", "17"], "http://api-v1.gen.mm.vodafone.com/mminterface/result"),
+        ("wrong_namespace", ["0"], "urn:nobody:result"),
+        ("core_namespace", ["0"], "http://cps.huawei.com/cpsinterface/result"),
+    ],
+)
+async def test_a_result_comes_in_other_forms_on_demand(
+    soap: BrokerBox, fault: str, codes: list[str], within: str
+) -> None:
+    await soap.box.fault("broker_result", fault)
+    await send(soap, payout(soap.box.merchant.url))
+    posts = await soap.box.merchant.received(RESULT, len(codes))
+    assert [texts(post.body)["ResultCode"] for post in posts] == codes
+    assert within.encode() in posts[0].body

@@ -5,9 +5,10 @@ Only this machine is called, unless a host was allowed by name: a simulator must
 
 import asyncio
 import ipaddress
+import ssl
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,6 +41,13 @@ class Letter(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     answered: Callable[[], None]
     reason: str = ""  # our sentence on what it tells, for the call log
+    also: str = ""  # a second kind whose faults strike it
+    judge: Callable[[Reply], str] | None = None  # what is wrong with the answer; an empty text is an acknowledgement
+    variants: Mapping[str, Callable[[int], bytes]] = {}  # by the name of the fault that asks for another body
+
+
+CONTRADICTED = "contradicted"
+"""The fault whose body follows the right one instead of taking its place."""
 
 
 class Courier:
@@ -60,6 +68,11 @@ class Courier:
         self.drop_all()
         self._guarded.close()
         self._open.close()
+
+    def show(self, certificate: ssl.SSLContext) -> None:
+        """Call back over TLS with this certificate, where the merchant asks for one."""
+        self._guarded.trust(certificate)
+        self._open.trust(certificate)
 
     def drop_all(self) -> None:
         """Forget the letters under way, for a reset."""
@@ -96,6 +109,8 @@ class Courier:
 
     async def _deliver(self, letter: Letter) -> None:
         struck = self._faults.take(letter.kind, letter.msisdn)
+        if letter.also:
+            struck |= self._faults.take(letter.also, letter.msisdn)
         names = tuple(struck)
         if "lost" in struck:
             self._note(letter.kind, letter.url, letter.write(letter.amount_cents), "Lost on purpose.", faults=names)
@@ -106,8 +121,14 @@ class Courier:
         if "reordered" in struck:
             await self._wait_for_another(letter.kind)
         overtaken = self._held.pop(letter.kind, [])
-        for _ in range(2 if "doubled" in struck else 1):
-            if await self._post(letter.kind, letter.url, body, letter.headers, faults=names, about=letter.reason):
+        bodies = [body] * (2 if "doubled" in struck else 1)
+        if CONTRADICTED in struck:
+            bodies.append(letter.variants[CONTRADICTED](letter.amount_cents))
+        for each in bodies:
+            reply = await self._post(
+                letter.kind, letter.url, each, letter.headers, faults=names, about=letter.reason, judge=letter.judge
+            )
+            if reply is not None and (letter.judge is None or not letter.judge(reply)):
                 letter.answered()
         for held in overtaken:
             held.set()
@@ -131,6 +152,7 @@ class Courier:
         faults: tuple[str, ...] = (),
         limit_seconds: float | None = POST_LIMIT_SECONDS,
         about: str = "",
+        judge: Callable[[Reply], str] | None = None,
     ) -> Reply | None:
         started = time.monotonic()
         try:
@@ -143,6 +165,7 @@ class Courier:
             self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started))
             return None
         reason = about if reply.status == 200 else f"The merchant answered {reply.status}; M-Pesa does not try again."
+        reason = (judge(reply) if judge is not None else "") or reason
         self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started), reply=reply)
         return reply
 
@@ -197,7 +220,8 @@ def _body(letter: Letter, struck: dict[str, Fault]) -> bytes:
         return b""
     if "other_amount" in struck:
         amount_cents = 100 if amount_cents != 100 else 200
-    body = letter.write(amount_cents)
+    variant = next((letter.variants[name] for name in struck if name != CONTRADICTED and name in letter.variants), None)
+    body = (variant or letter.write)(amount_cents)
     return body[: len(body) // 2] if "malformed" in struck else body
 
 

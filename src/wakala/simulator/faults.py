@@ -89,6 +89,11 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "transaction_status_result": RESULT_FAULTS,
     "account_balance": COMMAND_FAULTS,
     "account_balance_result": RESULT_FAULTS,
+    "broker_result": {
+        "wrong_namespace": "the result comes in a namespace that nobody knows",
+        "core_namespace": "the result comes in the core's own namespace, its document in none",
+        "contradicted": "a second result follows that says the opposite",
+    },
     "broker": {
         "soap_fault": "HTTP 500 with a SOAP fault; nothing was made",
         "soap_fault_after": "HTTP 500 with a SOAP fault, and yet it is carried out",

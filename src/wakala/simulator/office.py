@@ -138,6 +138,9 @@ class Office:
             headers=telling.HEADERS if is_broker else {},
             answered=count,
             reason=outcome.reason,
+            also="broker_result" if is_broker else "",
+            judge=telling.fault_in_acknowledgement if is_broker else None,
+            variants=telling.variants(command, outcome) if is_broker else {},
         )
         return self._courier.dispatch(letter)
 
@@ -151,6 +154,7 @@ class Office:
             write=lambda _: telling.queue_timeout(command) if is_broker else envelopes.queue_timeout(command),
             headers=telling.HEADERS if is_broker else {},
             answered=_nothing,
+            judge=telling.fault_in_acknowledgement if is_broker else None,
             reason="A queue time-out tells nothing about what became of the command.",
         )
         return self._courier.dispatch(letter)

@@ -185,6 +185,10 @@ class Poster:
         finally:
             self._give_slot()
 
+    def trust(self, context: ssl.SSLContext) -> None:
+        """Whom to believe over TLS, and what to show, instead of the public authorities and nothing."""
+        self._trusted = context
+
     def close(self) -> None:
         """Hang up everywhere."""
         for lines in self._idle.values():

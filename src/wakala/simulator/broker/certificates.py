@@ -114,6 +114,14 @@ def server_context(folder: Path, server: str = "server") -> ssl.SSLContext:
     return context
 
 
+def calling_context(folder: Path, who: str = "server") -> ssl.SSLContext:
+    """TLS for calls to merchants: shows that certificate when asked, and believes our authority and the public ones."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(folder / "authority.pem")
+    context.load_cert_chain(folder / f"{who}.pem", folder / f"{who}-key.pem")
+    return context
+
+
 def _key_pem(key: Key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -48,6 +48,7 @@ class _Quiet(uvicorn.Server):
 async def listening(simulator: Simulator, door: Door) -> AsyncIterator[Listening]:
     """Serve as long as the block lasts."""
     certificates.write_all(door.folder, datetime.now(UTC))
+    simulator.courier.show(certificates.calling_context(door.folder, door.server))
     broker = Broker(simulator)
     config = uvicorn.Config(
         broker.app(),

@@ -1,18 +1,59 @@
 """What the Broker sends on its own: results, queue time-outs, C2B calls; and what it makes of the answers."""
 
-from wakala.simulator import identifiers
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from wakala.simulator import command_results, identifiers
 from wakala.simulator.broker import words
-from wakala.simulator.broker.tree import NotXmlError, read
+from wakala.simulator.broker.tree import NotXmlError, inner, read
 from wakala.simulator.commands import Command, Item, Outcome
 from wakala.simulator.identifiers import stamp
 from wakala.simulator.messages import hash_msisdn, shillings
+from wakala.simulator.posting import Reply
 from wakala.simulator.world import Payment, Rules
 
 HEADERS = {"Content-Type": "text/xml"}
 TWO_PLACES = frozenset({"TransactionAmount", "Amount"})
 
 
-def result(command: Command, outcome: Outcome, amount_cents: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The namespaces of a result, outside and in."""
+
+    outer: str
+    within: str
+
+
+USUAL = Form(f"{words.GEN}result", f"{words.GEN}result")
+FORMS = {
+    "wrong_namespace": Form("urn:nobody:result", "urn:nobody:result"),
+    "core_namespace": Form(f"{words.CPS}result", ""),  # broker.md 7.1
+}
+
+
+def variants(command: Command, outcome: Outcome) -> dict[str, Callable[[int], bytes]]:
+    """The other bodies of a result that faults may ask for."""
+    opposite = Outcome(command_results.command_result(17 if outcome.result.code == 0 else 0), "Fault contradicted.")
+    forms = {name: partial(result, command, outcome, form=form) for name, form in FORMS.items()}
+    return {**forms, "contradicted": partial(result, command, opposite)}
+
+
+def fault_in_acknowledgement(reply: Reply) -> str:
+    """What is wrong with the answer to a result or notice; a code of zeros, however many, is right (broker.md 7.2)."""
+    if reply.status != 200:
+        return f"No acknowledgement: HTTP {reply.status}."
+    try:
+        message = read(reply.body)
+        noticed = message.first("notifyQueueTimeoutResponse")
+        said = noticed if noticed is not None else inner(message, "ResponseMsg")
+    except NotXmlError as wrong:
+        return f"No acknowledgement: {wrong}."
+    code = said.value("ResultCode" if noticed is not None else "ResponseCode")
+    return "" if code and not code.strip("0") else f"Not acknowledged: the code is {code or 'missing'}."
+
+
+def result(command: Command, outcome: Outcome, amount_cents: int, *, form: Form = USUAL) -> bytes:
     """GenericAPIResult, with the merchant's reference data in it as it came."""
     succeeded = outcome.result.code == 0
     fields = (
@@ -25,7 +66,7 @@ def result(command: Command, outcome: Outcome, amount_cents: int) -> bytes:
     )
     parameters = [_spelled(each) for each in outcome.parameters(amount_cents)] if succeeded else []
     bill = [("BillReferenceNumber", command.asked.account)] if command.asked.account else []
-    return words.result(fields, parameters, [*bill, *command.asked.references])
+    return words.result(fields, parameters, [*bill, *command.asked.references], outer=form.outer, within=form.within)
 
 
 def _spelled(given: Item) -> tuple[str, str]:

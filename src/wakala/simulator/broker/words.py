@@ -40,13 +40,21 @@ def response(fields: Fields, *, outer: str = GEN + "request", within: str = GEN 
     return envelope(f'<req:ResponseMsg xmlns:req="{outer}">{in_cdata(document)}</req:ResponseMsg>')
 
 
-def result(fields: Fields, parameters: Iterable[tuple[str, str]], references: Iterable[tuple[str, str]]) -> bytes:
-    """What became of a command."""
+def result(
+    fields: Fields,
+    parameters: Iterable[tuple[str, str]],
+    references: Iterable[tuple[str, str]],
+    *,
+    outer: str = GEN + "result",
+    within: str = GEN + "result",
+) -> bytes:
+    """What became of a command; without a namespace ``within`` the document has none."""
     told = list(parameters)
     found = f"<ResultParameters>{items('ResultParameter', told)}</ResultParameters>" if told else ""
     echoed = f"<ReferenceData>{items('ReferenceItem', references)}</ReferenceData>"
-    document = f'<Result xmlns="{GEN}result">{elements(fields)}{found}{echoed}</Result>'
-    body = f'<res:ResultMsg xmlns:res="{GEN}result">{in_cdata(document)}</res:ResultMsg>'
+    declared = f' xmlns="{within}"' if within else ""
+    document = f"<Result{declared}>{elements(fields)}{found}{echoed}</Result>"
+    body = f'<res:ResultMsg xmlns:res="{outer}">{in_cdata(document)}</res:ResultMsg>'
     return envelope(body, declared=True)
 
 
