@@ -17,6 +17,7 @@ import msgspec
 from wakala.errors import ConfigurationError, LooseSecretError
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import SCHEDULE_S
+from wakala.rules.endpoints import DISABLE_AFTER_S
 from wakala.rules.payment import Schedule
 from wakala.rules.vault import KEY_LENGTH_BYTES, MasterKey
 
@@ -73,6 +74,7 @@ class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation_limit_s: float = 5  # M-Pesa waits 8 s for ours (daraja.md 7.3); then the registered default decides
     private_targets: tuple[str, ...] = ()  # private networks that may be called; by configuration only
     lane_limit: int = 32  # attempts at once to one endpoint
+    disable_after_s: float = DISABLE_AFTER_S  # of nothing but failures; notifications are kept all the same
     lease_s: float = 180  # an attempt takes 15 s at most; the rest is waiting for its turn in the lane
 
 

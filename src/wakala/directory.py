@@ -6,8 +6,9 @@ They are few and read on every request; a running gateway looks every second whe
 from wakala.errors import UnauthenticatedError
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App, Environment, Product, Shortcode, ShortcodeKind
+from wakala.rules.endpoints import Endpoint, SigningKey
 from wakala.rules.sides import read_access
-from wakala.rules.signing import app_of_token, stored_digest, webhook_key
+from wakala.rules.signing import Signer, app_of_token, private_key, stored_digest, webhook_key
 from wakala.rules.vault import MasterKey, seal, unseal
 from wakala.upstream.door import Credentials
 
@@ -27,6 +28,9 @@ class Directory:
         self._of_organisation: dict[tuple[str, str], tuple[Shortcode, ...]] = {}
         self._credentials: dict[str, Credentials] = {}
         self._webhook_keys: dict[str, bytes] = {}
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._signing_keys: dict[str, tuple[SigningKey, ...]] = {}
+        self._signers: dict[str, tuple[Signer, ...]] = {}
 
     async def refresh(self) -> bool:
         """Read again where something changed; True if it did."""
@@ -43,8 +47,20 @@ class Directory:
             self._of_organisation[key] = (*self._of_organisation.get(key, ()), shortcode)
         self._credentials.clear()
         self._webhook_keys.clear()
+        await self._refresh_endpoints()
         self._version = version
         return True
+
+    async def _refresh_endpoints(self) -> None:
+        endpoints, keys = await self._journal.endpoints.endpoints(), await self._journal.endpoints.signing_keys()
+        self._endpoints = {
+            (app.id, ""): Endpoint(f"end_{app.id}", app.organisation_id, app.id, "") for app in self._apps.values()
+        }
+        self._endpoints |= {(endpoint.app_id, endpoint.shortcode_id): endpoint for endpoint in endpoints}
+        self._signing_keys = {}
+        for key in keys:
+            self._signing_keys[key.endpoint_id] = (*self._signing_keys.get(key.endpoint_id, ()), key)
+        self._signers.clear()
 
     @property
     def token_key(self) -> bytes:
@@ -111,6 +127,38 @@ class Directory:
         sealed = seal(self._master, data_key, shortcode_id, "shortcodes.bill_key", key, nonce=nonce)
         await self._journal.keep_bill_key(shortcode_id, sealed)
         await self.refresh()
+
+    def endpoint(self, app_id: str, shortcode_id: str) -> Endpoint | None:
+        """Where payments of this shortcode are told to this app: the shortcode's own endpoint, else the app's."""
+        return self._endpoints.get((app_id, shortcode_id)) or self._endpoints.get((app_id, ""))
+
+    def endpoints_of(self, app_id: str) -> tuple[Endpoint, ...]:
+        """An app's endpoints, its own first."""
+        return tuple(self._endpoints[key] for key in sorted(self._endpoints) if key[0] == app_id)
+
+    def signers(self, endpoint: Endpoint) -> tuple[Signer, ...]:
+        """What signs for an endpoint, the newest first, so that who reads one signature reads that of today's key.
+
+        Its own keys; where it has no HMAC key, those of the app's endpoint, or the app's first secret.
+        """
+        found = self._signers.get(endpoint.id)
+        if found is None:
+            found = self._signers[endpoint.id] = self._opened_signers(endpoint)
+        return found
+
+    def _opened_signers(self, endpoint: Endpoint) -> tuple[Signer, ...]:
+        app = self._apps[endpoint.app_id]
+        keys = sorted(self._signing_keys.get(endpoint.id, ()), key=lambda key: key.created_us, reverse=True)
+        signers = []
+        for key in keys:
+            secret = unseal(self._master, app.data_key, app.id, f"signing_keys.{key.id}", key.sealed)
+            signers.append(Signer(webhook_key(secret) if key.version == "v1" else private_key(secret), key.until_us))
+        if any(key.version == "v1" for key in keys):
+            return tuple(signers)
+        shared = self._endpoints.get((endpoint.app_id, ""))
+        if endpoint.shortcode_id and shared is not None:
+            return (*self.signers(shared), *signers)
+        return (Signer(self.webhook_key(app.id)), *signers)
 
     def webhook_key(self, app_id: str) -> bytes:
         """The key that signs an app's notifications."""

@@ -11,7 +11,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from wakala.config import Settings, master_key
-from wakala.deliveries import Deliveries
+from wakala.deliveries import Deliveries, Standing
+from wakala.deliveries.desk import Desk
 from wakala.directory import Directory
 from wakala.identity import Source, system_source
 from wakala.journal.database import Database
@@ -33,6 +34,7 @@ from wakala.web.app import build
 from wakala.web.dialects import BROKER, DARAJA
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
+from wakala.web.notifications import Notifications
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
 from wakala.workers.courier import Courier
@@ -43,6 +45,7 @@ from wakala.workers.puller import Puller
 log = logging.getLogger("wakala")
 
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
+STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
 SECOND_US = 1_000_000
 COLLECT_AFTER = (50_000, 20, 50)  # our records hold no cycles, so looking for them seldom is enough
@@ -76,18 +79,24 @@ class Gateway:
         self.to_mpesa = Outgoing(guarded=False)  # its addresses come from the configuration, not from callers
         self.to_merchants = Outgoing(guarded=True, allowed=settings.deliveries.private_targets)
         self.daraja = Daraja(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
+        self.standing = Standing(
+            self.journal, self.directory, self.source, disable_after_s=settings.deliveries.disable_after_s
+        )
         broker = Broker(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
         self.deliveries = Deliveries(
             self.journal,
             self.directory,
             self.to_merchants,
             self.source,
+            self.standing,
             settings.deliveries.schedule_s,
             answer_limit_s=settings.deliveries.answer_limit_s,
             lease_s=settings.deliveries.lease_s,
             validation_limit_s=settings.deliveries.validation_limit_s,
         )
-        self.courier = Courier(self.journal, self.deliveries, self.source, settings.deliveries.lane_limit)
+        self.courier = Courier(
+            self.journal, self.deliveries, self.standing, self.source, settings.deliveries.lane_limit
+        )
         self.payments = Payments(
             self.journal,
             self.directory,
@@ -106,6 +115,7 @@ class Gateway:
             self.source,
             settings.public_url,
             trace_key,
+            Notifications(self.journal, self.directory, Desk(self.journal, master, self.source)),
         )
         sources = {
             Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),
@@ -127,6 +137,7 @@ class Gateway:
         pulling = Pulling(self.journal, self.directory, self.daraja, self.payments, self.source, patience)
         self._loops = [
             Loop("directory", self._refresh, DIRECTORY_REST_S),
+            Loop("standing", self.standing.step, STANDING_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling).step, pull.poll_s),
@@ -150,6 +161,7 @@ class Gateway:
         await self.to_mpesa.open()
         await self.to_merchants.open()
         await self.directory.refresh()
+        await self.standing.load()
         if self.database.dialect == "sqlite":  # one process: whatever was under way stopped with the one before
             await self.journal.release_leases(self.source.now_us())
         for loop in self._loops:
@@ -159,6 +171,7 @@ class Gateway:
         """End the workers, finish the running attempts, close everything."""
         await asyncio.gather(*(loop.stop() for loop in self._loops))
         await self.courier.stop()
+        await self.standing.step()
         await self.to_merchants.close()
         await self.to_mpesa.close()
         await self.database.close()

@@ -11,6 +11,7 @@ from deliveries.conftest import Clock
 from services.gateway import CUSTOMER, SANDBOX, House, eventually, running_gateway
 from simulator.box import Posted
 from wakala.rules.delivery import SCHEDULE_S, DeliveryState, Notification
+from wakala.rules.endpoints import Endpoint, lane_of
 
 DAY_S = 86_400
 
@@ -309,10 +310,9 @@ async def delivered(house: House) -> int:
 
 async def test_a_url_that_no_one_can_read_cannot_keep_a_payment_from_its_end(house: House) -> None:
     """Were one accepted after all, the payment would still settle; the notification is what fails."""
-    from wakala.deliveries import _lane  # noqa: PLC0415 - a private rule, tested by itself
-
+    endpoint = Endpoint("end_1", "org_1", "app", "")
     for url in ("http://[", "http://a:b:c", "x", "", "http://h?q", "http://H/", None):
-        assert _lane("app", url)
-    assert _lane("app", "http://H?q=1") == _lane("app", "http://h/x")
+        assert lane_of(endpoint, url)
+    assert lane_of(endpoint, "http://H?q=1") == lane_of(endpoint, "http://h/x")
     assert (await house.push("URL", CallbackUrl="http://nowhere.invalid:1/")).status_code == 202
     assert (await house.request_in("URL", "succeeded"))["SenderMSISDN"] == CUSTOMER

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from wakala import __version__
-from wakala.cli import accounts, credentials, doctor, reading, redirect
+from wakala.cli import accounts, credentials, doctor, endpoints, reading, redirect
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.config import load, write_private
 from wakala.errors import ConfigurationError, WakalaError
@@ -26,6 +26,7 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts.shortcodes, name="shortcode")
 cli.add_typer(accounts.apps, name="app")
+cli.add_typer(endpoints.endpoints, name="endpoint")
 cli.add_typer(credentials.credentials, name="credentials")
 cli.command("doctor")(doctor.doctor)
 cli.command("trace")(reading.trace)

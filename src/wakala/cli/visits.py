@@ -6,13 +6,15 @@ from typing import Any
 
 from wakala.administration import Administration
 from wakala.config import Settings, master_key
+from wakala.deliveries.desk import Desk
 from wakala.directory import Directory
 from wakala.errors import NotFoundError, UpstreamError
 from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.outgoing import Outgoing
-from wakala.rules.accounts import Environment, Registration, Shortcode, Side
+from wakala.rules.accounts import App, Environment, Registration, Shortcode, Side
+from wakala.rules.endpoints import Endpoint
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
 from wakala.runtime import database
@@ -39,6 +41,35 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
     """The administrator's desk."""
     async with opened_journal(settings) as journal:
         yield Administration(journal, master_key(settings), system_source())
+
+
+@asynccontextmanager
+async def endpoint_desk(settings: Settings, app: str) -> AsyncIterator[tuple[Desk, App, Endpoint]]:
+    """The desk, with an app and its own endpoint on it."""
+    async with opened_journal(settings) as journal:
+        master, source = master_key(settings), system_source()
+        known = await Administration(journal, master, source).app(app)
+        desk = Desk(journal, master, source)
+        yield desk, known, await desk.endpoint(known)
+
+
+async def read_health(settings: Settings) -> list[dict[str, Any]]:
+    """How every lane was doing when a gateway last wrote it down, seconds ago."""
+    async with opened_journal(settings) as journal:
+        states = {endpoint.lane: endpoint.state.value for endpoint in await journal.endpoints.endpoints()}
+        return [
+            {
+                "Lane": health.lane,
+                "State": states.get(health.lane.partition(" ")[0], "active"),
+                "Streak": health.streak,
+                "LastSuccessAt": time_text(health.last_success_us),
+                "P50Ms": health.p50_us / 1_000 if health.p50_us is not None else None,
+                "P95Ms": health.p95_us / 1_000 if health.p95_us is not None else None,
+                "LastStatus": health.last_status,
+                "LastError": health.last_error,
+            }
+            for health in await journal.endpoints.health()
+        ]
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass
 
 from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write
+from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.rows import Confirmation, Event
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.delivery import Notification, Verdict
@@ -38,6 +39,7 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.endpoints = EndpointJournal(database)
 
     # ── payments ──
 
@@ -177,6 +179,11 @@ class Journal:
         """Both sides' bytes of a payment, in order."""
         row = (payment_id, TRACE_LIMIT_EXCHANGES)
         return [rows.exchange_of(r) for r in await self._database.fetch("exchanges_of_payment", row)]
+
+    async def exchanges_after(self, after_id: str, limit: int = PAGE_LIMIT_ROWS) -> list[Exchange]:
+        """Everything that went in or out since, oldest first: what `wakala logs tail` prints."""
+        row = (after_id, min(limit, PAGE_LIMIT_ROWS))
+        return [rows.exchange_of(r) for r in await self._database.fetch("exchanges_after", row)]
 
     async def quarantined(self, before_id: str = LAST_ID, limit: int = 50) -> list[Exchange]:
         """What came in and did not fit, newest first: never dropped, never believed."""

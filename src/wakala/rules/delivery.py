@@ -14,6 +14,7 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
     KEPT = "kept"  # nobody named a URL; it can be listed and read
+    ACKNOWLEDGED = "acknowledged"  # the merchant read it from us and said so
     GIVEN_UP = "given_up"  # the schedule ended or the endpoint said 410; it can be listed, read and replayed
 
 

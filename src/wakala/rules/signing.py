@@ -4,8 +4,15 @@ import base64
 import binascii
 import hashlib
 import hmac
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that Standard Webhooks gives to symmetric keys, not a key
+PRIVATE_PREFIX = "whsk_"  # and to the private half of an asymmetric pair
+PUBLIC_PREFIX = "whpk_"
+ED25519_SEED_BYTES = 32
 MAC_LENGTH_CHARS = 32  # 128 bits as hex: unguessable, and hex cannot spell one of M-Pesa's forbidden words
 
 
@@ -56,6 +63,46 @@ def webhook_signature(key: bytes, notification_id: str, timestamp_s: int, body: 
     """The ``webhook-signature`` header of Standard Webhooks 1.0.0: HMAC-SHA256 over id, timestamp and raw body."""
     signed = hmac.digest(key, b"%b.%d.%b" % (notification_id.encode(), timestamp_s, body), "sha256")
     return "v1," + base64.b64encode(signed).decode()
+
+
+def private_key(secret: str) -> Ed25519PrivateKey:
+    """The Ed25519 key of a ``whsk_...`` secret: the 32 bytes of its seed, as base64."""
+    try:
+        return Ed25519PrivateKey.from_private_bytes(
+            base64.b64decode(secret.removeprefix(PRIVATE_PREFIX), validate=True)
+        )
+    except ValueError:  # binascii's error is one too
+        raise ValueError("A private webhook key is whsk_ followed by base64 of 32 bytes.") from None
+
+
+def public_text(key: Ed25519PrivateKey) -> str:
+    """The half that merchants get: ``whpk_`` and base64."""
+    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return PUBLIC_PREFIX + base64.b64encode(raw).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """One key that signs notifications, until ``until_us`` where a newer one has taken its place."""
+
+    key: bytes | Ed25519PrivateKey = field(repr=False)
+    until_us: int | None = None
+
+    def signature(self, notification_id: str, timestamp_s: int, body: bytes) -> str:
+        """``v1,...`` by HMAC or ``v1a,...`` by Ed25519, over the same text."""
+        if isinstance(self.key, bytes):
+            return webhook_signature(self.key, notification_id, timestamp_s, body)
+        signed = self.key.sign(b"%b.%d.%b" % (notification_id.encode(), timestamp_s, body))
+        return "v1a," + base64.b64encode(signed).decode()
+
+
+def webhook_signatures(signers: tuple[Signer, ...], notification_id: str, timestamp_s: int, body: bytes) -> str:
+    """The whole header: one signature for each key in force, so that a secret can be changed without a gap."""
+    return " ".join(
+        signer.signature(notification_id, timestamp_s, body)
+        for signer in signers
+        if signer.until_us is None or timestamp_s * 1_000_000 < signer.until_us
+    )
 
 
 def fingerprint(*parts: str) -> str:

@@ -45,6 +45,9 @@ def build(
     }
     for environment, prefix in PREFIXES.items():
         fixed[f"{prefix}/auth"] = endpoint(api.auth, "GET")
+        fixed[f"{prefix}/notifications"] = endpoint(api.notifications.listed(environment), "GET")
+        fixed[f"{prefix}/notifications/replay"] = endpoint(api.notifications.replay_window(environment), "POST")
+        fixed[f"{prefix}/notifications/acknowledge"] = endpoint(api.notifications.read_up_to(environment), "POST")
         fixed[f"{prefix}/requests"] = endpoint(api.requests(environment), "GET")
         for command in COMMANDS:
             if environment in command.environments:
@@ -117,6 +120,13 @@ def _patterns(
         routes += [
             route("GET", f"{prefix}/requests/{{request_id}}", api.request(environment)),
             route("GET", f"{prefix}/requests/{{request_id}}/trace", api.trace(environment)),
+            route("GET", f"{prefix}/notifications/{{notification_id}}", api.notifications.one(environment)),
+            route(
+                "POST",
+                f"{prefix}/notifications/{{notification_id}}/acknowledge",
+                api.notifications.acknowledge(environment),
+            ),
+            route("POST", f"{prefix}/notifications/{{notification_id}}/replay", api.notifications.replay(environment)),
         ]
     return [
         *routes,

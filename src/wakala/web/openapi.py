@@ -8,6 +8,7 @@ from wakala import __version__, errors
 from wakala.rules.accounts import Environment
 from wakala.rules.bodies import StatusBody
 from wakala.rules.commands import COMMANDS, Command, Mode
+from wakala.rules.delivery import DeliveryState
 
 PREFIXES = {Environment.LIVE: "/mpesa/v1", Environment.SANDBOX: "/sandbox/mpesa/v1"}
 
@@ -56,6 +57,7 @@ def document(public_url: str) -> dict[str, Any]:
         paths[f"{prefix}/requests/{{RequestID}}/trace"] = {
             "get": _read("trace", "Everything about one request", one, environment)
         }
+        paths |= _notification_paths(prefix, environment)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -82,6 +84,52 @@ def document(public_url: str) -> dict[str, Any]:
         },
     }
 
+
+def _notification_paths(prefix: str, environment: Environment) -> dict[str, Any]:
+    """What was owed to the app, to be read, acknowledged and replayed."""
+    one = [_path_parameter("NotificationID", "The `webhook-id` of the notification.")]
+    base = f"{prefix}/notifications"
+    return {
+        base: {"get": _read("notifications", "Your notifications, oldest first", _FEED, environment)},
+        f"{base}/replay": {
+            "post": _read("replay_window", "Send a window again, or count it", [], environment, _REPLAY)
+        },
+        f"{base}/acknowledge": {
+            "post": _read("acknowledge_up_to", "A consumer has read up to here", [], environment, _READ_UP_TO)
+        },
+        f"{base}/{{NotificationID}}": {"get": _read("notification", "One notification", one, environment)},
+        f"{base}/{{NotificationID}}/acknowledge": {
+            "post": _read("acknowledge", "You have it: nothing is tried any more", one, environment)
+        },
+        f"{base}/{{NotificationID}}/replay": {"post": _read("replay", "Owed again", one, environment)},
+    }
+
+
+_NAME = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+_MOMENT = {"type": "string", "format": "date-time"}
+_FEED = [
+    {"name": "after", "in": "query", "schema": _NAME, "description": "`After` of the page before."},
+    {"name": "consumer", "in": "query", "schema": _NAME, "description": "Go on where this reader acknowledged."},
+    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}},
+]
+_REPLAY = {
+    "type": "object",
+    "required": ["From", "To"],
+    "additionalProperties": False,
+    "properties": {
+        "From": _MOMENT,
+        "To": _MOMENT,
+        "States": {"type": "array", "items": {"type": "string", "enum": [state.value for state in DeliveryState]}},
+        "Type": {"type": "string"},
+        "DryRun": {"type": "boolean", "default": True},
+    },
+}
+_READ_UP_TO = {
+    "type": "object",
+    "required": ["Consumer", "Cursor"],
+    "additionalProperties": False,
+    "properties": {"Consumer": _NAME, "Cursor": _NAME},
+}
 
 _CURSOR = [
     {"name": "before", "in": "query", "schema": {"type": "string"}, "description": "`Before` of the page before."},
@@ -118,9 +166,17 @@ def _path_parameter(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": description}
 
 
-def _read(name: str, summary: str, parameters: list[dict[str, Any]], environment: Environment) -> dict[str, Any]:
-    kinds = _READ_PROBLEMS if parameters else _TOKEN_PROBLEMS
+def _read(
+    name: str,
+    summary: str,
+    parameters: list[dict[str, Any]],
+    environment: Environment,
+    body: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    kinds = _READ_PROBLEMS if parameters or body else _TOKEN_PROBLEMS
+    wanted = {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}} if body else {}
     return {
+        **wanted,
         "summary": summary,
         "operationId": f"{environment.value}_{name}",
         "tags": [environment.value],

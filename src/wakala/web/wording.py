@@ -56,6 +56,7 @@ NOTIFICATION_LOOKS: Final[dict[str, StateLook]] = {
     "waiting": StateLook("wait", "clock", "Waiting", "Inasubiri"),
     "delivered": StateLook("good", "check", "Delivered", "Imefikishwa"),
     "kept": StateLook("quiet", "box", "Kept for you", "Imehifadhiwa"),
+    "acknowledged": StateLook("good", "check", "Acknowledged", "Imethibitishwa"),
     "given_up": StateLook("bad", "cross", "Given up", "Imeachwa"),
 }
 

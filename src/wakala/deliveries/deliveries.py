@@ -5,20 +5,21 @@ import email.utils
 
 from msgspec.structs import replace
 
+from wakala.deliveries.standing import Standing
 from wakala.directory import Directory
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
 from wakala.rules.accounts import App, BodyFormat, Shortcode
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict, judge
+from wakala.rules.endpoints import Endpoint, lane_of, owner_of, target_of
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Change, Face, Payment, Scope
-from wakala.rules.signing import webhook_signature
+from wakala.rules.signing import webhook_signatures
 from wakala.wire.daraja_inbound import ValidationVerdict, read_validation_verdict
 from wakala.wire.notification import render
 
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
-NO_LANE = ""
 
 
 class Deliveries:
@@ -30,6 +31,7 @@ class Deliveries:
         directory: Directory,
         outgoing: Outgoing,
         source: Source,
+        standing: Standing,
         schedule_s: tuple[float, ...],
         *,
         answer_limit_s: float,
@@ -40,6 +42,7 @@ class Deliveries:
         self._directory = directory
         self._outgoing = outgoing
         self._source = source
+        self._standing = standing
         self._schedule_s = schedule_s
         self._answer_limit_s = answer_limit_s
         self._lease_us = int(lease_s * 1_000_000)
@@ -50,9 +53,9 @@ class Deliveries:
         payment = change.payment
         app = self._directory.app(payment.scope.app_id)
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
-        lane = _lane(payment.scope.app_id, payment.callback_url)
-        has_target = app is not None and bool(payment.callback_url or app.callback_url)
-        is_first = payment.notifications == 1
+        endpoint = self._endpoint(payment.scope)
+        has_target = app is not None and bool(payment.callback_url or endpoint.url or app.callback_url)
+        is_ours = has_target and payment.notifications == 1 and endpoint.is_active
         return Notification(
             id=self._source.new_id("ntf"),
             payment_id=payment.id,
@@ -66,12 +69,12 @@ class Deliveries:
                 shortcode.number if shortcode else "",
                 now_us,
             ),
-            lane=lane,
+            lane=lane_of(endpoint, payment.callback_url),
             url=payment.callback_url,
             state=DeliveryState.WAITING if has_target else DeliveryState.KEPT,
             attempts=0,
             due_us=now_us,
-            lease_us=self.lease_end_us(now_us) if has_target and is_first else 0,
+            lease_us=self.lease_end_us(now_us) if is_ours else 0,
             created_us=now_us,
         )
 
@@ -79,10 +82,21 @@ class Deliveries:
         """Until when a courier that takes a notification now may count it as its own."""
         return now_us + self._lease_us
 
+    def _endpoint(self, scope: Scope) -> Endpoint:
+        """From memory. An app that is gone has no row; its notifications end as those without a target do."""
+        found = self._directory.endpoint(scope.app_id, scope.shortcode_id)
+        return found or Endpoint("", scope.organisation_id, scope.app_id, "")
+
+    def lane_terms(self, lane: str) -> Endpoint | None:
+        """The endpoint whose terms hold in a lane; None where its app is gone."""
+        return self._directory.endpoint(*owner_of(lane))
+
     async def attempt(self, notification: Notification) -> Verdict:
         """One try: post, record what came of it, and say when to try again."""
         app = self._directory.app(notification.scope.app_id)
-        url = notification.url or (app.callback_url if app else None)
+        endpoint = self._endpoint(notification.scope)
+        app_url = app.callback_url if app else None
+        url = target_of(endpoint, notification.url, app_url, notification.created_us)
         now_us = self._source.now_us()
         exchange = Exchange(
             id=self._source.new_id("xch"),
@@ -90,18 +104,23 @@ class Deliveries:
             direction="out",
             method="POST",
             url=url or "",
-            request_headers=self._headers(notification, now_us) if url else (),
+            request_headers=self._headers(notification, endpoint, now_us) if url and app else (),
             request_body=notification.body,
             started_us=now_us,
             payment_id=notification.payment_id,
             notification_id=notification.id,
             scope=notification.scope,
         )
-        reply = await self._post(exchange)
+        reply = await self._post(exchange, endpoint.answer_limit_s or self._answer_limit_s)
         exchange, attempted = _outcome(exchange, reply, now_us)
         ended_us = self._source.now_us()
-        verdict = judge(attempted, notification.attempts + 1, ended_us, self._source.chance(), self._schedule_s)
-        await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us)
+        schedule_s = endpoint.schedule_s or self._schedule_s
+        verdict = judge(attempted, notification.attempts + 1, ended_us, self._source.chance(), schedule_s)
+        if not await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us):
+            await self._journal.record_exchange(exchange)  # counted, held or acknowledged meanwhile: the bytes are kept
+        await self._standing.note(
+            notification.lane, endpoint, attempted, reply.duration_us, is_endpoints_own=not notification.url
+        )
         return verdict
 
     async def ask_validation(self, shortcode: Shortcode, body: bytes, scope: Scope) -> ValidationVerdict | None:
@@ -125,23 +144,23 @@ class Deliveries:
         await self._journal.record_exchange(exchange)
         return read_validation_verdict(reply.status, reply.body) if isinstance(reply, Reply) else None
 
-    async def _post(self, exchange: Exchange) -> Reply | NoReply:
+    async def _post(self, exchange: Exchange, answer_limit_s: float) -> Reply | NoReply:
         if not exchange.url:
             return NoReply(True, "the app has no callback URL any more", 0)
         return await self._outgoing.send(
-            "POST", exchange.url, exchange.request_headers, exchange.request_body, total_s=self._answer_limit_s
+            "POST", exchange.url, exchange.request_headers, exchange.request_body, total_s=answer_limit_s
         )
 
-    def _headers(self, notification: Notification, now_us: int) -> tuple[tuple[str, str], ...]:
+    def _headers(self, notification: Notification, endpoint: Endpoint, now_us: int) -> tuple[tuple[str, str], ...]:
         """Standard Webhooks 1.0.0: the ID is stable over attempts, the timestamp is each attempt's own."""
         timestamp_s = now_us // 1_000_000
-        key = self._directory.webhook_key(notification.scope.app_id)
+        signers = self._directory.signers(endpoint)
         return (
             ("Content-Type", "application/json"),
             ("User-Agent", "Wakala/1"),
             ("webhook-id", notification.id),
             ("webhook-timestamp", str(timestamp_s)),
-            ("webhook-signature", webhook_signature(key, notification.id, timestamp_s, notification.body)),
+            ("webhook-signature", webhook_signatures(signers, notification.id, timestamp_s, notification.body)),
         )
 
 
@@ -150,14 +169,6 @@ def _body_format(payment: Payment, app: App | None) -> BodyFormat:
     if payment.face is Face.DARAJA:
         return BodyFormat.DARAJA
     return app.body_format if app else BodyFormat.WAKALA
-
-
-def _lane(app_id: str, callback_url: str | None) -> str:
-    """Whose turn it takes: an app's own URL is one lane, a URL given with a request shares the lane of its host."""
-    if not callback_url:
-        return app_id
-    host = callback_url.partition("://")[2].replace("?", "/").partition("/")[0]
-    return f"{app_id} {host.lower()}"
 
 
 def _outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[Exchange, Attempted]:

@@ -1,0 +1,203 @@
+"""Where endpoints are looked after (paused, moved, given terms and keys) and notifications are read and replayed."""
+
+import base64
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from wakala.errors import CallerError, NotFoundError
+from wakala.identity import Source
+from wakala.journal.endpoints import FIRST_ID, PAGE_ROWS, EndpointEvent
+from wakala.journal.journal import Journal
+from wakala.rules.accounts import App, Shortcode
+from wakala.rules.addresses import is_web_address
+from wakala.rules.delivery import DeliveryState, Notification
+from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, require_sane
+from wakala.rules.payment import Scope
+from wakala.rules.signing import (
+    ED25519_SEED_BYTES,
+    PRIVATE_PREFIX,
+    SECRET_PREFIX,
+    private_key,
+    public_text,
+)
+from wakala.rules.vault import NONCE_LENGTH_BYTES, MasterKey, seal, unseal
+
+OVERLAP_S = 86_400.0  # old and new secret both sign for a day (experience.md 6.1)
+OVERLAP_MAX_S = 604_800.0
+KEY_BYTES = 32
+SETTLE_US = 5_000_000  # what is younger may have a neighbour whose commit is still under way; a cursor must not pass it
+REPLAY_LIMIT = 100_000  # in one call; the answer says where to go on
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which notifications: staged from ``from_us`` up to ``until_us``, of these states and this type (all if empty)."""
+
+    from_us: int
+    until_us: int
+    states: frozenset[DeliveryState] = frozenset()
+    type: str = ""
+
+    def holds(self, notification: Notification) -> bool:
+        """True where it is one of them."""
+        is_state = not self.states or notification.state in self.states
+        return is_state and self.type in {"", notification.type}
+
+
+class Desk:
+    """One method per thing that is done with an endpoint or with notifications that were staged."""
+
+    def __init__(self, journal: Journal, master: MasterKey, source: Source) -> None:
+        self._journal = journal
+        self._master = master
+        self._source = source
+
+    async def endpoint(self, app: App, shortcode: Shortcode | None = None) -> Endpoint:
+        """As stored, or as an app or shortcode has it that never set anything."""
+        if shortcode is not None and shortcode.organisation_id != app.organisation_id:
+            raise NotFoundError(f"{shortcode.number} does not belong to the organisation of {app.name}.")
+        shortcode_id = shortcode.id if shortcode else ""
+        for known in await self._journal.endpoints.endpoints():
+            if (known.app_id, known.shortcode_id) == (app.id, shortcode_id):
+                return known
+        name = f"end_{app.id}.{shortcode_id}" if shortcode_id else f"end_{app.id}"
+        return Endpoint(name, app.organisation_id, app.id, shortcode_id, created_us=self._source.now_us())
+
+    async def set_terms(self, endpoint: Endpoint) -> None:
+        """Schedule, time-out, rate and concurrency, from the next attempt on."""
+        require_sane(endpoint)
+        await self._journal.endpoints.save(endpoint, self._event(endpoint, "endpoint.terms", ""))
+
+    async def set_url(self, app: App, endpoint: Endpoint, url: str, waiting: Waiting) -> int:
+        """Another URL from the next attempt on; ``waiting`` says what becomes of what waits. How many are held.
+
+        An endpoint that was disabled is called again: whoever names a new URL expects that. A paused one stays paused.
+        """
+        if not is_web_address(url):
+            raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
+        now_us = self._source.now_us()
+        old_url = endpoint.url or app.callback_url or ""
+        own_url = url if endpoint.shortcode_id else ""
+        moved = replace(endpoint, url=own_url, old_url=old_url, moved_us=now_us, waiting=waiting)
+        event = self._event(endpoint, "endpoint.moved", f"What waited: {waiting}.")
+        await self._journal.endpoints.save(moved, event, app_url=None if endpoint.shortcode_id else url)
+        held = 0
+        while waiting is Waiting.HOLD and (page := await self._journal.endpoints.hold_page(moved.lane, now_us, now_us)):
+            held += page
+        if endpoint.state is EndpointState.DISABLED:
+            await self.resume(moved)
+        return held
+
+    async def pause(self, endpoint: Endpoint, reason: str = "") -> bool:
+        """Nothing is sent until `resume`; everything is stored and waits. False: it was paused already."""
+        paused = replace(endpoint, state=EndpointState.PAUSED, reason=reason)
+        return await self._journal.endpoints.set_state(paused, self._event(endpoint, "endpoint.paused", reason))
+
+    async def resume(self, endpoint: Endpoint) -> bool:
+        """Called again, after a pause or after it was disabled; what waited is sent."""
+        active = replace(endpoint, state=EndpointState.ACTIVE, reason="")
+        return await self._journal.endpoints.set_state(active, self._event(endpoint, "endpoint.resumed", ""))
+
+    # ── keys ──
+
+    async def rotate(self, app: App, endpoint: Endpoint, overlap_s: float = OVERLAP_S) -> str:
+        """A new HMAC secret, shown once. The one before signs beside it until the overlap is over."""
+        secret = SECRET_PREFIX + base64.b64encode(self._source.random_bytes(KEY_BYTES)).decode()
+        old = None
+        if not await self._has_own_secret(endpoint):
+            old = unseal(self._master, app.data_key, app.id, "apps.webhook_secret", app.webhook_secret)
+        await self._add_key(app, endpoint, secret, "v1", overlap_s, old)
+        return secret
+
+    async def rotate_pair(self, app: App, endpoint: Endpoint, overlap_s: float = OVERLAP_S) -> str:
+        """A new Ed25519 pair that signs beside the secret; the public half."""
+        secret = PRIVATE_PREFIX + base64.b64encode(self._source.random_bytes(ED25519_SEED_BYTES)).decode()
+        await self._add_key(app, endpoint, secret, "v1a", overlap_s, None)
+        return public_text(private_key(secret))
+
+    async def _has_own_secret(self, endpoint: Endpoint) -> bool:
+        """Whether an HMAC key of its own, or of the app's endpoint behind it, is in force already."""
+        keys = await self._journal.endpoints.signing_keys()
+        return any(key.version == "v1" and key.endpoint_id == endpoint.id for key in keys)
+
+    async def _add_key(
+        self, app: App, endpoint: Endpoint, secret: str, version: str, overlap_s: float, old: str | None
+    ) -> None:
+        if not 0 <= overlap_s <= OVERLAP_MAX_S:
+            raise CallerError(f"The overlap is 0 to {OVERLAP_MAX_S:.0f} seconds.")
+        now_us = self._source.now_us()
+        until_us = now_us + int(overlap_s * 1_000_000)
+        keys = [self._sealed(app, endpoint, secret, version, now_us, None)]
+        if old is not None:
+            keys.append(self._sealed(app, endpoint, old, version, now_us - 1, until_us))
+        event = self._event(
+            endpoint, "endpoint.rotated", f"{version}; the key before signs for {overlap_s:.0f} s more."
+        )
+        await self._journal.endpoints.rotate(endpoint, keys, version, until_us, event)
+
+    def _sealed(
+        self, app: App, endpoint: Endpoint, secret: str, version: str, created_us: int, until_us: int | None
+    ) -> SigningKey:
+        key_id = self._source.new_id("key")
+        nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
+        sealed = seal(self._master, app.data_key, app.id, f"signing_keys.{key_id}", secret, nonce=nonce)
+        return SigningKey(key_id, endpoint.id, app.id, version, sealed, created_us, until_us)
+
+    # ── notifications ──
+
+    async def after(self, scope: Scope, after_id: str, limit: int = PAGE_ROWS) -> list[Notification]:
+        """An app's notifications after a cursor, oldest first, delivered or not; those of the last seconds follow."""
+        until_id = _first_id(self._source.now_us() - SETTLE_US)
+        return await self._journal.endpoints.notifications_after(scope, after_id, until_id, limit)
+
+    async def acknowledge_up_to(self, scope: Scope, consumer: str, cursor: str) -> None:
+        """A consumer has all of it up to ``cursor``."""
+        await self._journal.endpoints.move_cursor(scope, consumer, cursor, self._source.now_us())
+
+    async def own(self, scope: Scope, notification_id: str) -> Notification:
+        """One of the app's notifications in this environment."""
+        found = await self._journal.notification(notification_id)
+        theirs = found is not None and (found.scope.app_id, found.scope.environment) == (
+            scope.app_id,
+            scope.environment,
+        )
+        if found is None or not theirs:
+            raise NotFoundError("This app was never owed a notification of that ID here.")
+        return found
+
+    async def acknowledge(self, notification: Notification) -> bool:
+        """The merchant has it: nothing is tried any more. False: that was so already."""
+        return await self._journal.endpoints.acknowledge(notification.id, self._source.now_us())
+
+    async def replay(self, notification: Notification) -> bool:
+        """Owed again, with the whole schedule before it. False: it is on its way right now."""
+        return await self._journal.endpoints.replay([notification.id], self._source.now_us()) == 1
+
+    async def replay_window(self, scope: Scope, window: Window, *, dry_run: bool) -> tuple[int, bool]:
+        """Replay all of a window, or only count them. The second is True where there are more than one call takes."""
+        cursor, until_id, count = _first_id(window.from_us), _first_id(window.until_us), 0
+        while count < REPLAY_LIMIT:
+            page = await self._journal.endpoints.notifications_after(scope, cursor, until_id)
+            found = [one.id for one in page if window.holds(one)]
+            count += len(found) if dry_run else await self._journal.endpoints.replay(found, self._source.now_us())
+            if len(page) < PAGE_ROWS:
+                return count, False
+            cursor = page[-1].id
+        return count, True
+
+    def _event(self, endpoint: Endpoint, name: str, detail: str) -> EndpointEvent:
+        return EndpointEvent(
+            id=self._source.new_id("eev"),
+            organisation_id=endpoint.organisation_id,
+            app_id=endpoint.app_id,
+            shortcode_id=endpoint.shortcode_id,
+            at_us=self._source.now_us(),
+            name=name,
+            detail=detail,
+        )
+
+
+def _first_id(at_us: int) -> str:
+    """Sorts before every notification staged from that moment on: IDs begin with their milliseconds."""
+    return f"ntf_{max(0, at_us) // 1000:012x}" if at_us > 0 else FIRST_ID

@@ -1,0 +1,200 @@
+"""The part of the journal that is about endpoints: their terms, keys, health and events, and who has read how far."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from wakala.journal.database import Database, Operation, Row, Write
+from wakala.journal.rows import notification_of
+from wakala.rules.delivery import Notification
+from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, Waiting
+from wakala.rules.payment import Scope
+
+PAGE_ROWS = 200  # of notifications that are looked through at once
+FIRST_ID = ""  # sorts before every ID
+
+
+class EndpointEvent(msgspec.Struct, frozen=True):
+    """One thing that happened to an endpoint, and why."""
+
+    id: str
+    organisation_id: str
+    app_id: str
+    shortcode_id: str
+    at_us: int
+    name: str
+    detail: str
+
+
+class EndpointJournal:
+    """One method per thing that can happen to an endpoint or to a reader of notifications."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ── terms and state ──
+
+    async def endpoints(self) -> list[Endpoint]:
+        """All endpoints that differ from the default: the directory keeps them in memory."""
+        return [_endpoint_of(row) for row in await self._database.fetch("endpoints_all")]
+
+    async def save(self, endpoint: Endpoint, event: EndpointEvent, *, app_url: str | None = None) -> None:
+        """New terms or a new URL. ``app_url`` moves the app's own callback URL in the same transaction."""
+        writes = [Write("endpoint_save", _endpoint_row(endpoint))]
+        if app_url is not None:
+            row = (app_url or None, endpoint.organisation_id, endpoint.app_id)
+            writes.append(Write("app_callback_url", row))
+        await self._change(endpoint.app_id, None, writes, event)
+
+    async def set_state(self, endpoint: Endpoint, event: EndpointEvent) -> bool:
+        """Paused, resumed, disabled. False: it was so already, and nothing is told twice."""
+        await self._ensure(endpoint)
+        row = (endpoint.state, endpoint.reason, endpoint.app_id, endpoint.shortcode_id, endpoint.state)
+        found = [e for e in await self.endpoints() if (e.app_id, e.shortcode_id) == _key(endpoint)]
+        return await self._change(found[0].id, Write("endpoint_state", row), [], event)
+
+    async def _ensure(self, endpoint: Endpoint) -> None:
+        """A row to change; where there was none it says what was true before: active, on the installation's terms."""
+        if not any(_key(known) == _key(endpoint) for known in await self.endpoints()):
+            fresh = msgspec.structs.replace(endpoint, state=EndpointState.ACTIVE, reason="")
+            await self._database.commit(Operation(fresh.id, None, (Write("endpoint_save", _endpoint_row(fresh)),)))
+
+    async def record_event(self, event: EndpointEvent) -> None:
+        """Something to be told that changes nothing."""
+        await self._database.commit(Operation(event.id, None, (_event_write(event),)))
+
+    async def events(self, organisation_id: str, before_id: str, limit: int) -> list[EndpointEvent]:
+        """What happened to an organisation's endpoints, newest first."""
+        row = (organisation_id, before_id, min(limit, PAGE_ROWS))
+        return [EndpointEvent(*found) for found in await self._database.fetch("endpoint_events_listed", row)]
+
+    async def _change(self, key: str, guard: Write | None, writes: list[Write], event: EndpointEvent) -> bool:
+        moved = Write("directory_moved", ())
+        return await self._database.commit(Operation(key, guard, (*writes, _event_write(event), moved)))
+
+    # ── keys ──
+
+    async def signing_keys(self) -> list[SigningKey]:
+        """All keys besides the apps' first ones."""
+        return [SigningKey(*row) for row in await self._database.fetch("signing_keys_all")]
+
+    async def rotate(
+        self,
+        endpoint: Endpoint,
+        added: Sequence[SigningKey],
+        version: str,
+        old_until_us: int,
+        event: EndpointEvent,
+    ) -> None:
+        """New keys of one version come into force; the ones before sign on until ``old_until_us``."""
+        await self._ensure(endpoint)
+        writes = [
+            Write("signing_keys_forget", (endpoint.id, event.at_us)),
+            Write("signing_keys_end", (old_until_us, endpoint.id, version, old_until_us)),
+            *(Write("signing_key_add", msgspec.structs.astuple(key)) for key in added),
+        ]
+        await self._change(endpoint.id, None, writes, event)
+
+    # ── health ──
+
+    async def health(self) -> list[Health]:
+        """How every lane was doing when it was last written down."""
+        return [_health_of(row) for row in await self._database.fetch("endpoint_health_all")]
+
+    async def save_health(self, health: Health) -> None:
+        """As one process sees it."""
+        row = (*msgspec.structs.astuple(health)[:-1], json.dumps(health.durations_us))
+        write = Write("endpoint_health_save", row)
+        await self._database.commit(Operation(health.lane, None, (write,)))
+
+    async def last_success_us(self, lane: str) -> int | None:
+        """The newest success that any process has seen."""
+        found = await self._database.fetch("endpoint_last_success", (lane,))
+        return found[0][0] if found else None
+
+    # ── readers ──
+
+    async def notifications_after(
+        self, scope: Scope, after_id: str, until_id: str, limit: int = PAGE_ROWS
+    ) -> list[Notification]:
+        """An app's notifications between two IDs, oldest first, delivered or not."""
+        row = (scope.organisation_id, scope.environment, scope.app_id, after_id, until_id, min(limit, PAGE_ROWS))
+        return [notification_of(found) for found in await self._database.fetch("notifications_after", row)]
+
+    async def notifications_before(self, scope: Scope, before_id: str, limit: int) -> list[Notification]:
+        """An app's notifications, newest first."""
+        row = (scope.organisation_id, scope.environment, scope.app_id, before_id, min(limit, PAGE_ROWS))
+        return [notification_of(found) for found in await self._database.fetch("notifications_before", row)]
+
+    async def cursor(self, app_id: str, environment: str, consumer: str) -> str:
+        """How far a consumer has acknowledged."""
+        found = await self._database.fetch("consumer_cursor", (app_id, environment, consumer))
+        return found[0][0] if found else FIRST_ID
+
+    async def move_cursor(self, scope: Scope, consumer: str, cursor: str, now_us: int) -> None:
+        """A consumer has everything up to here; never backwards."""
+        row = (scope.app_id, scope.environment, consumer, cursor, now_us)
+        await self._database.commit(Operation(consumer, None, (Write("consumer_moved", row),)))
+
+    async def acknowledge(self, notification_id: str, now_us: int) -> bool:
+        """The merchant has it. False: it had been delivered or acknowledged before."""
+        guard = Write("notification_acknowledge", (now_us, notification_id))
+        return await self._database.commit(Operation(notification_id, guard))
+
+    async def replay(self, notification_ids: Sequence[str], now_us: int) -> int:
+        """Owed again; how many were."""
+        return await self._all(notification_ids, "notification_replay", lambda one: (now_us, one, now_us))
+
+    async def hold_page(self, lane: str, staged_before_us: int, now_us: int) -> int:
+        """Keep a page of what waits in a lane; 0 where nothing waits any more."""
+        found = await self._database.fetch("notifications_to_hold", (lane, staged_before_us, PAGE_ROWS))
+        await self._all([row[0] for row in found], "notification_hold", lambda one: (now_us, one))
+        return len(found)
+
+    async def _all(self, ids: Sequence[str], statement: str, row_of: Any) -> int:
+        """One guard each, riding in shared commits."""
+        operations = (self._database.commit(Operation(one, Write(statement, row_of(one)))) for one in ids)
+        return sum(await asyncio.gather(*operations))
+
+
+def _key(endpoint: Endpoint) -> tuple[str, str]:
+    return endpoint.app_id, endpoint.shortcode_id
+
+
+def _event_write(event: EndpointEvent) -> Write:
+    return Write("endpoint_event_add", msgspec.structs.astuple(event))
+
+
+def _endpoint_row(e: Endpoint) -> Row:
+    return (
+        e.id,
+        e.organisation_id,
+        e.app_id,
+        e.shortcode_id,
+        e.url,
+        e.state,
+        e.reason,
+        json.dumps(e.schedule_s),
+        float(e.answer_limit_s),
+        float(e.rate_limit_per_s),
+        e.concurrency_limit,
+        e.old_url,
+        e.moved_us,
+        e.waiting,
+        e.created_us,
+    )
+
+
+def _endpoint_of(row: Sequence[Any]) -> Endpoint:
+    columns = list(row)
+    columns[5], columns[13] = EndpointState(row[5]), Waiting(row[13])
+    columns[7] = tuple(json.loads(row[7]))
+    return Endpoint(*columns)
+
+
+def _health_of(row: Sequence[Any]) -> Health:
+    columns = [*row[:8], tuple(json.loads(row[8]))]
+    return Health(*columns)

@@ -1,0 +1,1 @@
+SELECT cursor FROM consumers WHERE app_id = ? AND environment = ? AND name = ?

@@ -1,0 +1,1 @@
+INSERT INTO endpoint_events (id, organisation_id, app_id, shortcode_id, at_us, name, detail) VALUES (?, ?, ?, ?, ?, ?, ?)

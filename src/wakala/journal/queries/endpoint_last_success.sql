@@ -1,0 +1,1 @@
+SELECT last_success_us FROM endpoint_health WHERE lane = ?

@@ -1,0 +1,4 @@
+SELECT
+    id, organisation_id, app_id, shortcode_id, url, state, reason, schedule_s, answer_limit_s, rate_limit_per_s,
+    concurrency_limit, old_url, moved_us, waiting, created_us
+FROM endpoints ORDER BY id

@@ -1,0 +1,5 @@
+-- Guard: owed again, with the whole schedule before it. One that waits already is due at once, unless it is on its way.
+UPDATE notifications SET
+    attempts = CASE WHEN state = 'waiting' THEN attempts ELSE 0 END,
+    state = 'waiting', due_us = ?, lease_us = 0, settled_us = NULL
+WHERE id = ? AND (state <> 'waiting' OR lease_us <= ?) RETURNING id

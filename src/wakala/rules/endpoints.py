@@ -1,0 +1,256 @@
+"""An endpoint: where an app's notifications go, on what terms, and how it has been doing lately. Pure.
+
+Every app has one endpoint of its own; a shortcode may have another for the payments of that shortcode. What an endpoint
+leaves open (``()`` or 0) is decided by the installation.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from wakala.errors import FieldFault, InvalidFieldsError
+from wakala.rules.delivery import Attempted
+
+SCHEDULE_LIMIT_STEPS = 20  # the installation's own has eleven
+STEP_LIMIT_S = 604_800  # a week between two attempts; after that nobody waits for the news
+ANSWER_LIMIT_MAX_S = 30  # an attempt must end well within its lease
+RATE_LIMIT_MAX_PER_S = 1_000
+CONCURRENCY_LIMIT_MAX = 256  # the courier's hands are shared by all
+DAY_S = 86_400
+
+
+class EndpointState(StrEnum):
+    """Only an active endpoint is called; for the others everything keeps being stored and waits."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # by a person
+    DISABLED = "disabled"  # by Wakala: it said 410, or failed for days
+
+
+class Waiting(StrEnum):
+    """What becomes of notifications that wait while the URL is changed; the caller chooses."""
+
+    SEND = "send"  # they go to the new URL
+    HOLD = "hold"  # they are kept, to be read or replayed
+    FINISH_OLD = "finish_old"  # they go to the URL they were meant for
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One row of the table, or the default of an app that never set anything. ``shortcode_id`` "" is any shortcode."""
+
+    id: str
+    organisation_id: str
+    app_id: str
+    shortcode_id: str
+    url: str = ""  # "" is the app's own callback URL
+    state: EndpointState = EndpointState.ACTIVE
+    reason: str = ""  # why it is not active
+    schedule_s: tuple[float, ...] = ()
+    answer_limit_s: float = 0
+    rate_limit_per_s: float = 0
+    concurrency_limit: int = 0
+    old_url: str = ""
+    moved_us: int = 0  # what was staged before this moment finishes at `old_url`, or is held, by `waiting`
+    waiting: Waiting = Waiting.SEND
+    created_us: int = 0
+
+    @property
+    def is_active(self) -> bool:
+        """True where it may be called."""
+        return self.state is EndpointState.ACTIVE
+
+    @property
+    def lane(self) -> str:
+        """The courier's lane: an app's own, or one of the shortcode's own."""
+        return f"{self.app_id}/{self.shortcode_id}" if self.shortcode_id else self.app_id
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """A secret that signs for an endpoint besides the app's first one. ``until_us`` is None for the one in force."""
+
+    id: str
+    endpoint_id: str
+    app_id: str
+    version: str  # v1 (HMAC) or v1a (Ed25519)
+    sealed: str
+    created_us: int
+    until_us: int | None = None
+
+
+def lane_of(endpoint: Endpoint, callback_url: str | None) -> str:
+    """Whose turn a notification takes: the endpoint's lane; a URL given with a request shares that of its host."""
+    if not callback_url:
+        return endpoint.lane
+    host = callback_url.partition("://")[2].replace("?", "/").partition("/")[0]
+    return f"{endpoint.lane} {host.lower()}"
+
+
+def owner_of(lane: str) -> tuple[str, str]:
+    """App and shortcode of a lane, the host left aside."""
+    app_id, _, shortcode_id = lane.partition(" ")[0].partition("/")
+    return app_id, shortcode_id
+
+
+def target_of(endpoint: Endpoint, own_url: str | None, app_url: str | None, staged_us: int) -> str | None:
+    """Where an attempt goes that begins now: the request's own URL, the one it was meant for, or today's."""
+    if own_url:
+        return own_url
+    if endpoint.waiting is Waiting.FINISH_OLD and endpoint.old_url and staged_us < endpoint.moved_us:
+        return endpoint.old_url
+    return endpoint.url or app_url
+
+
+def require_sane(endpoint: Endpoint) -> None:
+    """Refuse terms that would harm the merchant or the others."""
+    faults = []
+    if len(endpoint.schedule_s) > SCHEDULE_LIMIT_STEPS or not all(0 < s <= STEP_LIMIT_S for s in endpoint.schedule_s):
+        message = f"Send at most {SCHEDULE_LIMIT_STEPS} waits in seconds, each above 0 and at most {STEP_LIMIT_S}."
+        faults.append(FieldFault("/ScheduleSeconds", message))
+    if not 0 <= endpoint.answer_limit_s <= ANSWER_LIMIT_MAX_S:
+        faults.append(FieldFault("/AnswerLimitSeconds", f"Send 0 (the default) to {ANSWER_LIMIT_MAX_S}."))
+    if not 0 <= endpoint.rate_limit_per_s <= RATE_LIMIT_MAX_PER_S:
+        faults.append(FieldFault("/RateLimitPerSecond", f"Send 0 (no limit) to {RATE_LIMIT_MAX_PER_S}."))
+    if not 0 <= endpoint.concurrency_limit <= CONCURRENCY_LIMIT_MAX:
+        faults.append(FieldFault("/ConcurrencyLimit", f"Send 0 (the default) to {CONCURRENCY_LIMIT_MAX}."))
+    if faults:
+        raise InvalidFieldsError(faults=tuple(faults))
+
+
+# ── pacing ──
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A rate limit: at most ``rate_per_s`` on average, at most a second's worth at once."""
+
+    tokens: float
+    at_us: int
+
+    def refilled(self, rate_per_s: float, now_us: int) -> "Bucket":
+        """As it stands at ``now_us``."""
+        elapsed_s = max(0, now_us - self.at_us) / 1_000_000
+        return Bucket(min(max(1.0, rate_per_s), self.tokens + elapsed_s * rate_per_s), now_us)
+
+    def taken(self) -> "Bucket | None":
+        """One token fewer, or None where there is none."""
+        return Bucket(self.tokens - 1, self.at_us) if self.tokens >= 1 else None
+
+
+# ── health and the circuit breaker ──
+
+BREAKER_FAILURES = 10  # in a row: more than one bad deployment's worth of retries of a single payment's notification
+BREAKER_REST_MAX_S = 30.0  # at most this long after it comes back, an endpoint is found to be well
+SAMPLES_LIMIT = 200  # of the newest attempts; enough for a 95th percentile
+NOTICES_S = (3_600, DAY_S)  # failing for this long is told, before it is disabled (experience.md 6.1)
+DISABLE_AFTER_S = 432_000.0  # 120 h of nothing but failures (experience.md 6.1)
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How the newest attempts in one lane went. ``streak`` counts successes in a row, or failures below zero."""
+
+    lane: str
+    streak: int = 0
+    attempts: int = 0
+    last_success_us: int | None = None
+    last_failure_us: int | None = None
+    failing_since_us: int | None = None
+    last_status: int | None = None
+    last_error: str | None = None
+    durations_us: tuple[int, ...] = ()
+
+    @property
+    def p50_us(self) -> int | None:
+        """Half of the newest attempts were answered sooner."""
+        return percentile(self.durations_us, 50)
+
+    @property
+    def p95_us(self) -> int | None:
+        """One in twenty of the newest attempts took longer."""
+        return percentile(self.durations_us, 95)
+
+    @property
+    def is_resting(self) -> bool:
+        """True where the breaker is open: one attempt at a time looks whether it is well again."""
+        return self.streak <= -BREAKER_FAILURES
+
+    def rest_ends_us(self) -> int:
+        """From when on the next attempt may begin."""
+        if not self.is_resting or self.last_failure_us is None:
+            return 0
+        rest_s = min(BREAKER_REST_MAX_S, 2.0 ** min(10, -self.streak - BREAKER_FAILURES))
+        return self.last_failure_us + int(rest_s * 1_000_000)
+
+
+def percentile(values: tuple[int, ...], percent: int) -> int | None:
+    """The nearest rank; None of nothing."""
+    if not values:
+        return None
+    return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]
+
+
+def failing_s(health: Health, now_us: int) -> float:
+    """For how long it has done nothing but fail."""
+    return 0.0 if health.failing_since_us is None else (now_us - health.failing_since_us) / 1_000_000
+
+
+def worst_notice(seconds: float) -> int:
+    """The longest of `NOTICES_S` that has passed; 0 for none."""
+    return max((notice for notice in NOTICES_S if seconds >= notice), default=0)
+
+
+class Record:
+    """The running account of one lane; `health` is its snapshot. Mutable, because every attempt passes here."""
+
+    __slots__ = ("_durations_us", "_health", "_next")
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._durations_us = list(health.durations_us)
+        self._next = 0
+
+    @property
+    def streak(self) -> int:
+        """As in `Health`."""
+        return self._health.streak
+
+    @property
+    def health(self) -> Health:
+        """As it stands."""
+        return msgspec.structs.replace(self._health, durations_us=tuple(self._durations_us))
+
+    def may_begin(self, running: int, now_us: int) -> bool:
+        """False while the breaker is open, but for one attempt at the end of each rest."""
+        return not self._health.is_resting or (running == 0 and now_us >= self._health.rest_ends_us())
+
+    def note(self, attempted: Attempted, duration_us: int, now_us: int) -> None:
+        """An attempt ended."""
+        if len(self._durations_us) < SAMPLES_LIMIT:
+            self._durations_us.append(duration_us)
+        else:
+            self._durations_us[self._next] = duration_us
+            self._next = (self._next + 1) % SAMPLES_LIMIT
+        before = self._health
+        if attempted.is_delivered:
+            self._health = Health(
+                before.lane,
+                max(0, before.streak) + 1,
+                before.attempts + 1,
+                now_us,
+                before.last_failure_us,
+                None,
+                attempted.status,
+                None,
+            )
+            return
+        since_us = before.failing_since_us
+        self._health = Health(
+            before.lane,
+            min(0, before.streak) - 1,
+            before.attempts + 1,
+            before.last_success_us,
+            now_us,
+            now_us if since_us is None else since_us,
+            attempted.status,
+            attempted.error,
+        )

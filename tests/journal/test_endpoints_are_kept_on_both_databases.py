@@ -1,0 +1,68 @@
+"""Endpoints, keys, health and cursors: the same on SQLite and PostgreSQL."""
+
+from msgspec.structs import replace
+
+from journal.making import ACCEPTED, NOW_US, SCOPE, after, app, new_id, notification, opening, payment
+from wakala.journal.endpoints import EndpointEvent
+from wakala.journal.journal import Journal
+from wakala.rules.delivery import DeliveryState
+from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, Waiting
+from wakala.rules.payment import Scope
+
+
+def event(of: Endpoint, name: str) -> EndpointEvent:
+    return EndpointEvent(new_id("eev"), of.organisation_id, of.app_id, of.shortcode_id, NOW_US, name, "")
+
+
+async def test_an_endpoint_changes_state_once_and_keeps_its_terms(journal: Journal) -> None:
+    await journal.add_organisation("org_1", "demo", NOW_US)
+    known = app()
+    await journal.add_app(known)
+    endpoint = Endpoint(f"end_{known.id}", "org_1", known.id, "", schedule_s=(1, 2.5), answer_limit_s=3)
+    paused = replace(endpoint, state=EndpointState.PAUSED, reason="holiday")
+    assert await journal.endpoints.set_state(paused, event(endpoint, "endpoint.paused"))
+    assert not await journal.endpoints.set_state(paused, event(endpoint, "endpoint.paused"))
+    moved = replace(endpoint, concurrency_limit=7, waiting=Waiting.HOLD)
+    await journal.endpoints.save(moved, event(endpoint, "endpoint.moved"), app_url="https://new.example/")
+    assert await journal.endpoints.endpoints() == [
+        replace(moved, state=EndpointState.PAUSED, reason="holiday"),
+    ]
+    assert [one.callback_url for one in await journal.apps()] == ["https://new.example/"]
+    told = await journal.endpoints.events("org_1", "~", 10)
+    assert sorted(one.name for one in told) == ["endpoint.moved", "endpoint.paused"]
+    for number, until_us in ((1, NOW_US + 5), (2, NOW_US + 9)):
+        key = SigningKey(f"key_{number}", endpoint.id, known.id, "v1", "sealed", NOW_US)
+        await journal.endpoints.rotate(endpoint, [key], "v1", until_us, event(endpoint, "endpoint.rotated"))
+    assert [(key.id, key.until_us) for key in await journal.endpoints.signing_keys()] == [
+        ("key_1", NOW_US + 9),
+        ("key_2", None),
+    ]
+
+
+async def test_health_is_kept_and_a_success_is_not_forgotten(journal: Journal) -> None:
+    well = Health("lane", 3, 3, NOW_US, None, None, 200, None, (1, 2, 3))
+    await journal.endpoints.save_health(well)
+    assert await journal.endpoints.health() == [well]
+    await journal.endpoints.save_health(Health("lane", -1, 4, None, NOW_US, NOW_US, 500, None, ()))
+    assert await journal.endpoints.last_success_us("lane") == NOW_US
+
+
+async def test_notifications_are_read_acknowledged_replayed_and_held(journal: Journal) -> None:
+    made = payment()
+    assert await journal.open_payment(opening(made), None)
+    sending = opening(made)[-1].payment
+    note = notification(made)
+    assert await journal.record_change(sending, after(sending, ACCEPTED), notification=note)
+    scope = Scope(SCOPE.organisation_id, SCOPE.app_id, "", SCOPE.environment)
+    assert [one.id for one in await journal.endpoints.notifications_after(scope, "", "~")] == [note.id]
+    assert await journal.endpoints.acknowledge(note.id, NOW_US)
+    assert not await journal.endpoints.acknowledge(note.id, NOW_US)
+    assert await journal.endpoints.replay([note.id], NOW_US) == 1
+    assert await journal.endpoints.hold_page(note.lane, NOW_US + 1, NOW_US) == 1
+    assert await journal.endpoints.hold_page(note.lane, NOW_US + 1, NOW_US) == 0
+    kept = await journal.notification(note.id)
+    assert kept is not None
+    assert kept.state is DeliveryState.KEPT
+    await journal.endpoints.move_cursor(scope, "ledger", "ntf_2", NOW_US)
+    await journal.endpoints.move_cursor(scope, "ledger", "ntf_1", NOW_US)
+    assert await journal.endpoints.cursor(scope.app_id, scope.environment, "ledger") == "ntf_2"
