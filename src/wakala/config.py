@@ -64,6 +64,8 @@ class Callbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     live_sources: tuple[str, ...] = MPESA_SOURCES
     sandbox_sources: tuple[str, ...] = (*MPESA_SOURCES, *LOOPBACK)
+    spill_folder: str = "."  # where callbacks are kept while the database is away; better on another disk
+    spill_limit_mib: float = 16  # some 7,000 callbacks: a minute without database at a hundred a second
 
 
 class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +137,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not self.database.url.startswith("sqlite:///"):
             return None
         return Path(self.home) / self.database.url.removeprefix("sqlite:///")
+
+    @property
+    def spill_path(self) -> Path:
+        """The folder of the spill files."""
+        return Path(self.home) / self.callbacks.spill_folder
 
     @property
     def key_path(self) -> Path:

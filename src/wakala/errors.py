@@ -218,6 +218,10 @@ class DatabaseFaultError(OperatorError):
     retriable = True
 
 
+class DatabaseAwayError(DatabaseFaultError):
+    """The same where nobody's operation would fare better: no connection, no answer in time, no place to write."""
+
+
 class BrokenRuleError(WakalaError):
     """A step that the table of states does not have: a bug of ours, stopped before it could do harm."""
 

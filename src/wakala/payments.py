@@ -6,14 +6,20 @@ query) becomes a fact and goes through `settle`, so there is one place where a p
 """
 
 import json
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from msgspec.structs import replace
 
 from wakala.directory import Directory
-from wakala.errors import DatabaseFaultError, InitiatorStoppedError, RequestIdSpentError, RequestInFlightError
+from wakala.errors import (
+    DatabaseAwayError,
+    DatabaseFaultError,
+    InitiatorStoppedError,
+    RequestIdSpentError,
+    RequestInFlightError,
+)
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Confirmation, Journal
 from wakala.rules.accounts import (
@@ -109,6 +115,7 @@ class Payments:
         self._stage = stage
         self._offer = offer
         self._recent: OrderedDict[str, Payment] = OrderedDict()
+        self._unwritten: deque[tuple[Payment, Fact, tuple[Exchange, ...]]] = deque()
 
     # ── accept ──
 
@@ -206,7 +213,22 @@ class Payments:
         if asked.bill_key:
             nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
             await self._directory.keep_bill_key(credentials.shortcode_id, asked.bill_key, nonce)
-        return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        try:
+            return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        except DatabaseAwayError:
+            if len(self._unwritten) < RECENT_LIMIT_PAYMENTS:
+                self._unwritten.append((payment, asked.fact, asked.exchanges))
+            raise
+
+    async def write_late(self) -> None:
+        """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
+        while self._unwritten:
+            payment, fact, exchanges = self._unwritten.popleft()
+            try:
+                await self.settle(payment, fact, exchanges)
+            except DatabaseAwayError:
+                self._unwritten.appendleft((payment, fact, exchanges))
+                raise
 
     def _callback_urls(self, payment: Payment) -> Callback:
         """Where M-Pesa answers this command; each path has a secret of its own."""
@@ -254,6 +276,8 @@ class Payments:
                     answer=answered(change.payment) if answered else None,
                     claims_receipt=claims or (fact.receipt if isinstance(fact, Settled) else None),
                 )
+            except DatabaseAwayError:
+                raise
             except DatabaseFaultError:
                 fact = await self._without_taken_receipt(payment, fact)
                 continue

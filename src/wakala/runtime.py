@@ -18,7 +18,8 @@ from wakala.identity import Source, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
-from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.postgres import GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
+from wakala.journal.spill import Spill
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import Outgoing
 from wakala.payments import Payments, Terms
@@ -37,6 +38,7 @@ from wakala.web.inbound import Inbound
 from wakala.web.notifications import Notifications
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
+from wakala.web.shelter import Shelter
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
@@ -47,14 +49,19 @@ log = logging.getLogger("wakala")
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
+SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
+SPILL_NAME = "wakala.spill"
 SECOND_US = 1_000_000
+MIB_BYTES = 1_048_576
 COLLECT_AFTER = (50_000, 20, 50)  # our records hold no cycles, so looking for them seldom is enough
 
 
 def database(settings: Settings, *, exclusive: bool = False) -> Database:
     """The database that the settings name, not yet open."""
     path = settings.sqlite_path
-    return SqliteDatabase(path, exclusive=exclusive) if path else PostgresDatabase(settings.database.url)
+    if path is not None:
+        return SqliteDatabase(path, exclusive=exclusive)
+    return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
 
 
 class Gateway:
@@ -125,6 +132,10 @@ class Gateway:
             Inbound(self.journal, self.directory, self.payments, self.deliveries, self.source, sources, dialect=dialect)
             for dialect in (DARAJA, BROKER)
         ]
+        limit_bytes = int(settings.callbacks.spill_limit_mib * MIB_BYTES)
+        spill_key = master.derive("spill")
+        self.spill = Spill(settings.spill_path, limit_bytes, spill_key, self.source.random_bytes, name=SPILL_NAME)
+        self.shelter = Shelter(self.spill, self.inbound, self.by_soap)
         self.facade = Facade(self.journal, self.directory, self.payments, self.source)
         self.pages = Pages(self.journal, self.directory, trace_key)
         pull = settings.pull
@@ -138,6 +149,7 @@ class Gateway:
         self._loops = [
             Loop("directory", self._refresh, DIRECTORY_REST_S),
             Loop("standing", self.standing.step, STANDING_REST_S),
+            Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling).step, pull.poll_s),
@@ -152,12 +164,15 @@ class Gateway:
             forwarded_header=self.settings.server.forwarded_header.lower(),
             now_us=self.source.now_us,
         )
-        return build(self.api, self.facade, self.inbound, self.by_soap, self.pages, surroundings, self._ready)
+        return build(
+            self.api, self.facade, self.inbound, self.by_soap, self.pages, surroundings, self._ready, self.shelter
+        )
 
     async def start(self) -> None:
         """Open everything, take back what a process before left behind, start the workers."""
         await self.database.open()
         await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)
+        self.spill.open()
         await self.to_mpesa.open()
         await self.to_merchants.open()
         await self.directory.refresh()
@@ -174,6 +189,7 @@ class Gateway:
         await self.standing.step()
         await self.to_merchants.close()
         await self.to_mpesa.close()
+        await self.spill.close()
         await self.database.close()
 
     async def _refresh(self) -> bool:

@@ -14,6 +14,7 @@ from wakala.web.inbound import Inbound
 from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
+from wakala.web.shelter import Shelter
 from wakala.wire.api import HttpAnswer, plain
 
 Readiness = Callable[[], Awaitable[None]]
@@ -32,6 +33,7 @@ def build(
     pages: Pages,
     surroundings: Surroundings,
     ready: Readiness,
+    shelter: Shelter,
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
@@ -55,7 +57,8 @@ def build(
     for environment, prefix in _DARAJA.items():
         for path, handler in _facade(facade, environment).items():
             fixed[prefix + path] = fixed[f"{prefix}{path}/"] = endpoint(handler)  # SDKs differ in the last slash
-    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings), default=endpoint(_nothing)))
+    patterns = _patterns(api, inbound, by_soap, pages, surroundings, shelter)
+    return _Table(fixed, Router(patterns, default=endpoint(_nothing)))
 
 
 class _Table:
@@ -87,7 +90,7 @@ def _facade(facade: Facade, environment: Environment) -> dict[str, Handler]:
 
 
 def _patterns(
-    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings
+    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings, shelter: Shelter
 ) -> list[BaseRoute]:
     """The busiest first."""
 
@@ -112,7 +115,7 @@ def _patterns(
         "soap_c2b_validation": by_soap.c2b_validation,
     }
     routes: list[BaseRoute] = [
-        route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", handler, truncates=True)
+        route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", shelter.over(kind, handler), truncates=True)
         for kind, handler in callbacks.items()
     ]
     routes.append(route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True))
