@@ -61,13 +61,15 @@ class PostgresDatabase:
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
-                min_size=1,
+                min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
                 max_size=size,
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
                 server_settings={"application_name": self._name},
             )
+            async with self._pool.acquire():
+                pass  # so that a server that is away is told now
         except _FAULTS as error:
             raise _fault(error) from error
         self._tasks = [asyncio.create_task(self._write_loop()) for _ in range(self._writer_count)]
