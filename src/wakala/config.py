@@ -42,7 +42,8 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""  # as M-Pesa and merchants reach us; empty: http://host:port
     trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding header is believed; nobody by default
     forwarded_header: str = "x-forwarded-for"  # or "forwarded"; exactly one is read
-    graceful_stop_s: float = 30
+    graceful_stop_s: float = 30  # the whole stop; service managers kill after 30 to 90 s
+    leave_s: float = 0  # how long /readyz says no before the intake ends: as often as your load balancer looks
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -202,6 +202,15 @@ class LooseSecretError(OperatorError):
     title = "A secret file can be read by others"
 
 
+class StoppingError(OperatorError):
+    """This process has been told to stop, and says so before it takes nothing in any more."""
+
+    code = "stopping"
+    title = "This gateway is stopping"
+    sentence = "This gateway is stopping. Ask another one, or this one again in a moment."
+    retriable = True
+
+
 class DatabaseBusyError(OperatorError):
     """Another process already writes to this SQLite file."""
 

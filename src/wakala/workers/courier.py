@@ -13,6 +13,7 @@ import logging
 from msgspec.structs import replace
 
 from wakala.deliveries import Deliveries, Standing
+from wakala.errors import DatabaseFaultError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
@@ -22,6 +23,7 @@ log = logging.getLogger("wakala.courier")
 
 QUEUE_LIMIT = 256  # notifications of one lane in memory; what does not fit waits in the journal
 TOTAL_LIMIT = 512  # attempts at once over all lanes
+CUT_LIMIT_S = 1.0  # an attempt that is cancelled ends in a few turns of the loop
 FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
 
 
@@ -47,11 +49,12 @@ class Courier:
         self._lane_limit = lane_limit
         self._lanes: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_hand: dict[str, Notification] = {}
         self._stopping = False
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was leased to us when it was staged; what does not fit is found later."""
-        if notification.state is not DeliveryState.WAITING or notification.lease_us == 0 or self._stopping:
+        if notification.state is not DeliveryState.WAITING or notification.lease_us == 0:
             return
         lane = self._lanes.setdefault(notification.lane, _Lane())
         if len(lane.queue) < QUEUE_LIMIT:
@@ -79,12 +82,31 @@ class Courier:
         return claimed
 
     async def stop(self) -> None:
-        """Finish the attempts that are running; what is queued stays in the journal."""
+        """Begin nothing more, give back what was not begun, finish the attempts that are running."""
         self._stopping = True
-        for lane in self._lanes.values():
-            lane.queue.clear()
+        await self.hand_back()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def hand_back(self) -> None:
+        """End the leases of what is queued, and of attempts that were cut short: another process has them at once."""
+        held = [notification for lane in self._lanes.values() for notification in lane.queue]
+        if not self._tasks:
+            held += self._in_hand.values()
+            self._in_hand.clear()
+        for lane in self._lanes.values():
+            lane.queue.clear()
+        given = (self._journal.claim_notification(notification, 0) for notification in held)
+        for fault in await asyncio.gather(*given, return_exceptions=True):
+            if isinstance(fault, WakalaError):
+                log.warning("a notification stays leased until its lease ends: %s", fault.sentence)
+
+    async def cut_short(self) -> None:
+        """End the attempts that are running. Whether the merchant took them is not known: they are made again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CUT_LIMIT_S)
 
     def _room(self, name: str, lane: _Lane, now_us: int) -> int:
         """How many to claim: enough that the lane never idles until its next turn, one where its breaker is open."""
@@ -102,7 +124,7 @@ class Courier:
         return (endpoint.concurrency_limit if endpoint else 0) or self._lane_limit
 
     def _start(self, name: str, lane: _Lane) -> None:
-        while lane.queue and self._may_begin(name, lane):
+        while lane.queue and not self._stopping and self._may_begin(name, lane):
             lane.running += 1
             task = asyncio.get_running_loop().create_task(self._work(name, lane))
             self._tasks.add(task)
@@ -156,7 +178,11 @@ class Courier:
             lane.running += 1
 
     async def _attempt(self, notification: Notification) -> None:
+        self._in_hand[notification.id] = notification
         try:
             await self._deliveries.attempt(notification)
+        except DatabaseFaultError as fault:
+            log.warning("how an attempt at %s ended could not be written: %s", notification.id, fault.sentence)
         except Exception:
             log.exception("an attempt at %s broke; its lease runs out and it is tried again", notification.id)
+        self._in_hand.pop(notification.id, None)  # one that was cut short stays in hand, to be given back
