@@ -266,6 +266,20 @@ class Journal:
             )
         )
 
+    async def after_restore(self, now_us: int) -> None:
+        """The database is as it was at an earlier moment. Nothing is sent again: what was waiting is asked about."""
+        writes = (
+            Write("restored_events", (now_us,)),
+            Write("restored_payments", (now_us, now_us, now_us)),
+            Write("payments_release", (now_us, now_us)),
+            Write("notifications_release", ()),
+        )
+        await self._database.commit(Operation("restore", None, writes))
+
+    async def is_used(self) -> bool:
+        """Whether there is anything in it that a restore would replace."""
+        return bool((await self._database.fetch("store_is_used"))[0][0])
+
     # ── organisations, shortcodes, apps ──
 
     async def add_organisation(self, organisation_id: str, name: str, now_us: int) -> None:

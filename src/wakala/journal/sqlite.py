@@ -9,7 +9,8 @@ import asyncio
 import collections
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -193,6 +194,14 @@ def _tell(batch: list[_Waiting], outcomes: list[bool | Exception]) -> None:
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+
+
+@contextmanager
+def gateway_lock(path: Path) -> Iterator[None]:
+    """Hold the lock that only one gateway may hold, for somebody who replaces the file."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _take_lock(path):
+        yield
 
 
 def _take_lock(path: Path) -> IO[str]:
