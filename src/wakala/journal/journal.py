@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
+from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Confirmation, Event
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.delivery import Notification, Verdict
@@ -40,6 +41,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.endpoints = EndpointJournal(database)
+        self.retention = RetentionJournal(database)
 
     # ── payments ──
 
