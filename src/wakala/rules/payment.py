@@ -320,6 +320,11 @@ class Schedule:
         after_s = self.asks_s[checks] if checks < len(self.asks_s) else self.expire_s
         return (payment.sent_us or payment.created_us) + int(after_s * 1_000_000)
 
+    def again_us(self, payment: Payment, checks: int, now_us: int) -> int:
+        """As `due_us`, but never at once: where the clock leapt, or a gateway was away for long, all would be due."""
+        gap_us = int(self.asks_s[0] * 500_000) if self.asks_s else 0
+        return max(self.due_us(payment, checks), now_us + gap_us)
+
     def is_over(self, payment: Payment) -> bool:
         """True when the last question has been asked."""
         return payment.checks >= len(self.asks_s)
@@ -552,7 +557,7 @@ def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedu
         return _noted(payment, "asked", detail, now_us)
     step = Step.ACCEPT if fact.processing and payment.state is State.UNKNOWN else Step.ASK
     checks = payment.checks + 1
-    after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.due_us(payment, checks))
+    after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.again_us(payment, checks, now_us))
     return Change(after, step, "asked", detail)
 
 
