@@ -6,6 +6,8 @@ and to put a call into ASGI's messages and take it out again would cost half as 
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from types import coroutine
@@ -45,6 +47,8 @@ UNHEARD = asyncio.Event()
 class Reception(HttpToolsProtocol):
     """One caller's connection."""
 
+    _idle_since_seconds = math.inf  # never while a request is under way
+    _timer: asyncio.TimerHandle | None = None
     app: Switchboard  # what it is made for: see ``main.configure``
     _visit: Visit | None = None
 
@@ -81,6 +85,40 @@ class Reception(HttpToolsProtocol):
             self._answer(self._visit)
         else:
             super().on_message_complete()
+
+    # How long it is kept. uvicorn sets an alarm for each answer and takes it back at the next call, which costs more
+    # than the answer; here one alarm looks whether the caller has been silent for as long.
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller has hung up, or we did."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """An answer has left: the next call may come, or waits already."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since_seconds = time.monotonic()
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Something came."""
+        self._idle_since_seconds = math.inf
+
+    def _look(self) -> None:
+        silent_seconds = time.monotonic() - self._idle_since_seconds
+        if silent_seconds >= self.timeout_keep_alive:
+            self.timeout_keep_alive_handler()
+        else:
+            left_seconds = min(self.timeout_keep_alive, self.timeout_keep_alive - silent_seconds)
+            self._timer = self.loop.call_later(left_seconds, self._look)
 
     # What becomes of it
 
