@@ -17,7 +17,7 @@ from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Change, Face, Payment, Scope
 from wakala.rules.signing import webhook_signatures
 from wakala.wire.daraja_inbound import ValidationVerdict, read_validation_verdict
-from wakala.wire.notification import render
+from wakala.wire.notification import headers_of, render
 
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
 
@@ -154,9 +154,10 @@ class Deliveries:
     def _headers(self, notification: Notification, endpoint: Endpoint, now_us: int) -> tuple[tuple[str, str], ...]:
         """Standard Webhooks 1.0.0: the ID is stable over attempts, the timestamp is each attempt's own."""
         timestamp_s = now_us // 1_000_000
+        shortcode = self._directory.shortcode(notification.scope.shortcode_id)
         signers = self._directory.signers(endpoint)
         return (
-            ("Content-Type", "application/json"),
+            *headers_of(notification.body, shortcode.number if shortcode else ""),
             ("User-Agent", "Wakala/1"),
             ("webhook-id", notification.id),
             ("webhook-timestamp", str(timestamp_s)),
