@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gateway import PROGRAM
 from installs import installed
-from machine import free_port, server
+from machine import SERVER_CORE, free_port, server
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "daraja-mock.lock"
@@ -34,11 +34,12 @@ class Pretended:
 
 
 @contextmanager
-def simulator(folder: Path) -> Iterator[Pretended]:
+def simulator(folder: Path, *, core: int = SERVER_CORE, answer_after_ms: int = 0) -> Iterator[Pretended]:
     """Wakala's: every field checked, the password too, state kept, each prompt paid and its callback sent."""
     port, peer_port = free_port(), free_port()
     command = [str(PROGRAM), "simulator", "--port", str(port), "--seed", "1", "--autopilot", "pay"]
-    with server(command, port, folder / "simulator.log") as process:
+    command += ["--answer-after-ms", str(answer_after_ms)]
+    with server(command, port, folder / "simulator.log", core=core) as process:
         yield Pretended(process.pid, port, peer_port, _bearer(port))
 
 

@@ -225,7 +225,7 @@ class Journal:
         return await self._database.commit(Operation(notification.id, guard, writes))
 
     async def claim_notifications(self, lane: str, now_us: int, until_us: int, limit: int) -> list[Notification]:
-        """Own what is due in one lane until ``until_us``: oldest first, each payment in order, nothing that others own."""
+        """Own what is due in one lane until ``until_us``, oldest first, each payment in order; none that others own."""
         found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 

@@ -1,4 +1,4 @@
-"""What the courier keeps of one endpoint in memory, and the turnstile that keeps a backlog from crowding out the rest."""
+"""What the courier keeps of one endpoint in memory, and the turnstile where a backlog lets everything else pass."""
 
 import asyncio
 import collections
