@@ -58,6 +58,7 @@ class Measured(msgspec.Struct, kw_only=True):
     p50_ms: float
     p99_ms: float
     rss_mb: float
+    driver_cores: float  # how busy this driver was; near 1 it would be the driver that is measured
 
 
 class Push(msgspec.Struct):
@@ -80,6 +81,8 @@ class Meter:
         self.waits_s: list[float] = []
         self.start_s = time.perf_counter()
         self.end_s = 0.0
+        self.driver_s = 0.0
+        self.driver_before_s = time.process_time()
         self.before_s = self._cpu()
 
     def _cpu(self) -> tuple[float, float]:
@@ -89,6 +92,7 @@ class Meter:
 
     def stop_clock(self) -> None:
         self.end_s = time.perf_counter()
+        self.driver_s = time.process_time() - self.driver_before_s
 
     def result(self) -> Measured:
         gateway_s, database_s = (after - before for after, before in zip(self._cpu(), self.before_s, strict=True))
@@ -103,6 +107,7 @@ class Meter:
             p50_ms=waits_s[count // 2] * 1e3,
             p99_ms=waits_s[count * 99 // 100] * 1e3,
             rss_mb=rss_mb(self.load.gateway_pid),
+            driver_cores=self.driver_s / (self.end_s - self.start_s),
         )
 
 

@@ -17,6 +17,7 @@ COLUMNS = (
     ("p50_ms", "p50 ms", 1),
     ("p99_ms", "p99 ms", 1),
     ("rss_mb", "RSS MB", 0),
+    ("driver_cores", "driver", 2),
     ("ratio_to_bare", "x bare", 2),
     ("ratio_to_mock", "x mock", 2),
     ("ratio_to_mainfinity", "x Django", 1),
@@ -92,7 +93,8 @@ class Report:
 
     def note(self, name: str, database: str, figures: Mapping[str, float]) -> None:
         self.rounds.setdefault((name, database), []).append(dict(figures))
-        print(f"  {name} {database}: {figures['rate_per_s']:,.0f}/s, {figures['cpu_us']:,.0f} us", flush=True)
+        driver = f", driver {figures['driver_cores']:.2f}" if "driver_cores" in figures else ""
+        print(f"  {name} {database}: {figures['rate_per_s']:,.0f}/s, {figures['cpu_us']:,.0f} us{driver}", flush=True)
 
     def rows(self) -> list[dict[str, str | float]]:
         """Medians, and the ratios that can be compared between machines.
