@@ -69,19 +69,22 @@ FROM shortcodes, {series}, {two} WHERE {k} = 1 OR {i} % 9 = 0
 _HEALTH = """
 INSERT INTO endpoint_health (lane, streak, attempts, last_success_us, last_failure_us, failing_since_us, last_status,
   last_error, durations_us)
-SELECT {app}, -150, 150, NULL, {now}, {now} - 3600000000, 503, NULL, '[1000]' FROM shortcodes
+SELECT {app}, -150, 150, NULL, {now}, {now} - 3600000000, 503, NULL, '[1000]' FROM shortcodes WHERE true
+ON CONFLICT (lane) DO UPDATE SET streak = excluded.streak, last_failure_us = excluded.last_failure_us,
+  failing_since_us = excluded.failing_since_us
 """
 _BODY = 2 * '{"BusinessShortCode":"174379","TransactionType":"CustomerPayBillOnline","PartyA":"254712345678"}'
-_TOLD = (  # before, between and after type and request ID: what the gateway would tell, and as long
-    '{"type":"payment.',
-    '","timestamp":"2026-11-28T06:00:35.120000Z","data":{"RequestID":"',
+# Before, between and after type and request ID: what the gateway would tell, and as long.
+_TOLD_TYPE = '{"type":"payment.'
+_TOLD_ID = '","timestamp":"2026-11-28T06:00:35.120000Z","data":{"RequestID":"'
+_TOLD_REST = (
     '","Command":"lnm/customerpaybill","Environment":"sandbox","State":"succeeded","Amount":150,"SenderMSISDN":'
     '"254712345678","AccountReference":"INV-1","ReferenceData":[],"MerchantRequestID":"29115-34620561-1",'
     '"CheckoutRequestID":"ws_CO_23112026102115000000000001","MpesaReceiptNumber":"UKN0000001","ResultCode":"0",'
     '"ResultDesc":"The service request is processed successfully.","Evidence":"stk_callback","Flags":[],'
-    '"CreatedAt":"2026-11-28T06:00:30.120000Z","SettledAt":"2026-11-28T06:00:35.120000Z"}}',
+    '"CreatedAt":"2026-11-28T06:00:30.120000Z","SettledAt":"2026-11-28T06:00:35.120000Z"}}'
 )
-_TOLD_SQL = f"'{_TOLD[0]}' || CASE k WHEN 1 THEN 'succeeded' ELSE 'flagged' END || '{_TOLD[1]}"
+_TOLD = f"'{_TOLD_TYPE}' || CASE k WHEN 1 THEN 'succeeded' ELSE 'flagged' END || '{_TOLD_ID}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def _sqlite(statement: str, span: Span, start: int, end: int) -> str:
         xid=key("xch", "k"),
         nid=key("ntf", "k" if "{two}" in statement else "0"),
         body=f"CAST('{_BODY}' AS BLOB)",
-        told=f"CAST({_TOLD_SQL}{span.name}-' || i || '{_TOLD[2]}' AS BLOB)",
+        told=f"CAST({_TOLD} || '{span.name}-' || i || '{_TOLD_REST}' AS BLOB)",
     )
 
 
@@ -154,7 +157,7 @@ def _postgres(statement: str, span: Span, start: int, end: int) -> str:
         xid=key("xch", "k"),
         nid=key("ntf", "k" if "{two}" in statement else "0"),
         body=f"convert_to('{_BODY}', 'UTF8')",
-        told=f"convert_to({_TOLD_SQL}{span.name}-' || i || '{_TOLD[2]}', 'UTF8')",
+        told=f"convert_to({_TOLD} || '{span.name}-' || i || '{_TOLD_REST}', 'UTF8')",
     )
 
 

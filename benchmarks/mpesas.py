@@ -21,6 +21,8 @@ LOCK = HERE / "daraja-mock.lock"
 ANSWER_TIMEOUT_S = 10
 TOKEN_PATH = "/oauth/v1/generate?grant_type=client_credentials"
 KEY_AND_SECRET = "sandbox-key:sandbox-secret"
+PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # the sandbox's public one (daraja.md 5)
+PUSH_PATH = "/mpesa/stkpush/v1/processrequest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Payments at a steady pace, whatever happens to the ones before: an open loop, for delays and not for the most there is.
+"""Payments at a steady pace, whatever becomes of those before: an open loop, for delays and not for rates.
 
 What is measured is how long the merchant waits for an answer, and how long after M-Pesa's callback it was told.
 """

@@ -58,7 +58,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A figure that the product is held to, beside its bound, both from this run. ``unit`` is what stands after them."""
+    """A figure that the product is held to, beside its bound, both from one run; ``unit`` follows them."""
 
     name: str
     database: str

@@ -47,7 +47,7 @@ class Courier:
         self._lanes: dict[str, Lane] = {}
         self._short: dict[str, Lane] = {}  # lanes that found no hand free, in the order in which they asked
         self._running = 0
-        self._turnstile = Turnstile()
+        self._turnstile = Turnstile(source.cpu_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursor = ""
         self._stopping = False

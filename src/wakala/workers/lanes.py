@@ -2,11 +2,16 @@
 
 import asyncio
 import collections
+from collections.abc import Callable
 
 from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import Bucket
 
-TURN_LIMIT = 4  # attempts from backlogs that begin in one turn of the event loop: a millisecond or two of its time
+TICK_S = 0.002  # an attempt takes some 0.3 ms of the processor, so a tick's worth is never long in anybody's way
+TICK_LIMIT = 16.0  # attempts a tick, where they cost next to nothing
+LOOK_S = 0.05  # how often the processor is asked: long enough to mean something, short enough to follow
+BUSY_SHARE = 0.55  # of one core, all work together: half of it sends more than ordinary business ever does
+MORE, LESS = 1.1, 0.85  # up slowly, down quickly: a second from one to many
 
 
 class Lane:
@@ -51,34 +56,52 @@ class Lane:
 
 
 class Turnstile:
-    """Lets a few through in each turn of the event loop; the others wait in line while everything else has its turn."""
+    """Where attempts from backlogs stand in line: so many begin in a tick as leave the processor time for the rest.
 
-    def __init__(self, limit: int = TURN_LIMIT) -> None:
-        self._limit = limit
-        self._left = limit
+    A backlog has no hurry, but a merchant who is well must not notice that another one's backlog is being sent. So it
+    gets what is left up to a share of the processor, evenly, and never less than one attempt a tick.
+    """
+
+    def __init__(self, cpu_s: Callable[[], float]) -> None:
+        """``cpu_s`` says how many seconds of the processor this process has used."""
+        self._cpu_s = cpu_s
         self._line: collections.deque[asyncio.Future[None]] = collections.deque()
-        self._is_turning = False
+        self._allowance = 1.0
+        self._credit = 0.0
+        self._looked_s = self._used_s = 0.0
+        self._is_ticking = False
 
     async def passed(self) -> None:
-        """Come through, now or in a later turn."""
+        """Come through, in the order of arrival."""
         loop = asyncio.get_running_loop()
-        if not self._is_turning:
-            self._is_turning = True
-            loop.call_soon(self._turn, loop)
-        if self._left > 0:
-            self._left -= 1
-            return
         place: asyncio.Future[None] = loop.create_future()
         self._line.append(place)
+        if not self._is_ticking:
+            self._is_ticking = True
+            loop.call_soon(self._tick, loop)
         await place
 
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._left = self._limit
-        while self._line and self._left > 0:
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._line:
+            self._is_ticking, self._credit = False, 0.0
+            return
+        self._look(loop.time())
+        self._credit += self._allowance
+        while self._line and self._credit >= 1:
             place = self._line.popleft()
             if not place.done():
-                self._left -= 1
+                self._credit -= 1
                 place.set_result(None)
-        self._is_turning = bool(self._line) or self._left < self._limit
-        if self._is_turning:
-            loop.call_soon(self._turn, loop)
+        if not self._line:
+            self._credit = 0.0  # what was not used is not saved up
+        loop.call_later(TICK_S, self._tick, loop)
+
+    def _look(self, now_s: float) -> None:
+        """Now and then: more where the processor has time to spare, less where it has not."""
+        elapsed_s, used_s = now_s - self._looked_s, self._cpu_s()
+        if elapsed_s < LOOK_S:
+            return
+        share = (used_s - self._used_s) / elapsed_s
+        self._looked_s, self._used_s = now_s, used_s
+        change = MORE if share < BUSY_SHARE else LESS
+        self._allowance = min(TICK_LIMIT, max(1.0, self._allowance * change))
