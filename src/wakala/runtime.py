@@ -26,6 +26,7 @@ from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
+from wakala.rules.payment import Change
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.upstream.sides import Sides
@@ -104,7 +105,7 @@ class Gateway:
             self.source,
             terms,
             master.derive("callback"),
-            stage=self.deliveries.stage,
+            stage=self._stage,
             offer=self._offer,
         )
         trace_key = master.derive("trace")
@@ -183,6 +184,9 @@ class Gateway:
     async def _ready(self) -> None:
         """Serving needs the database; its own error says what is wrong."""
         await self.journal.directory_version()
+
+    def _stage(self, change: Change, now_us: int) -> Notification:
+        return self.courier.reserve(self.deliveries.stage(change, now_us), now_us)
 
     def _offer(self, notification: Notification) -> None:
         self.courier.offer(notification)

@@ -49,13 +49,12 @@ class Deliveries:
         self._validation_limit_s = validation_limit_s
 
     def stage(self, change: Change, now_us: int) -> Notification:
-        """What ``change`` owes the merchant. The first of a payment is leased to this process's courier at once."""
+        """What ``change`` owes the merchant, leased to nobody yet."""
         payment = change.payment
         app = self._directory.app(payment.scope.app_id)
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
         endpoint = self._endpoint(payment.scope)
         has_target = app is not None and bool(payment.callback_url or endpoint.url or app.callback_url)
-        is_ours = has_target and payment.notifications == 1 and endpoint.is_active
         return Notification(
             id=self._source.new_id("ntf"),
             payment_id=payment.id,
@@ -74,7 +73,7 @@ class Deliveries:
             state=DeliveryState.WAITING if has_target else DeliveryState.KEPT,
             attempts=0,
             due_us=now_us,
-            lease_us=self.lease_end_us(now_us) if is_ours else 0,
+            lease_us=0,
             created_us=now_us,
         )
 
