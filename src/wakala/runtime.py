@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from wakala.config import Settings, master_key
-from wakala.deliveries import Deliveries, Standing
+from wakala.deliveries import Deliveries, Standing, Validations
 from wakala.deliveries.desk import Desk
 from wakala.directory import Directory
 from wakala.identity import Source, system_source
@@ -93,7 +93,14 @@ class Gateway:
             settings.deliveries.schedule_s,
             answer_limit_s=settings.deliveries.answer_limit_s,
             lease_s=settings.deliveries.lease_s,
-            validation_limit_s=settings.deliveries.validation_limit_s,
+        )
+        validations = Validations(
+            self.journal,
+            self.directory,
+            self.to_merchants,
+            self.source,
+            self.standing,
+            limit_s=settings.deliveries.validation_limit_s,
         )
         self.courier = Courier(
             self.journal, self.deliveries, self.standing, self.source, settings.deliveries.lane_limit
@@ -123,7 +130,7 @@ class Gateway:
             Environment.LIVE: networks(settings.callbacks.live_sources),
         }
         self.inbound, self.by_soap = [
-            Inbound(self.journal, self.directory, self.payments, self.deliveries, self.source, sources, dialect=dialect)
+            Inbound(self.journal, self.directory, self.payments, validations, self.source, sources, dialect=dialect)
             for dialect in (DARAJA, BROKER)
         ]
         self.facade = Facade(self.journal, self.directory, self.payments, self.source)
@@ -178,7 +185,8 @@ class Gateway:
         await self.database.close()
 
     async def _refresh(self) -> bool:
-        await self.directory.refresh()
+        if await self.directory.refresh():
+            self.standing.look_again()
         return False
 
     async def _ready(self) -> None:
