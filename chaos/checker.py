@@ -15,9 +15,7 @@ SILENT_KINDS = frozenset({"service"})  # answered at once: nobody is notified
 STILL_KINDS = frozenset({"enquiry", "service"})  # move no money
 REFUSERS = frozenset({"gateway", "stk_answer", "answer"})  # evidence of a failure before anything moved
 AMBIGUOUS = "ambiguous"  # a collection that a person must look at: it may be the money of a request
-LATE_WORD = frozenset(
-    {"evidence_conflict", "paid_after_expiry"}
-)  # flags of money that moved all the same
+LATE_WORD = frozenset({"evidence_conflict", "paid_after_expiry"})  # flags of money that moved all the same
 
 
 class Invariant(StrEnum):
