@@ -24,6 +24,7 @@ class Invariant(StrEnum):
     STUCK = "stuck"
     LOST_REQUEST = "lost request"
     SPENT_TWICE = "request ID spent twice"
+    OTHER_ANSWER = "other answer to the same"
     LOST_MONEY = "lost money"
     INVENTED_MONEY = "invented money"
     DOUBLED_MONEY = "doubled money"
@@ -136,6 +137,23 @@ def a_request_id_is_spent_once(case: _Case) -> Iterator[Violation]:
     for request_id, different in contents.items():
         if len(different) > 1:
             yield Violation(Invariant.SPENT_TWICE, request_id, f"{len(different)} contents were taken under it.")
+
+
+def every_client_is_answered(case: _Case) -> Iterator[Violation]:
+    """Whoever repeats the same request gets a clear answer in the end."""
+    if case.evidence.is_calm:
+        for request_id in sorted(case.evidence.unanswered):
+            states = ", ".join(payment.state for payment in case.by_request.get(request_id, [])) or "not in the journal"
+            yield Violation(Invariant.STUCK, request_id, f"its client never got a clear answer; it is {states}.")
+
+
+def the_first_answer_stands(case: _Case) -> Iterator[Violation]:
+    """The same request under the same ID is told the same for ever."""
+    words: dict[str, str] = {}
+    for asked in case.asked:
+        if asked.words and words.setdefault(asked.request_id, asked.words) != asked.words:
+            sentence = f"first {words[asked.request_id]}, then {asked.words}."
+            yield Violation(Invariant.OTHER_ANSWER, asked.request_id, sentence)
 
 
 # ── money ──
@@ -360,6 +378,8 @@ RULES: tuple[Rule, ...] = (
     nothing_is_stuck,
     no_request_is_lost,
     a_request_id_is_spent_once,
+    every_client_is_answered,
+    the_first_answer_stands,
     no_money_is_lost,
     no_money_is_invented,
     no_money_is_doubled,

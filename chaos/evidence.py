@@ -18,7 +18,8 @@ FINAL = frozenset({"succeeded", "failed", "expired"})
 class Asked:
     """One call of a client. ``content`` is equal for two calls where they mean the same (a body, or its digest).
 
-    ``status`` is None where no answer came. ``payment_id`` is what the answer named, whatever its status.
+    ``status`` is None where no answer came. ``payment_id`` is what the answer named, whatever its status, and ``words``
+    the whole of an answer that named one.
     """
 
     request_id: str
@@ -26,6 +27,7 @@ class Asked:
     amount_cents: int
     status: int | None
     payment_id: str | None = None
+    words: str = ""
 
 
 # ── M-Pesa ──
@@ -138,6 +140,7 @@ class Evidence:
     """All of it. ``is_calm``: faults ended long ago, so whatever had to happen has happened.
 
     ``unreachable`` are the payments (by ID) whose merchant never takes anything, so that giving up is right.
+    ``unanswered`` are the requests whose client repeated them to the end and never got a clear answer.
     """
 
     asked: tuple[Asked, ...] = ()
@@ -146,3 +149,4 @@ class Evidence:
     told: tuple[Told, ...] = ()
     is_calm: bool = True
     unreachable: frozenset[str] = frozenset()
+    unanswered: frozenset[str] = frozenset()
