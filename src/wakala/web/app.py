@@ -15,6 +15,7 @@ from wakala.web.inbound import Inbound
 from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
+from wakala.web.shelter import Shelter
 from wakala.wire.api import HttpAnswer, plain
 
 Readiness = Callable[[], Awaitable[None]]
@@ -33,6 +34,7 @@ def build(
     pages: Pages,
     surroundings: Surroundings,
     ready: Readiness,
+    shelter: Shelter,
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
@@ -68,7 +70,7 @@ def build(
         for environment in _DARAJA
     }
     nothing = _Nothing(endpoint(_nothing), unknown)
-    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings), default=nothing))
+    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings, shelter), default=nothing))
 
 
 def _body_limit_bytes(command: Command) -> int:
@@ -134,7 +136,7 @@ def _facade(facade: Facade, environment: Environment) -> dict[str, tuple[Handler
 
 
 def _patterns(
-    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings
+    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings, shelter: Shelter
 ) -> list[BaseRoute]:
     """The busiest first."""
 
@@ -159,7 +161,7 @@ def _patterns(
         "soap_c2b_validation": by_soap.c2b_validation,
     }
     routes: list[BaseRoute] = [
-        route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", handler, truncates=True)
+        route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", shelter.over(kind, handler), truncates=True)
         for kind, handler in callbacks.items()
     ]
     routes.append(route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True))
