@@ -10,6 +10,14 @@ from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIO
 
 READERS = 4  # readers wait on the network, so a few serve many callers
 WRITERS = 2  # while one commits, the other fills its batch
+# A gateway whose machine or network died in the middle of a transaction holds its rows until the server notices, which
+# by itself takes hours. A transaction of ours takes milliseconds, so silence for so long in one is death.
+SESSION = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 _Waiting = tuple[Operation, asyncio.Future[bool]]
@@ -32,7 +40,9 @@ class PostgresDatabase:
         self._wake = asyncio.Event()
         size = READERS + self._writer_count + 1
         try:
-            self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=size, reset=_no_reset)
+            self._pool = await asyncpg.create_pool(
+                self._url, min_size=1, max_size=size, reset=_no_reset, server_settings=SESSION
+            )
         except _FAULTS as error:
             raise _fault(error) from error
         self._tasks = [asyncio.create_task(self._write_loop()) for _ in range(self._writer_count)]
