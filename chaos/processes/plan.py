@@ -12,7 +12,7 @@ KILLS = frozenset({KILL, KILL_AT_START, STOP_AT_ONCE})
 FREEZE, RESTART, MOOD, MPESA = "freeze", "restart", "mood", "M-Pesa"
 """``RESTART`` ends a process in order and starts it again; ``MOOD`` is how a merchant answers for a while."""
 
-CUTS = ("refuse", "cut", "hang", "slow", "half-close", "lose answers")
+CUTS = ("refuse", "cut", "hang", "slow", "half-close", "lose answers", "vanish")
 """What befalls a line between two processes; see `processes.links`."""
 
 MOODS = ("slow", "errors", "babble", "never")
