@@ -39,6 +39,8 @@ class Invariant(StrEnum):
     OUT_OF_ORDER = "out of order"
     CHANGED_BODY = "changed body"
     FORGED = "bad signature"
+    AT_ONCE = "two attempts at once"
+    BROKE = "broke"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -365,6 +367,25 @@ def notifications_keep_their_order(case: _Case) -> Iterator[Violation]:
         newest[told.payment_id] = max(number, newest[told.payment_id])
 
 
+def one_attempt_at_a_time(case: _Case) -> Iterator[Violation]:
+    """A notification is in one pair of hands: no second attempt begins while the first is under way."""
+    payment_of = {owed.id: owed.payment_id for owed in case.evidence.journal.owed}
+    busy_until_us: dict[str, int] = {}
+    for attempt in sorted(case.evidence.attempts, key=lambda attempt: attempt.from_us):
+        free_us = busy_until_us.get(attempt.notification_id, 0)
+        if attempt.from_us < free_us:
+            subject = _request_of(case, payment_of.get(attempt.notification_id, attempt.notification_id))
+            sentence = f"{attempt.notification_id} was sent again {free_us - attempt.from_us} us before the last ended."
+            yield Violation(Invariant.AT_ONCE, subject, sentence)
+        busy_until_us[attempt.notification_id] = max(free_us, attempt.until_us)
+
+
+def nothing_breaks(case: _Case) -> Iterator[Violation]:
+    """A gateway meets faults with errors it has names for; anything else is a bug."""
+    for words in case.evidence.broke:
+        yield Violation(Invariant.BROKE, "gateway", f"{words.rstrip('.')}.")
+
+
 def _request_of(case: _Case, payment_id: str) -> str:
     found = case.by_id.get(payment_id)
     return found.request_id if found else payment_id
@@ -392,4 +413,6 @@ RULES: tuple[Rule, ...] = (
     an_outcome_is_told_once,
     what_arrives_is_what_is_owed,
     notifications_keep_their_order,
+    one_attempt_at_a_time,
+    nothing_breaks,
 )

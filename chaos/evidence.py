@@ -136,17 +136,30 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One delivery as its sender saw it: from its first byte to the answer, the time-out or the sender's death."""
+
+    notification_id: str
+    from_us: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All of it. ``is_calm``: faults ended long ago, so whatever had to happen has happened.
 
     ``unreachable`` are the payments (by ID) whose merchant never takes anything, so that giving up is right.
     ``unanswered`` are the requests whose client repeated them to the end and never got a clear answer.
+    ``attempts`` are empty where nobody watched the senders. ``broke`` are faults that no rule foresaw: what a gateway
+    logged as broken, beyond the errors it has names for.
     """
 
     asked: tuple[Asked, ...] = ()
     mpesa: MPesa = MPesa()
     journal: Journal = Journal()
     told: tuple[Told, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    broke: tuple[str, ...] = ()
     is_calm: bool = True
     unreachable: frozenset[str] = frozenset()
     unanswered: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from checker import Invariant, check
-from evidence import Asked, Called, Evidence, Journal, Moved, Owed, Payment, Prompted, Told
+from evidence import Asked, Attempt, Called, Evidence, Journal, Moved, Owed, Payment, Prompted, Told
 
 KINDS = ("push", "payout", "collection")
 ENDS = ("succeeded", "failed", "expired")
@@ -190,6 +190,11 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
         lambda h: replace(h, told=(h.told[1], h.told[0], *h.told[2:])),
     ),
     "another body the second time": (Invariant.CHANGED_BODY, lambda h: _first_told(h, body="other")),
+    "two attempts at one notification at once": (
+        Invariant.AT_ONCE,
+        lambda h: replace(h, attempts=(Attempt("ntf_0a", 0, 9), Attempt("ntf_0b", 8, 9), Attempt("ntf_0a", 8, 20))),
+    ),
+    "something breaks": (Invariant.BROKE, lambda h: replace(h, broke=("KeyError",))),
     "no valid signature": (Invariant.FORGED, lambda h: _first_told(h, is_signed=False)),
 }
 
