@@ -23,6 +23,14 @@ CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one th
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
 GATEWAY_NAME = "wakala gateway"  # what `pg_stat_activity` shows of a gateway, so that a restore can see it
 VISITOR_NAME = "wakala"
+# A gateway whose machine or network died in the middle of a transaction holds its rows until the server notices, which
+# by itself takes hours. A transaction of ours takes milliseconds, so silence for so long in one is death.
+SESSION = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # The server or its disk is in trouble, not the row: nobody's operation would fare better alone.
 _AWAY = (
@@ -66,7 +74,7 @@ class PostgresDatabase:
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
-                server_settings={"application_name": self._name},
+                server_settings=SESSION | {"application_name": self._name},
             )
             async with self._pool.acquire():
                 pass  # so that a server that is away is told now
