@@ -16,7 +16,7 @@ from typing import IO
 import apsw
 
 from wakala.errors import DatabaseBusyError, DatabaseFaultError
-from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, sql
+from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, sql, tell
 from wakala.journal.disk import DiskThread
 
 BUSY_TIMEOUT_MS = 5_000  # how long a short visitor such as `wakala app create` may hold us up
@@ -109,7 +109,7 @@ class SqliteDatabase:
         while self._queue:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT_OPERATIONS))]
-            _tell(batch, await self._commit_together([operation for operation, _ in batch]))
+            tell(batch, await self._commit_together([operation for operation, _ in batch]))
 
     async def _commit_together(self, operations: list[Operation]) -> list[bool | Exception]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
@@ -156,16 +156,6 @@ class SqliteDatabase:
         for write in operation.writes:
             execute(sql(write.statement, "sqlite"), write.row)
         return True
-
-
-def _tell(batch: list[_Waiting], outcomes: list[bool | Exception]) -> None:
-    for (_, future), outcome in zip(batch, outcomes, strict=True):
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
 
 
 def _take_lock(path: Path) -> IO[str]:
