@@ -25,6 +25,7 @@ from wakala.journal.database import (
     Row,
     Write,
     sql,
+    tell,
 )
 from wakala.journal.disk import DiskThread
 
@@ -151,7 +152,7 @@ class SqliteDatabase:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT_OPERATIONS))]
             batch = [waiting for waiting in batch if not waiting[1].done()]  # who gave up was told that nothing is done
-            _tell(batch, await self._commit_together([operation for operation, _ in batch]))
+            tell(batch, await self._commit_together([operation for operation, _ in batch]))
 
     async def _commit_together(self, operations: list[_Asked]) -> list[Any]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
@@ -199,16 +200,6 @@ class SqliteDatabase:
         for write in operation.writes:
             execute(sql(write.statement, "sqlite"), write.row)
         return True
-
-
-def _tell(batch: list[_Waiting], outcomes: list[Any]) -> None:
-    for (_, future), outcome in zip(batch, outcomes, strict=True):
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
 
 
 def _take_lock(path: Path) -> IO[str]:
