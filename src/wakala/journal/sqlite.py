@@ -54,7 +54,10 @@ class SqliteDatabase:
             self._reader.pragma("query_only", True)
         except apsw.Error as error:
             raise _fault(error) from error
-        self._disk = DiskThread("journal-disk")
+        self._disk = self._new_disk()
+
+    def _new_disk(self) -> DiskThread:
+        return DiskThread("journal-disk")
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), statementcachesize=200)

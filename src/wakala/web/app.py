@@ -7,7 +7,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
-from wakala.rules.commands import COMMANDS
+from wakala.rules.commands import BY_PATH, COMMANDS, Command
+from wakala.rules.exchange import BODY_LIMIT_BYTES
 from wakala.web.api import Api
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
@@ -51,11 +52,42 @@ def build(
         fixed[f"{prefix}/requests"] = endpoint(api.requests(environment), "GET")
         for command in COMMANDS:
             if environment in command.environments:
-                fixed[f"{prefix}/{command.path}"] = endpoint(api.command(command, environment), "POST")
+                fixed[f"{prefix}/{command.path}"] = Endpoint(
+                    api.command(command, environment),
+                    surroundings,
+                    method="POST",
+                    body_limit_bytes=_body_limit_bytes(command),
+                )
     for environment, prefix in _DARAJA.items():
-        for path, handler in _facade(facade, environment).items():
-            fixed[prefix + path] = fixed[f"{prefix}{path}/"] = endpoint(handler)  # SDKs differ in the last slash
-    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings), default=endpoint(_nothing)))
+        for path, (handler, limit_bytes) in _facade(facade, environment).items():
+            fixed[prefix + path] = fixed[f"{prefix}{path}/"] = Endpoint(  # SDKs differ in the last slash
+                handler, surroundings, refuse=facade.refuse, body_limit_bytes=limit_bytes
+            )
+    unknown = {
+        environment: Endpoint(facade.unknown(environment), surroundings, refuse=facade.refuse)
+        for environment in _DARAJA
+    }
+    nothing = _Nothing(endpoint(_nothing), unknown)
+    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings), default=nothing))
+
+
+def _body_limit_bytes(command: Command) -> int:
+    return BULK_LIMIT_BYTES if command.path in BULKY else BODY_LIMIT_BYTES
+
+
+class _Nothing:
+    """What no path leads to: Daraja's own no below Daraja's own beginnings, ours elsewhere."""
+
+    def __init__(self, ours: ASGIApp, daraja: dict[Environment, Endpoint]) -> None:
+        self._ours = ours
+        self._daraja = daraja
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        environment = Environment.SANDBOX if path.startswith("/sandbox/") else Environment.LIVE
+        below = path.removeprefix("/sandbox")
+        is_daraja = below.startswith(_DARAJA_BEGINNINGS) and not below.startswith("/mpesa/v1/")
+        await (self._daraja[environment] if is_daraja else self._ours)(scope, receive, send)
 
 
 class _Table:
@@ -76,14 +108,29 @@ class _Table:
         await found(scope, receive, send)
 
 
-def _facade(facade: Facade, environment: Environment) -> dict[str, Handler]:
-    """Daraja's own paths (daraja.md 2.0)."""
-    paths = dict.fromkeys(path for command in COMMANDS for path in command.facade)
-    return {
-        "/oauth/v1/generate": facade.token,
-        "/mpesa/stkpushquery/v1/query": facade.stk_query(environment),
-        **{path: facade.command(path, environment) for path in paths},
+_DARAJA_BEGINNINGS = (
+    *("/mpesa/", "/oauth/", "/v1/", "/v2/", "/standingorder/", "/pulltransactions/", "/imsi/"),
+    *("/registration/", "/sfcverify/", "/simportal/"),
+)
+"""Below these Daraja answers, whether there is such an API or not (daraja.md 2.0)."""
+
+BULKY = frozenset({"billmanager/bulkinvoicing", "billmanager/cancelbulkinvoices"})
+BULK_LIMIT_BYTES = 1_048_576  # a thousand invoices (daraja.md 2.16) of a kilobyte each
+_BILLS = "/v1/billmanager-invoice"
+
+
+def _facade(facade: Facade, environment: Environment) -> dict[str, tuple[Handler, int]]:
+    """Daraja's own paths (daraja.md 2.0), each with the longest body that it takes."""
+    found: dict[str, tuple[Handler, int]] = {
+        "/oauth/v1/generate": (facade.token, BODY_LIMIT_BYTES),
+        "/mpesa/stkpushquery/v1/query": (facade.stk_query(environment), BODY_LIMIT_BYTES),
     }
+    for command in BY_PATH.values():
+        for path in command.facade:
+            found[path] = (facade.command(path, environment), _body_limit_bytes(command))
+            if path.startswith(_BILLS):  # an e-mail on going live doubles it (daraja.md 2.16)
+                found[_BILLS + path] = found[path]
+    return found
 
 
 def _patterns(
