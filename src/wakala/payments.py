@@ -250,10 +250,14 @@ class Payments:
 
         ``claims`` is the receipt of a C2B confirmation that this answers for, whether or not the fact brings it.
         """
+        newest = self._recent.get(payment.id)
+        if newest is not None and newest.version > payment.version:
+            payment = newest
         while True:
             now_us = self._source.now_us()
             change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
             notification = self._stage(change, now_us) if change.notify else None
+            self._remember(change.payment)
             try:
                 won = await self._journal.record_change(
                     payment,
@@ -264,10 +268,10 @@ class Payments:
                     claims_receipt=claims or (fact.receipt if isinstance(fact, Settled) else None),
                 )
             except DatabaseFaultError:
+                self._recent.pop(payment.id, None)
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
-                self._remember(change.payment)
                 await self._after(change)
                 if notification is not None:
                     self._offer(notification)
@@ -302,7 +306,8 @@ class Payments:
     async def find(self, payment_id: str) -> Payment | None:
         """A payment by its ID, from memory where it was open a moment ago.
 
-        What is remembered may be older than the journal: every change compares versions, and the loser reads again.
+        What is remembered may be older than the journal, or newer by a change that is being committed (a callback often
+        overtakes the commit of the answer to our call): every change compares versions, and the loser reads again.
         """
         return self._recent.get(payment_id) or await self._journal.payment(payment_id)
 

@@ -5,6 +5,7 @@ row) and the *writes* that go with it; where the guard changes nothing the write
 that it lost. So one caller's duplicate never fails another's, on either database.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -73,3 +74,14 @@ def numbered(text: str) -> str:
     """``?`` to ``$1``, ``$2``, ... No statement of ours has a question mark inside a literal; a test holds that."""
     first, *rest = text.split("?")
     return first + "".join(f"${number}{piece}" for number, piece in enumerate(rest, start=1))
+
+
+def tell(batch: Sequence[tuple[object, "asyncio.Future[Any]"]], outcomes: Sequence[Any]) -> None:
+    """Give each caller of a batch its outcome; who has left is passed over."""
+    for (_, future), outcome in zip(batch, outcomes, strict=True):
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -16,7 +16,7 @@ from typing import IO, Any
 import apsw
 
 from wakala.errors import DatabaseBusyError, DatabaseFaultError
-from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, Write, sql
+from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, Write, sql, tell
 from wakala.journal.disk import DiskThread
 
 BUSY_TIMEOUT_MS = 5_000  # how long a short visitor such as `wakala app create` may hold us up
@@ -122,7 +122,7 @@ class SqliteDatabase:
         while self._queue:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT_OPERATIONS))]
-            _tell(batch, await self._commit_together([operation for operation, _ in batch]))
+            tell(batch, await self._commit_together([operation for operation, _ in batch]))
 
     async def _commit_together(self, operations: list[_Asked]) -> list[Any]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
@@ -171,16 +171,6 @@ class SqliteDatabase:
         for write in operation.writes:
             execute(sql(write.statement, "sqlite"), write.row)
         return True
-
-
-def _tell(batch: list[_Waiting], outcomes: list[Any]) -> None:
-    for (_, future), outcome in zip(batch, outcomes, strict=True):
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
 
 
 def _take_lock(path: Path) -> IO[str]:
