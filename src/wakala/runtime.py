@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from wakala.config import Settings, master_key
 from wakala.deliveries import Deliveries, Standing, Validations
 from wakala.deliveries.desk import Desk
+from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.identity import Source, system_source
 from wakala.journal.database import Database
@@ -32,11 +33,13 @@ from wakala.upstream.sides import Sides
 from wakala.web.api import Api
 from wakala.web.app import build
 from wakala.web.dialects import BROKER, DARAJA
+from wakala.web.endpoints import Endpoints
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
 from wakala.web.notifications import Notifications
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
+from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
@@ -115,6 +118,7 @@ class Gateway:
             offer=self._offer,
         )
         trace_key = master.derive("trace")
+        desk = Desk(self.journal, master, self.source)
         self.api = Api(
             self.journal,
             self.directory,
@@ -122,7 +126,18 @@ class Gateway:
             self.source,
             settings.public_url,
             trace_key,
-            Notifications(self.journal, self.directory, Desk(self.journal, master, self.source)),
+            Notifications(self.journal, self.directory, desk),
+            Endpoints(
+                self.directory,
+                desk,
+                self.standing,
+                Prober(self.to_merchants, self.source, discreet=True),
+                Defaults(
+                    settings.deliveries.schedule_s,
+                    settings.deliveries.answer_limit_s,
+                    settings.deliveries.lane_limit,
+                ),
+            ),
         )
         sources = {
             Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from wakala.errors import CallerError, NotFoundError
+from wakala.errors import CallerError, FieldFault, InvalidFieldsError, NotFoundError
 from wakala.identity import Source
 from wakala.journal.endpoints import FIRST_ID, PAGE_ROWS, EndpointEvent
 from wakala.journal.journal import Journal
@@ -179,7 +179,8 @@ class Desk:
         """A consumer has all of it up to ``cursor``; what is too young to be sure of stays ahead of it."""
         known = await self._journal.endpoints.consumers(scope.app_id, scope.environment)
         if consumer not in known and len(known) >= CONSUMERS_LIMIT:
-            raise CallerError(f"This app has {len(known)} consumers, which is the limit: use one of their names.")
+            message = f"This app has {len(known)} consumers, which is the limit: use one of their names."
+            raise InvalidFieldsError(faults=(FieldFault("/Consumer", message),))
         now_us = self._source.now_us()
         await self._journal.endpoints.move_cursor(scope, consumer, min(cursor, settled_id(now_us)), now_us)
 

@@ -16,6 +16,7 @@ from wakala.rules.accounts import Environment
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.payment import Scope
 from wakala.web.auth import caller
+from wakala.web.endpoints import read_body
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire.api import HttpAnswer, plain
 from wakala.wire.view import time_text
@@ -108,7 +109,7 @@ class Notifications:
 
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
-            asked = _read(ReplayBody, incoming.body)
+            asked = read_body(ReplayBody, incoming.body)
             if asked.After and not _NAME.fullmatch(asked.After):
                 raise InvalidFieldsError(faults=(FieldFault("/After", "Send After of the answer before."),))
             window = Window(_us(asked.From), _us(asked.To), frozenset(asked.States), asked.Type, asked.After)
@@ -122,7 +123,7 @@ class Notifications:
 
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
-            asked = _read(ReadBody, incoming.body)
+            asked = read_body(ReadBody, incoming.body)
             for name, value in (("Consumer", asked.Consumer), ("Cursor", asked.Cursor)):
                 if not _NAME.fullmatch(value):
                     message = "Send 1 to 64 letters, digits, underscores, dots or hyphens."
@@ -145,13 +146,6 @@ class Notifications:
         if not _NAME.fullmatch(notification_id):
             raise NotFoundError
         return await self._desk.own(scope, notification_id)
-
-
-def _read(kind: type[Any], body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidFieldsError(faults=(FieldFault("", f"{error}."),)) from None
 
 
 def _us(moment: dt.datetime) -> int:
