@@ -10,7 +10,7 @@ from wakala.identity import Source
 from wakala.journal.endpoints import FIRST_ID, PAGE_ROWS, EndpointEvent
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App, Shortcode
-from wakala.rules.addresses import is_web_address
+from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, require_sane
 from wakala.rules.payment import Scope
@@ -76,8 +76,7 @@ class Desk:
 
         An endpoint that was disabled is called again: whoever names a new URL expects that. A paused one stays paused.
         """
-        if not is_web_address(url):
-            raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
+        require_web_address(url)
         now_us = self._source.now_us()
         old_url = endpoint.url or app.callback_url or ""
         own_url = url if endpoint.shortcode_id else ""
