@@ -6,12 +6,14 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from wakala.config import Settings, master_key
 from wakala.deliveries import Deliveries, Standing, Validations
+from wakala.deliveries.bell import Bell
 from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
@@ -117,6 +119,7 @@ class Gateway:
             stage=self.deliveries.stage,
             offer=self._offer,
         )
+        self.bell = Bell()
         trace_key = master.derive("trace")
         desk = Desk(self.journal, master, self.source)
         self.api = Api(
@@ -126,7 +129,7 @@ class Gateway:
             self.source,
             settings.public_url,
             trace_key,
-            Notifications(self.journal, self.directory, desk),
+            Notifications(self.journal, self.directory, desk, self.bell, self.source.now_us),
             Endpoints(
                 self.directory,
                 desk,
@@ -209,10 +212,18 @@ class Gateway:
 
     def _offer(self, notification: Notification) -> None:
         self.courier.offer(notification)
+        self.bell.ring(notification.scope.app_id)
 
 
 class _Server(uvicorn.Server):
     """uvicorn raises a caught signal again at its end, which would kill us before the workers have stopped."""
+
+    bell: Bell
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the intake; who waits for a notification is answered now."""
+        self.bell.close()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -256,6 +267,7 @@ async def _serve(settings: Settings) -> None:
         timeout_graceful_shutdown=int(settings.server.graceful_stop_s),
     )
     server = _Server(config)
+    server.bell = gateway.bell
     log.info("Wakala listens on http://%s:%s", settings.server.host, settings.server.port)
     try:
         await server.serve()

@@ -229,7 +229,7 @@ def _moment(text: str | None) -> str:
 def _trouble(view: dict[str, Any]) -> str:
     known = view["Health"]
     if view["State"] != "active":
-        return view["Reason"] or view["State"]
+        return str(view["Reason"] or view["State"])
     if known["FailingSince"] is None:
         return ""
     last = known["LastError"] or f"status {known['LastStatus']}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from wakala.errors import CallerError, FieldFault, InvalidFieldsError, NotFoundError
-from wakala.identity import Source
-from wakala.journal.endpoints import FIRST_ID, PAGE_ROWS, EndpointEvent
-from wakala.journal.journal import Journal
+from wakala.identity import Source, first_id
+from wakala.journal.endpoints import PAGE_ROWS, EndpointEvent
+from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
@@ -174,6 +174,10 @@ class Desk:
         until_id = settled_id(self._source.now_us())
         return await self._journal.endpoints.notifications_after(scope, after_id, until_id, limit)
 
+    async def after_with_young(self, scope: Scope, after_id: str, limit: int) -> list[Notification]:
+        """As `after`, with those of the last seconds: one that is committed late may yet come between them."""
+        return await self._journal.endpoints.notifications_after(scope, after_id, LAST_ID, limit)
+
     async def acknowledge_up_to(self, scope: Scope, consumer: str, cursor: str) -> None:
         """A consumer has all of it up to ``cursor``; what is too young to be sure of stays ahead of it."""
         known = await self._journal.endpoints.consumers(scope.app_id, scope.environment)
@@ -204,7 +208,11 @@ class Desk:
 
     async def replay_window(self, scope: Scope, window: Window, *, dry_run: bool) -> tuple[int, str | None]:
         """Replay all of a window, or only count them. The second is ``after`` of the next call, where one is needed."""
-        cursor, until_id, count = max(first_id(window.from_us), window.after), first_id(window.until_us), 0
+        cursor, until_id, count = (
+            max(first_id("ntf", window.from_us), window.after),
+            first_id("ntf", window.until_us),
+            0,
+        )
         while count < REPLAY_LIMIT:
             page = await self._journal.endpoints.notifications_after(scope, cursor, until_id)
             found = [one.id for one in page if window.holds(one)]
@@ -228,9 +236,4 @@ class Desk:
 
 def settled_id(now_us: int) -> str:
     """Sorts after every notification that no reader can have missed."""
-    return first_id(now_us - SETTLE_US)
-
-
-def first_id(at_us: int) -> str:
-    """Sorts before every notification staged from that moment on: IDs begin with their milliseconds."""
-    return f"ntf_{max(0, at_us) // 1000:012x}" if at_us > 0 else FIRST_ID
+    return first_id("ntf", now_us - SETTLE_US)

@@ -143,9 +143,22 @@ _URL = {"type": "string", "examples": ["https://shop.example/wakala"]}
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
 _MOMENT = {"type": "string", "format": "date-time"}
 _FEED = [
-    {"name": "after", "in": "query", "schema": _NAME, "description": "`After` of the page before."},
+    {"name": "after", "in": "query", "schema": _NAME, "description": "`After` of the page before, or `now`."},
     {"name": "consumer", "in": "query", "schema": _NAME, "description": "Go on where this reader acknowledged."},
     {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}},
+    {
+        "name": "wait",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 25},
+        "description": "Seconds to hold the answer back while there is nothing.",
+    },
+    {
+        "name": "seen",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 1_000},
+        "description": "Include those too young for the cursor, and wait for more than so many after it.",
+    },
+    {"name": "signed", "in": "query", "schema": {"type": "boolean"}, "description": "With the headers of an attempt."},
 ]
 _REPLAY = {
     "type": "object",
