@@ -1,9 +1,11 @@
 """One HTTP request and its answer, either direction, as the journal keeps it: raw, capped, secrets taken out."""
 
 import re
+from itertools import islice
 
 import msgspec
 
+from wakala.rules.markup_secrets import marked, places_of, secret_texts, without_elements
 from wakala.rules.payment import Scope
 
 BODY_LIMIT_BYTES = 65_536  # what is kept of a body: every honest M-Pesa message is below 8 KiB
@@ -80,13 +82,11 @@ _SCHEME = re.compile(rb"\b(Basic|Bearer)(\s+)[A-Za-z0-9+/=._~-]{20,}", re.IGNORE
 # M-Pesa repeats a refused token in its complaint.
 _ECHO = re.compile(rb"(Invalid Access Token - )(?!Invalid API)[^\s\"<]+")
 
-# In M-Pesa's XML, in a CDATA section or escaped; and what the Broker hands back of our own envelopes in base64, where
-# the same secrets and our callback paths stand unseen (broker.md 8.2, 8.3).
-_XML_FIELD = re.compile(
-    rb"((?:<|&lt;)(?:[\w.-]{1,40}:)?(?:spPassword|newPassword|Password|SecurityCredential|originRequest"
-    rb"|submitApi(?:Request|Response|Result))(?:\s[^<>&]{0,300})?(?:>|&gt;))(?=[^<&\s])[^<&]*",
-    re.IGNORECASE,
-)
+# What each of the other patterns needs somewhere; XML with its many equal signs and quotes has neither.
+_AFTER_NAME = re.compile(rb'"\s*:')
+_LAST_WORDS = tuple({re.findall("[A-Z][a-z]*", name)[-1].lower().encode() for name in SECRET_FIELDS})
+_FORM_ENDS = (*_LAST_WORDS, b"key", b"sig", b"signature")
+_SIGNS_MAX = 64  # equal signs that are looked at one by one; a body with more is searched as a whole
 
 
 def redact(body: bytes) -> bytes:
@@ -95,18 +95,24 @@ def redact(body: bytes) -> bytes:
         return body
     lower = body.lower()
     if b"/callbacks" in lower:
-        body = _PATH.sub(_marked, body)
+        body = marked(body, _PATH, places_of(b"/callbacks", lower))
     if b"basic " in lower or b"bearer " in lower:
         body = _SCHEME.sub(rb"\1\2[secret]", body)
     if body[:64].lstrip()[:1] == b"<":
-        body = _XML_FIELD.sub(rb"\1[secret]", body)
+        body = without_elements(body)
     if not _may_hold_secrets(lower):
         return body
     if b"invalid access token" in lower:
         body = _ECHO.sub(_marked, body)
-    if b"=" in body:
+    if _may_be_form(lower):
         body = _FORM.sub(_marked, body)
-    return _without_fields(body)
+    return _without_fields(body) if _AFTER_NAME.search(body) else body
+
+
+def _may_be_form(lower: bytes) -> bool:
+    """Whether a name like a secret's stands before an equal sign."""
+    signs = list(islice(places_of(b"=", lower), _SIGNS_MAX))
+    return len(signs) == _SIGNS_MAX or any(lower.endswith(_FORM_ENDS, 0, sign) for sign in signs)
 
 
 def _marked(match: re.Match[bytes]) -> bytes:
@@ -145,7 +151,7 @@ def secrets_of(headers: Headers, body: bytes) -> tuple[bytes, ...]:
     """The secret values that a request of ours carries, whole and without their scheme."""
     found = [value.rpartition(" ")[2].encode() for name, value in headers if name.lower() in SECRET_HEADERS]
     found += [body[match.end() : _value_end(body, match.end(), 0)].strip(b'"') for match in _FIELD.finditer(body)]
-    found += [body[match.end(1) : match.end()] for match in _XML_FIELD.finditer(body)]
+    found += secret_texts(body)
     return tuple(secret for secret in found if len(secret) >= SECRET_MIN_CHARS)
 
 

@@ -8,8 +8,9 @@ Broker's namespaces vary between equally valid messages (broker.md 17).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from xml.parsers import expat
+
+import msgspec
 
 SIZE_LIMIT_BYTES = 1_048_576
 """A result is about 3 kB; the largest printed message, the Broker's own log, is 13 kB."""
@@ -27,13 +28,12 @@ class UnsafeXmlError(ValueError):
     """The document is malformed, too large or uses what no M-Pesa message does; the text says which."""
 
 
-@dataclass(slots=True)
-class Element:
+class Element(msgspec.Struct, eq=False):
     """An element by its local name, its own text trimmed when asked for."""
 
     name: str
-    children: list[Element] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
+    children: list[Element] = []
+    pieces: list[str] = []
 
     @property
     def text(self) -> str:

@@ -128,9 +128,7 @@ def _result_or_none(body: bytes) -> CommandResult | None:
 
 def read_result(body: bytes) -> CommandResult:
     """How a command ended."""
-    return daraja_results.read_result(
-        _encode({"Result": _result_in_json(document_in(message_in(body)))}), codes.RESULTS
-    )
+    return daraja_results.result_in({"Result": _result_in_json(document_in(message_in(body)))}, codes.RESULTS)
 
 
 def _result_in_json(result: Element) -> dict[str, Any]:
