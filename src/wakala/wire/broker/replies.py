@@ -134,7 +134,7 @@ def read_result(body: bytes) -> CommandResult:
 def _result_in_json(result: Element) -> dict[str, Any]:
     told: dict[str, Any] = {child.name: child.text for child in result.children if not child.children}
     for group, item in (("ResultParameters", "ResultParameter"), ("ReferenceData", "ReferenceItem")):
-        found = next(iter(descendants(result, group)), None)
+        found = result.child(group) or next(iter(descendants(result, group)), None)
         if found is not None:
             told[group] = {item: [{"Key": key, "Value": told_value} for key, told_value in keyed(found)]}
     return told
