@@ -32,13 +32,6 @@ def test_our_own_paths(body: bytes) -> None:
 
 
 @given(PIECES)
-def test_what_is_skipped_holds_nothing(body: bytes) -> None:
-    if not exchange._may_be_form(body.lower()):
+def test_what_is_skipped_is_no_form(body: bytes) -> None:
+    if not any(end in body.lower() for end in exchange._FORM_ENDS):
         assert exchange._FORM.search(body) is None
-    if not exchange._AFTER_NAME.search(body):
-        assert exchange._FIELD.search(body) is None
-
-
-def test_many_equal_signs_hide_nothing() -> None:
-    assert exchange.redact(b"=" * 1000 + b"&pin=1234") == b"=" * 1000 + b"&pin=[secret]"
-    assert exchange.redact(b"<a>" + b"=" * 1000 + b"&pin=1234</a>") == b"<a>" + b"=" * 1000 + b"&pin=[secret]"

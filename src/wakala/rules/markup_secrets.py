@@ -25,11 +25,6 @@ def without_elements(body: bytes) -> bytes:
     return marked(body, ELEMENT, sorted({*_beginnings(lower)}))
 
 
-def secret_texts(body: bytes) -> list[bytes]:
-    """The texts that ``without_elements`` takes out."""
-    return [body[match.end(1) : match.end()] for match in ELEMENT.finditer(body)]
-
-
 def marked(body: bytes, pattern: re.Pattern[bytes], places: Iterable[int]) -> bytes:
     """What ``pattern.sub`` makes of the body, where its matches can begin at these ascending places only.
 
