@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))  # the PostgreSQL starter that the tests use
@@ -27,6 +27,7 @@ import growth  # noqa: E402
 import machine  # noqa: E402
 import mpesas  # noqa: E402
 import peers  # noqa: E402
+import promises  # noqa: E402
 import targets  # noqa: E402
 from load import Load, Measured  # noqa: E402
 from report import WORDS, Report  # noqa: E402
@@ -39,6 +40,7 @@ UVICORN = ["-m", "uvicorn", "bare_app:app", "--app-dir", str(HERE), "--loop", "u
 UVICORN += ["--no-access-log", "--no-proxy-headers", "--log-level", "error"]
 
 CEILING = frozenset({"hello", "insert", "bare_path"})
+Result = TypeVar("Result")
 Database = Literal["sqlite", "postgresql"]
 DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
 
@@ -54,12 +56,32 @@ class Plan:
     soak_payments: int
     million: bool
     simulator_soak_pushes: int
+    pace_s: float  # a look at delays: longer than one at rates, for a p99 needs some thousand payments
+    backlog: int
 
 
 THOROUGH = Plan(
-    rounds=3, turns=3, seconds=2, callbacks=4000, soak_payments=100_000, million=True, simulator_soak_pushes=100_000
+    rounds=3,
+    turns=3,
+    seconds=2,
+    callbacks=4000,
+    soak_payments=100_000,
+    million=True,
+    simulator_soak_pushes=100_000,
+    pace_s=6,
+    backlog=100_000,
 )
-QUICK = Plan(rounds=1, turns=3, seconds=1, callbacks=1000, soak_payments=0, million=False, simulator_soak_pushes=0)
+QUICK = Plan(
+    rounds=1,
+    turns=3,
+    seconds=1,
+    callbacks=1000,
+    soak_payments=0,
+    million=False,
+    simulator_soak_pushes=0,
+    pace_s=2,
+    backlog=5_000,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +93,19 @@ class Bench:
     folder: Path
     report: Report
     only: frozenset[str] = frozenset()  # names of rows; without any, all
+    with_ten_million: bool = False
 
     def wanted(self, *rows: str) -> bool:
         """Whether to measure what yields these rows."""
         return not self.only or not self.only.isdisjoint(rows)
 
     def drive(self, load: Load, driver: str = "load.py") -> Measured:
+        return self.drive_for(load, driver, Measured)
+
+    def drive_for(self, load: Load, driver: str, result: type[Result]) -> Result:
+        """What a driver of another kind measures."""
         command = [*machine.pinned(machine.LOAD_CORE), sys.executable, str(HERE / driver)]
-        return msgspec.json.decode(_output([*command, msgspec.json.encode(load).decode()]), type=Measured)
+        return msgspec.json.decode(_output([*command, msgspec.json.encode(load).decode()]), type=result)
 
     def note(self, name: str, database: str, measured: Measured) -> None:
         figures = msgspec.to_builtins(measured)
@@ -149,7 +176,10 @@ class Bench:
             self.note("full_loop", database, self.drive(full))
             self.note("intake", database, self.drive(msgspec.structs.replace(full, mode="intake", in_flight=32)))
             ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
-            self.note("callback_ingest", database, self.drive(ingest))
+            saturated = self.drive(ingest)
+            self.note("callback_ingest", database, saturated)
+            half = msgspec.structs.replace(ingest, callbacks_per_s=saturated.rate_per_s / 2)
+            self.note("callback_half_load", database, self.drive(half))
 
     def payouts(self) -> None:
         """Whole payouts by each of M-Pesa's sides: CPU should differ little. Over plain HTTP, on SQLite."""
@@ -190,7 +220,7 @@ class Bench:
             mode="full",
             gateway_port=mpesa.port,
             own_port=mpesa.peer_port,
-            path="/mpesa/stkpush/v1/processrequest",
+            path=mpesas.PUSH_PATH,
             headers=mpesa.headers,
             gateway_pid=mpesa.pid,
             seconds=LOAD_TIMEOUT_S if pushes else self.plan.seconds,
@@ -233,7 +263,7 @@ class Bench:
             self.hello()  # always, for it is the unit of CPU
             for database in DATABASES:
                 self.ceiling(database)
-                if self.wanted("full_loop", "intake", "callback_ingest"):
+                if self.wanted("full_loop", "intake", "callback_ingest", "callback_half_load"):
                     self.wakala(database)
             if self.wanted("stk_daraja_mock", "stk_simulator"):
                 self.simulators()
@@ -244,6 +274,20 @@ class Bench:
         if self.wanted("simulator_soak_start", "simulator_soak_end"):
             self.simulator_growth()
         self.growth()
+        self.promised()
+
+    def promised(self) -> None:
+        """Rows with a bound."""
+        promises.speed(self)
+        if self.wanted("one_gateway", "two_gateways"):
+            promises.two_gateways(self)
+        for database in DATABASES:
+            if self.wanted("direct_half_load", "gateway_half_load"):
+                promises.added_latency(self, database)
+            if self.wanted("steady_deliveries", "backlog_drain"):
+                promises.backlog(self, database)
+            if self.with_ten_million or not self.only.isdisjoint(("ten_million_empty", "ten_million_full")):
+                promises.ten_million(self, database)
 
     def ceiling(self, database: Database) -> None:
         if self.wanted("insert"):
@@ -271,6 +315,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one short round, no growth: under two minutes")
     parser.add_argument("--ceiling", action="store_true", help="only what the machine can do, without Wakala")
     parser.add_argument("--only", type=_rows, default=frozenset(), metavar="ROW,ROW", help=f"of {', '.join(WORDS)}")
+    parser.add_argument("--ten-million", action="store_true", help="the rows on ten million payments too: see README")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
     arguments = parser.parse_args()
     with (
@@ -278,7 +323,14 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="wakala-bench-", dir=machine.DISK) as folder,
     ):
         plan, report = QUICK if arguments.quick else THOROUGH, Report(machine.describe())
-        bench = Bench(plan, postgres, Path(folder), report, CEILING if arguments.ceiling else arguments.only)
+        bench = Bench(
+            plan,
+            postgres,
+            Path(folder),
+            report,
+            CEILING if arguments.ceiling else arguments.only,
+            arguments.ten_million,
+        )
         bench.run()
     bench.report.show()
     bench.report.save(arguments.output)

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
-from wakala.deliveries import Deliveries
+from wakala.deliveries import Validations
 from wakala.directory import Directory
 from wakala.errors import MalformedUpstreamError, NotFoundError
 from wakala.identity import Source
@@ -55,7 +55,7 @@ class Inbound:
         journal: Journal,
         directory: Directory,
         payments: Payments,
-        deliveries: Deliveries,
+        validations: Validations,
         source: Source,
         sources: dict[Environment, tuple[Network, ...]],
         dialect: Dialect = DARAJA,
@@ -63,7 +63,7 @@ class Inbound:
         self._journal = journal
         self._directory = directory
         self._payments = payments
-        self._deliveries = deliveries
+        self._validations = validations
         self._source = source
         self._sources = sources
         self._dialect = dialect
@@ -240,13 +240,33 @@ class Inbound:
             return daraja.ValidationVerdict(False, code), "the gateway"
         if not shortcode.validation_url:
             return daraja.ValidationVerdict(True), "the gateway's default"
-        told = await self._deliveries.ask_validation(shortcode, body, _scope(shortcode))
-        if told is not None:
-            return told, "the merchant"
-        return daraja.ValidationVerdict(shortcode.response_type == "Completed"), "the registered default"
+        return await self._validations.decide(shortcode, body, _scope(shortcode))
 
     def _mac(self, kind: str, subject: str) -> str:
         return self._payments.callback_mac(self._dialect.prefix + kind, subject)
+
+    # ── while the database is away; ``kind`` is the one in the path ──
+
+    def secret(self, kind: str, subject: str) -> str:
+        """The end of the path that M-Pesa was given."""
+        return self._payments.callback_mac(kind, subject)
+
+    def gave(self, incoming: Incoming, kind: str) -> bool:
+        """True where the caller knows a path that we gave to M-Pesa. Who calls is looked at when it is handled."""
+        return same(incoming.parameters["secret"], self.secret(kind, incoming.parameters["subject"]))
+
+    def acknowledgement(self, kind: str, body: bytes) -> HttpAnswer:
+        """What M-Pesa is told once its callback is kept: the same as when it is handled."""
+        kind = kind.removeprefix(self._dialect.prefix)
+        ack = self._dialect.timeout_ack if kind in {"timeout", "status_timeout"} else self._dialect.result_ack
+        if kind == "bill_payment":
+            ack = daraja.bill_payment_ack()
+        elif kind == "c2b_confirmation":
+            try:
+                ack = self._dialect.confirmation_ack(self._dialect.read_c2b(body).trans_id)
+            except MalformedUpstreamError:
+                return self._dialect.unreadable[0], self._dialect.headers, self._dialect.unreadable[1]
+        return 200, self._dialect.headers, ack
 
     def _known_shortcode(self, incoming: Incoming, kind: str) -> Shortcode | str:
         """The shortcode that the path names, or why the caller is not believed."""
