@@ -29,7 +29,7 @@ async def notified(
 async def test_an_independent_library_accepts_the_signature(house: House, body_format: BodyFormat) -> None:
     post, secret = await notified(house, body_format)
     assert Webhook(secret).verify(post.body, webhook_headers(post)) == post.json
-    assert post.headers["Content-Type"] == "application/json"
+    assert post.headers["Content-Type"].partition(";")[0] == "application/json"
 
 
 async def test_one_changed_byte_anywhere_breaks_the_signature(house: House) -> None:
