@@ -44,6 +44,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     gateway_pid: int
     database_pid: int = 0
     ends: Literal["notification", "callback"] = "notification"  # a gateway tells its merchant; a library needs not
+    second_port: int = 0  # another process on the same database, which takes every second request and callback
+    second_pid: int = 0
 
 
 class Measured(msgspec.Struct, kw_only=True):
@@ -56,6 +58,7 @@ class Measured(msgspec.Struct, kw_only=True):
     p50_ms: float
     p99_ms: float
     rss_mb: float
+    driver_cores: float  # how busy this driver was; near 1 it would be the driver that is measured
 
 
 class Push(msgspec.Struct):
@@ -78,14 +81,18 @@ class Meter:
         self.waits_s: list[float] = []
         self.start_s = time.perf_counter()
         self.end_s = 0.0
+        self.driver_s = 0.0
+        self.driver_before_s = time.process_time()
         self.before_s = self._cpu()
 
     def _cpu(self) -> tuple[float, float]:
         load = self.load
-        return cpu_seconds(load.gateway_pid), cpu_seconds(load.database_pid) if load.database_pid else 0.0
+        pids = [pid for pid in (load.gateway_pid, load.second_pid) if pid]
+        return sum(map(cpu_seconds, pids)), cpu_seconds(load.database_pid) if load.database_pid else 0.0
 
     def stop_clock(self) -> None:
         self.end_s = time.perf_counter()
+        self.driver_s = time.process_time() - self.driver_before_s
 
     def result(self) -> Measured:
         gateway_s, database_s = (after - before for after, before in zip(self._cpu(), self.before_s, strict=True))
@@ -100,6 +107,7 @@ class Meter:
             p50_ms=waits_s[count // 2] * 1e3,
             p99_ms=waits_s[count * 99 // 100] * 1e3,
             rss_mb=rss_mb(self.load.gateway_pid),
+            driver_cores=self.driver_s / (self.end_s - self.start_s),
         )
 
 
@@ -109,7 +117,8 @@ class Driver:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.target = Target(load.path.encode(), load.headers.encode())
-        self.gateway = lean_http.Client(load.gateway_port)
+        ports = [port for port in (load.gateway_port, load.second_port) if port]
+        self.gateway = lean_http.Turns([lean_http.Client(port) for port in ports])
         self.loop = asyncio.get_running_loop()
         # Counts from the clock, 50,000 a second, which is faster than any run uses them up: so no receipt and no
         # request ID comes twice on one store, whichever run asks.

@@ -63,6 +63,7 @@ _CONFIRMED_BY = {
     Evidence.BILL_MANAGER: "Confirmed by M-Pesa's Bill Manager.",
     Evidence.PULL: "Found in M-Pesa's list of payments.",
 }
+_INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
@@ -182,10 +183,18 @@ class Payments:
         match repeat_of(first, again.fingerprint):
             case Repeat.SPENT:
                 raise RequestIdSpentError
+            case Repeat.IN_FLIGHT if self._is_abandoned(first):
+                return await self.settle(first, LostSight("interrupted", _INTERRUPTED))
             case Repeat.IN_FLIGHT:
                 raise RequestInFlightError
             case Repeat.SAME:
                 return first
+
+    def _is_abandoned(self, first: Payment) -> bool:
+        """True where it went out, other news came, and whoever waited for M-Pesa's answer must have died by now."""
+        if first.sent_us is None or first.state in {State.RECEIVED, State.HELD, State.SENDING}:
+            return False
+        return self._source.now_us() > first.sent_us + int(self._terms.schedule.send_lease_s * 1_000_000)
 
     # ── send ──
 
@@ -517,8 +526,7 @@ class Payments:
         if payment.state in {State.RECEIVED, State.HELD}:
             return await self._send_late(payment, now_us)
         if payment.state is State.SENDING:
-            reason = "The gateway stopped while sending; whether it went out is not known."
-            return await self.settle(payment, LostSight("interrupted", reason))
+            return await self.settle(payment, LostSight("interrupted", _INTERRUPTED))
         if self._terms.schedule.is_over(payment) and now_us >= self._terms.schedule.due_us(payment, payment.checks):
             reason = payment.reason or "M-Pesa gave no outcome"
             return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))

@@ -4,14 +4,14 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from wakala.config import Settings, master_key
-from wakala.deliveries import Deliveries, Standing
+from wakala.deliveries import Deliveries, Standing, Validations
 from wakala.deliveries.desk import Desk
 from wakala.directory import Directory
 from wakala.identity import Source, system_source
@@ -26,6 +26,7 @@ from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
+from wakala.rules.payment import Change
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.upstream.sides import Sides
@@ -58,9 +59,19 @@ def database(settings: Settings, *, exclusive: bool = False) -> Database:
 
 
 class Gateway:
-    """One gateway process: the API, the callbacks, the pages, the courier and the finisher."""
+    """One gateway process: the API, the callbacks, the pages, the courier and the finisher.
 
-    def __init__(self, settings: Settings, source: Source | None = None) -> None:
+    ``source``, ``store`` and ``client`` are the machine's own unless they are given: the simulation gives others.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source | None = None,
+        *,
+        store: Database | None = None,
+        client: Callable[..., Outgoing] = Outgoing,
+    ) -> None:
         self.settings = settings
         self.source = source or system_source()
         master = master_key(settings)
@@ -73,11 +84,11 @@ class Gateway:
             confirmation_wait_us=int(finisher.confirmation_wait_s * SECOND_US),
         )
         base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
-        self.database = database(settings, exclusive=True)
+        self.database = store or database(settings, exclusive=True)
         self.journal = Journal(self.database)
         self.directory = Directory(self.journal, master, base_urls)
-        self.to_mpesa = Outgoing(guarded=False)  # its addresses come from the configuration, not from callers
-        self.to_merchants = Outgoing(guarded=True, allowed=settings.deliveries.private_targets)
+        self.to_mpesa = client(guarded=False)  # its addresses come from the configuration, not from callers
+        self.to_merchants = client(guarded=True, allowed=settings.deliveries.private_targets)
         self.daraja = Daraja(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
         self.standing = Standing(
             self.journal, self.directory, self.source, disable_after_s=settings.deliveries.disable_after_s
@@ -92,7 +103,14 @@ class Gateway:
             settings.deliveries.schedule_s,
             answer_limit_s=settings.deliveries.answer_limit_s,
             lease_s=settings.deliveries.lease_s,
-            validation_limit_s=settings.deliveries.validation_limit_s,
+        )
+        validations = Validations(
+            self.journal,
+            self.directory,
+            self.to_merchants,
+            self.source,
+            self.standing,
+            limit_s=settings.deliveries.validation_limit_s,
         )
         self.courier = Courier(
             self.journal, self.deliveries, self.standing, self.source, settings.deliveries.lane_limit
@@ -104,7 +122,7 @@ class Gateway:
             self.source,
             terms,
             master.derive("callback"),
-            stage=self.deliveries.stage,
+            stage=self._stage,
             offer=self._offer,
         )
         trace_key = master.derive("trace")
@@ -122,7 +140,7 @@ class Gateway:
             Environment.LIVE: networks(settings.callbacks.live_sources),
         }
         self.inbound, self.by_soap = [
-            Inbound(self.journal, self.directory, self.payments, self.deliveries, self.source, sources, dialect=dialect)
+            Inbound(self.journal, self.directory, self.payments, validations, self.source, sources, dialect=dialect)
             for dialect in (DARAJA, BROKER)
         ]
         self.facade = Facade(self.journal, self.directory, self.payments, self.source)
@@ -177,12 +195,16 @@ class Gateway:
         await self.database.close()
 
     async def _refresh(self) -> bool:
-        await self.directory.refresh()
+        if await self.directory.refresh():
+            self.standing.look_again()
         return False
 
     async def _ready(self) -> None:
         """Serving needs the database; its own error says what is wrong."""
         await self.journal.directory_version()
+
+    def _stage(self, change: Change, now_us: int) -> Notification:
+        return self.courier.reserve(self.deliveries.stage(change, now_us), now_us)
 
     def _offer(self, notification: Notification) -> None:
         self.courier.offer(notification)

@@ -114,6 +114,23 @@ def test_a_callback_before_the_answer_settles_and_the_answer_is_only_noted() -> 
     assert late.payment.answer is Answer.ACCEPTED
 
 
+@pytest.mark.parametrize(
+    "late",
+    [LostSight("no_answer", "silence"), Refused("500.001.1001", "refused"), Unsent("busy", "busy", NOW_US + 10)],
+)
+def test_an_answer_after_other_news_changes_nothing_and_is_what_the_merchant_is_told(late: Fact) -> None:
+    settled = after(in_state(State.SENDING), paid("UKN0000001"))
+    told = after(settled.payment, late)
+    assert (told.payment.state, told.name, told.notify) == (State.SUCCEEDED, "late_answer", None)
+    assert told.payment.answer is Answer.UNKNOWN
+    assert after(told.payment, ACCEPTED).payment.answer is Answer.UNKNOWN
+
+
+def test_what_was_given_up_before_it_left_is_told_so() -> None:
+    gone = after(in_state(State.RECEIVED), GaveUp("too late")).payment
+    assert (gone.state, gone.answer, gone.answer_code) == (State.FAILED, Answer.REFUSED, "not_sent")
+
+
 def test_a_second_source_confirms_without_a_second_notification() -> None:
     settled = after(in_state(State.PENDING), paid("UKN0000001")).payment
     again = after(settled, dataclasses.replace(paid("UKN0000001"), by=Evidence.C2B_CONFIRMATION, payer_name="ASHA"))

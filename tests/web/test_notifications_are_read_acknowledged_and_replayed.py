@@ -31,7 +31,7 @@ async def test_notifications_by_cursor_and_one_by_one(tmp_path: Path) -> None:
 
         await eventually(delivered)
         window = {"From": "2020-01-01T00:00:00Z", "To": "2090-01-01T00:00:00Z", "States": ["delivered"]}
-        assert (await _post(house, f"{BASE}/replay", window)).json() == {"DryRun": True, "Count": 1, "More": False}
+        assert (await _post(house, f"{BASE}/replay", window)).json() == {"DryRun": True, "Count": 1, "After": None}
         assert (await _post(house, f"{path}/replay", {})).json() == {"Replayed": 1}
         await house.gateway.courier.step()
         await house.merchant.received("/wakala", 2)

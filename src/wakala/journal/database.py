@@ -34,7 +34,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Database(Protocol):
-    """SQLite or PostgreSQL behind the same five verbs. Faults arrive as `DatabaseFaultError`."""
+    """SQLite or PostgreSQL behind the same six verbs. Faults arrive as `DatabaseFaultError`."""
 
     dialect: str
 
@@ -50,15 +50,22 @@ class Database(Protocol):
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows of a reading statement."""
 
+    async def take(self, statement: str, row: Row) -> Sequence[Row]:
+        """Rows that a statement changed and returns, as durable as a commit."""
+
     async def script(self, sql: str) -> None:
         """Run a migration's statements in one transaction."""
 
 
 @cache
 def sql(statement: str, dialect: str) -> str:
-    """The text of ``queries/<statement>.sql``, with placeholders as ``dialect`` writes them."""
+    """The text of ``queries/<statement>.sql``, with placeholders as ``dialect`` writes them.
+
+    A line that begins with ``-- postgres:`` or ``-- sqlite:`` is for that one alone.
+    """
     text = files("wakala.journal").joinpath("queries", f"{statement}.sql").read_text()
-    text = "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+    text = text.replace(f"-- {dialect}:", "")
+    text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip()
     return numbered(text) if dialect == "postgres" else text
 
 

@@ -61,6 +61,10 @@ class PostgresDatabase:
         except _FAULTS as error:
             raise _fault(error) from error
 
+    async def take(self, statement: str, row: Row) -> Sequence[Row]:
+        """A transaction of its own: rows that another process holds are passed over, so nobody waits for it."""
+        return await self.fetch(statement, row)
+
     async def script(self, sql: str) -> None:
         """Run a migration in one transaction."""
         try:

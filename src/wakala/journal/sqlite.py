@@ -11,19 +11,20 @@ import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import apsw
 
 from wakala.errors import DatabaseBusyError, DatabaseFaultError
-from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, sql
+from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, Write, sql
 from wakala.journal.disk import DiskThread
 
 BUSY_TIMEOUT_MS = 5_000  # how long a short visitor such as `wakala app create` may hold us up
 CHECKPOINT_PAGES = 4_000  # about 16 MB of WAL between checkpoints
 CACHE_KIB = 65_536
 
-_Waiting = tuple[Operation, asyncio.Future[bool]]
+_Asked = Operation | Write  # a Write alone is a `take`: its outcome is the rows that it returns
+_Waiting = tuple[_Asked, asyncio.Future[Any]]
 
 
 class SqliteDatabase:
@@ -53,7 +54,10 @@ class SqliteDatabase:
             self._reader.pragma("query_only", True)
         except apsw.Error as error:
             raise _fault(error) from error
-        self._disk = DiskThread("journal-disk")
+        self._disk = self._new_disk()
+
+    def _new_disk(self) -> DiskThread:
+        return DiskThread("journal-disk")
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), statementcachesize=200)
@@ -79,13 +83,22 @@ class SqliteDatabase:
 
     async def commit(self, operation: Operation) -> bool:
         """Ride in the next commit; False where the guard changed nothing."""
+        won: bool = await self._ride(operation)
+        return won
+
+    async def take(self, statement: str, row: Row) -> Sequence[Row]:
+        """Ride in the next commit too."""
+        rows: Sequence[Row] = await self._ride(Write(statement, row))
+        return rows
+
+    def _ride(self, asked: _Asked) -> asyncio.Future[Any]:
         if len(self._queue) >= QUEUE_LIMIT_OPERATIONS or self._stopping:
             raise DatabaseFaultError
-        future: asyncio.Future[bool] = self._loop.create_future()
-        self._queue.append((operation, future))
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.append((asked, future))
         if self._writing is None or self._writing.done():
             self._writing = self._loop.create_task(self._write())
-        return await future
+        return future
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Point reads take microseconds, so they run where they are asked; WAL readers never meet the writer."""
@@ -111,14 +124,14 @@ class SqliteDatabase:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT_OPERATIONS))]
             _tell(batch, await self._commit_together([operation for operation, _ in batch]))
 
-    async def _commit_together(self, operations: list[Operation]) -> list[bool | Exception]:
+    async def _commit_together(self, operations: list[_Asked]) -> list[Any]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
         try:
-            return list(await self._transaction(operations))
+            return await self._transaction(operations)
         except apsw.Error as error:
             if len(operations) == 1:
                 return [_fault(error)]
-        outcomes: list[bool | Exception] = []
+        outcomes: list[Any] = []
         for operation in operations:
             try:
                 outcomes += await self._transaction([operation])
@@ -126,7 +139,7 @@ class SqliteDatabase:
                 outcomes.append(_fault(error))
         return outcomes
 
-    async def _transaction(self, operations: list[Operation]) -> list[bool]:
+    async def _transaction(self, operations: list[_Asked]) -> list[Any]:
         execute = self._writer.execute
         try:
             execute("BEGIN IMMEDIATE")
@@ -148,8 +161,10 @@ class SqliteDatabase:
         finally:
             self._writer.set_busy_timeout(0)
 
-    def _carry_out(self, operation: Operation) -> bool:
+    def _carry_out(self, operation: _Asked) -> bool | list[Row]:
         execute = self._writer.execute
+        if isinstance(operation, Write):
+            return execute(sql(operation.statement, "sqlite"), operation.row).fetchall()
         guard = operation.guard
         if guard is not None and execute(sql(guard.statement, "sqlite"), guard.row).fetchall() == []:
             return False
@@ -158,7 +173,7 @@ class SqliteDatabase:
         return True
 
 
-def _tell(batch: list[_Waiting], outcomes: list[bool | Exception]) -> None:
+def _tell(batch: list[_Waiting], outcomes: list[Any]) -> None:
     for (_, future), outcome in zip(batch, outcomes, strict=True):
         if future.done():
             continue

@@ -393,7 +393,7 @@ def _sending(payment: Payment, now_us: int, schedule: Schedule) -> Change:
 
 def _unsent(payment: Payment, fact: Unsent, now_us: int) -> Change:
     if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
-        return _noted(payment, "late_answer", {"reason": fact.reason}, now_us)
+        return _late_answer(payment, fact.code, fact.reason, now_us)
     after = _next(
         payment,
         Step.HOLD,
@@ -430,7 +430,7 @@ def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule)
 
 def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
     if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
-        return _noted(payment, "late_answer", {"code": fact.code, "reason": fact.description}, now_us)
+        return _late_answer(payment, fact.code, fact.description, now_us)
     after = _next(
         payment,
         Step.REFUSE,
@@ -449,7 +449,7 @@ def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
 def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedule) -> Change:
     detail = {"code": fact.code, "reason": fact.reason}
     if payment.state is not State.SENDING:
-        return _noted(payment, "late_answer", detail, now_us)
+        return _late_answer(payment, fact.code, fact.reason, now_us)
     after = _next(
         payment,
         Step.LOSE_SIGHT,
@@ -459,6 +459,13 @@ def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedu
         next_check_us=schedule.due_us(payment, payment.checks),
     )
     return Change(after, Step.LOSE_SIGHT, "lost_sight", detail)
+
+
+def _late_answer(payment: Payment, code: str, reason: str, now_us: int) -> Change:
+    """Other news came first. It stands; but the merchant is still owed a first answer, and a repeat the same one."""
+    noted = _noted(payment, "late_answer", {"code": code, "reason": reason}, now_us)
+    first = _first_answer(payment, Answer.UNKNOWN, code, reason)
+    return replace(noted, payment=replace(noted.payment, **first))
 
 
 def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -> Change:
@@ -589,6 +596,7 @@ def _gave_up(payment: Payment, fact: GaveUp, now_us: int) -> Change:
         payment,
         step,
         now_us,
+        **(_first_answer(payment, Answer.REFUSED, "not_sent", fact.reason) if never_sent else {}),
         evidence=Evidence.GATEWAY,
         reason=fact.reason,
         result_desc=payment.result_desc or fact.reason,

@@ -125,7 +125,7 @@ class Prompts:
 
     def act(
         self, payment: Payment, outcome: str, *, pin: str | None = None, text: str = ""
-    ) -> asyncio.Task[None] | None:
+    ) -> asyncio.Future[None] | None:
         """Do what a person would: an outcome by name, or any result code. Returns the callback under way, if any."""
         if outcome in ("pay", "0"):
             return self.settle(payment, self._paying(payment, pin))
@@ -133,7 +133,7 @@ class Prompts:
             return None
         return self.settle(payment, known_result(outcome, text))
 
-    def settle(self, payment: Payment, result: Result) -> asyncio.Task[None] | None:
+    def settle(self, payment: Payment, result: Result) -> asyncio.Future[None] | None:
         """End a prompt. The first result stands; a second one finds nothing to do."""
         if payment.result is not None:
             return None
@@ -208,7 +208,7 @@ class Prompts:
             checkout_id = identifiers.checkout_id(at, msisdn)
         return checkout_id
 
-    def _send_callback(self, payment: Payment) -> asyncio.Task[None]:
+    def _send_callback(self, payment: Payment) -> asyncio.Future[None]:
         def count() -> None:
             payment.callbacks_answered += 1
 

@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Literal
 
+import msgspec
+
 from wakala.simulator import identifiers
 from wakala.simulator.clock import Alarm, Clock
 from wakala.simulator.commands import Command
@@ -163,8 +165,7 @@ class Shortcode:
         self.balance_cents += collected_cents
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """An SMS: the key of its wording and what fills it, so that the page can show it in either language."""
 
     at: datetime
@@ -217,8 +218,7 @@ class Phone:
             del self.last_paid_seconds[next(iter(self.last_paid_seconds))]
 
 
-@dataclass(slots=True)
-class Payment:
+class Payment(msgspec.Struct, eq=False):
     """Money asked of one phone for one shortcode, from the prompt or menu to its result."""
 
     number: int
@@ -246,7 +246,7 @@ class Payment:
     reversed_by: str = ""  # the receipt of its reversal; there is at most one
     callbacks_answered: int = 0
     confirmations_answered: int = 0
-    alarms: list[Alarm] = field(default_factory=list)
+    alarms: list[Alarm] = []
     errand: Callable[[Result], object] | None = None  # who asked, if it was no STK push, and decides what the end means
 
     @property

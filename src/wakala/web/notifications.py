@@ -26,12 +26,13 @@ _LIMIT = re.compile(r"[1-9][0-9]{0,5}")
 
 
 class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Which notifications to send again. ``DryRun`` only counts them."""
+    """Which notifications to send again. ``DryRun`` only counts them; ``After`` goes on where a call stopped."""
 
     From: dt.datetime
     To: dt.datetime
     States: tuple[DeliveryState, ...] = ()
     Type: str = ""
+    After: str = ""
     DryRun: bool = True
 
 
@@ -108,9 +109,11 @@ class Notifications:
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
             asked = _read(ReplayBody, incoming.body)
-            window = Window(_us(asked.From), _us(asked.To), frozenset(asked.States), asked.Type)
-            count, is_more = await self._desk.replay_window(scope, window, dry_run=asked.DryRun)
-            return plain(200, {"DryRun": asked.DryRun, "Count": count, "More": is_more})
+            if asked.After and not _NAME.fullmatch(asked.After):
+                raise InvalidFieldsError(faults=(FieldFault("/After", "Send After of the answer before."),))
+            window = Window(_us(asked.From), _us(asked.To), frozenset(asked.States), asked.Type, asked.After)
+            count, after = await self._desk.replay_window(scope, window, dry_run=asked.DryRun)
+            return plain(200, {"DryRun": asked.DryRun, "Count": count, "After": after})
 
         return handle
 

@@ -121,6 +121,7 @@ _REPLAY = {
         "To": _MOMENT,
         "States": {"type": "array", "items": {"type": "string", "enum": [state.value for state in DeliveryState]}},
         "Type": {"type": "string"},
+        "After": {**_NAME, "description": "`After` of the answer before, where it was not null."},
         "DryRun": {"type": "boolean", "default": True},
     },
 }
