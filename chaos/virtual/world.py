@@ -26,7 +26,7 @@ from wakala.errors import WakalaError
 from wakala.rules.signing import mac
 
 CALM_LIMIT_S = 9 * 86_400.0  # the longest schedule ends after three and a half days
-TURN_S = 6.0  # in which every worker takes a turn
+TURN_S = 8.0  # in which every worker takes a turn
 
 
 @dataclass(frozen=True)
