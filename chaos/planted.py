@@ -22,6 +22,7 @@ from wakala.journal.journal import Journal
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import NoReply
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict
+from wakala.rules.delivery import judge as judged
 from wakala.rules.payment import Change, Evidence, Fact, Payment, Refused, Schedule, Settled, State, Step, Unsent
 from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Incoming
@@ -227,7 +228,7 @@ def deliver_out_of_order() -> Iterator[None]:
 @_fault
 def call_delivered_what_was_not() -> Iterator[None]:
     """A delivery without an answer counts as one that was taken."""
-    real = deliveries_module.judge
+    real = judged
 
     def judge(attempted: Attempted, attempts: int, now_us: int, *given: Any) -> Verdict:
         if attempted.status is None:

@@ -7,7 +7,7 @@ import pytest
 
 from chaos.histories import broken, history
 
-BLOCK_SEEDS = 50
+BLOCK_SEEDS = 25
 
 
 @pytest.mark.parametrize("first", range(0, 1_000, BLOCK_SEEDS))

@@ -4,7 +4,7 @@ import pytest
 
 from chaos.histories import broken
 
-BLOCK_SEEDS = 50
+BLOCK_SEEDS = 25
 
 
 @pytest.mark.parametrize("first", range(1_000, 2_000, BLOCK_SEEDS))
