@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from processes.nursery import Child
 from services.postgres import PostgresServer
-from services.programs import Program
 
 LOOK_AGAIN_S = 0.05
 START_REST_S = 0.2  # after one that ended by itself, so that a broken program is not started a hundred times a second
@@ -46,15 +46,17 @@ class Actor(Protocol):
 class Process:
     """One program of ours."""
 
-    def __init__(self, name: str, launch: Callable[[], Program], is_ready: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, name: str, launch: Callable[[], Awaitable[Child]], is_ready: Callable[[], Awaitable[bool]]
+    ) -> None:
         self.name = name
         self.up = asyncio.Event()
         self.launched = asyncio.Event()
         self.starts_s: list[float] = []
-        self.ended_by_itself: list[int] = []
+        self.ended_by_itself = 0
         self._launch = launch
         self._is_ready = is_ready
-        self._program: Program | None = None
+        self._program: Child | None = None
         self._is_ordered = False
         self._is_ending = False
         self._task: asyncio.Task[None] | None = None
@@ -116,7 +118,7 @@ class Process:
     async def _supervise(self) -> None:
         while not self._is_ending:
             began_s = time.monotonic()
-            self._program = program = self._launch()
+            self._program = program = await self._launch()
             self._is_ordered = False
             self.launched.set()
             while not program.has_ended():
@@ -126,7 +128,7 @@ class Process:
                 await asyncio.sleep(LOOK_AGAIN_S)
             self.up.clear()
             if not (self._is_ordered or self._is_ending):
-                self.ended_by_itself.append(program.process.returncode)
+                self.ended_by_itself += 1
                 await asyncio.sleep(START_REST_S)
 
 
