@@ -11,8 +11,9 @@ from typing import Protocol
 
 from processes.nursery import Child
 from services.postgres import PostgresServer
+from services.waiting import until
 
-LOOK_AGAIN_S = 0.05
+LOOK_AGAIN_S = 0.1
 START_REST_S = 0.2  # after one that ended by itself, so that a broken program is not started a hundred times a second
 ORDERLY_LIMIT_S = 30.0
 DATABASE_TRIES = 200
@@ -149,10 +150,12 @@ class Database:
         """SIGKILL to the postmaster (its sessions notice and end), or an immediate stop; then start it again."""
         self.up.clear()
         self.thaw()
+        sessions = self._children()
         if at_once:
             await asyncio.to_thread(self._server.stop_at_once)
         else:
             os.kill(self._server.pid, signal.SIGKILL)
+        await until(lambda: not any(map(_lives, sessions)), "the end of PostgreSQL's sessions")  # they hold its memory
         await self._start_again()
         self.up.set()
 
@@ -173,7 +176,7 @@ class Database:
         self.thaw()
 
     async def _start_again(self) -> None:
-        """A session that is still dying holds the memory of the server before; it takes a moment."""
+        """Tried again, for a session that began in the last moment may still hold that memory."""
         began_s = time.monotonic()
         for _ in range(DATABASE_TRIES):
             with suppress(RuntimeError):
@@ -185,8 +188,14 @@ class Database:
 
     def _tell(self, number: signal.Signals) -> None:
         with suppress(OSError, ValueError, IndexError):
-            postmaster = self._server.pid
-            children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-            for pid in (postmaster, *map(int, children)):
+            for pid in (self._server.pid, *self._children()):
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
+
+    def _children(self) -> list[int]:
+        postmaster = self._server.pid
+        return [int(pid) for pid in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
