@@ -5,15 +5,23 @@ transaction. Whatever brings news of a payment (M-Pesa's answer, its callback, a
 query) becomes a fact and goes through `settle`, so there is one place where a payment changes.
 """
 
+import dataclasses
 import json
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from msgspec.structs import replace
 
 from wakala.directory import Directory
-from wakala.errors import DatabaseFaultError, InitiatorStoppedError, RequestIdSpentError, RequestInFlightError
+from wakala.errors import (
+    DatabaseAwayError,
+    DatabaseFaultError,
+    InitiatorStoppedError,
+    RequestIdSpentError,
+    RequestInFlightError,
+)
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Confirmation, Journal
 from wakala.rules.accounts import (
@@ -64,6 +72,8 @@ _CONFIRMED_BY = {
     Evidence.PULL: "Found in M-Pesa's list of payments.",
 }
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
+TWIN = "payment.confirmed"
+"""A push's C2B confirmation, to a caller of Daraja's paths who registered a URL for such."""
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
@@ -110,6 +120,8 @@ class Payments:
         self._stage = stage
         self._offer = offer
         self._recent: OrderedDict[str, Payment] = OrderedDict()
+        self._under_way: dict[str, Payment] = {}
+        self._unwritten: deque[tuple[Payment, Fact, tuple[Exchange, ...]]] = deque()
 
     # ── accept ──
 
@@ -211,11 +223,27 @@ class Payments:
 
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
+        with self._calling(payment):
+            asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
         if asked.bill_key:
             nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
             await self._directory.keep_bill_key(credentials.shortcode_id, asked.bill_key, nonce)
-        return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        try:
+            return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        except DatabaseAwayError:
+            if len(self._unwritten) < RECENT_LIMIT_PAYMENTS:
+                self._unwritten.append((payment, asked.fact, asked.exchanges))
+            raise
+
+    async def write_late(self) -> None:
+        """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
+        while self._unwritten:
+            payment, fact, exchanges = self._unwritten.popleft()
+            try:
+                await self.settle(payment, fact, exchanges)
+            except DatabaseAwayError:
+                self._unwritten.appendleft((payment, fact, exchanges))
+                raise
 
     def _callback_urls(self, payment: Payment) -> Callback:
         """Where M-Pesa answers this command; each path has a secret of its own."""
@@ -250,10 +278,14 @@ class Payments:
 
         ``claims`` is the receipt of a C2B confirmation that this answers for, whether or not the fact brings it.
         """
+        newest = self._recent.get(payment.id)
+        if newest is not None and newest.version > payment.version:
+            payment = newest
         while True:
             now_us = self._source.now_us()
             change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
             notification = self._stage(change, now_us) if change.notify else None
+            self._remember(change.payment)
             try:
                 won = await self._journal.record_change(
                     payment,
@@ -263,16 +295,35 @@ class Payments:
                     answer=answered(change.payment) if answered else None,
                     claims_receipt=claims or (fact.receipt if isinstance(fact, Settled) else None),
                 )
+            except DatabaseAwayError:
+                raise
             except DatabaseFaultError:
+                self._recent.pop(payment.id, None)
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
-                self._remember(change.payment)
                 await self._after(change)
                 if notification is not None:
                     self._offer(notification)
                 return change.payment
             payment = await self._reread(payment)
+
+    async def _with_twin(self, change: Change, receipt: str | None, now_us: int) -> tuple[Change, Notification | None]:
+        """The C2B confirmation of a push, told beside the push's own outcome, as M-Pesa does (daraja.md 2.1).
+
+        Only where a caller of Daraja's paths registered its URL, and once: when the confirmation is given to the push.
+        """
+        payment = change.payment
+        shortcode = self._directory.shortcode(payment.scope.shortcode_id)
+        if receipt is None or shortcode is None or not _wants_twin(payment, shortcode):
+            return change, None
+        waiting = await self._journal.confirmation(payment.scope.organisation_id, payment.scope.environment, receipt)
+        words = json.loads(waiting.notice).get("words") if waiting and waiting.payment_id is None else None
+        if not words:
+            return change, None
+        after = replace(payment, notifications=payment.notifications + 1)
+        told = Change(replace(after, callback_url=shortcode.confirmation_url), Step.CONFIRM, "confirmed", {}, TWIN)
+        return dataclasses.replace(change, payment=after), replace(self._stage(told, now_us), body=words.encode())
 
     async def _after(self, change: Change) -> None:
         """What an outcome means beyond its payment: URLs that M-Pesa took, an operator that it refuses."""
@@ -302,7 +353,8 @@ class Payments:
     async def find(self, payment_id: str) -> Payment | None:
         """A payment by its ID, from memory where it was open a moment ago.
 
-        What is remembered may be older than the journal: every change compares versions, and the loser reads again.
+        What is remembered may be older than the journal, or newer by a change that is being committed (a callback often
+        overtakes the commit of the answer to our call): every change compares versions, and the loser reads again.
         """
         return self._recent.get(payment_id) or await self._journal.payment(payment_id)
 
@@ -359,7 +411,10 @@ class Payments:
                 shortcode.organisation_id, shortcode.environment, notice.receipt
             )
             if known is not None:
-                await self._confirm_known(known, notice, payer_name, (exchange,))
+                if words and notice.by is Evidence.C2B_CONFIRMATION and _wants_twin(known, shortcode):
+                    await self._enter_twin(known, notice, payer_name, shortcode, exchange, words)
+                else:
+                    await self._confirm_known(known, notice, payer_name, (exchange,))
                 return
             if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange, words):
                 return
@@ -405,8 +460,11 @@ class Payments:
         words: bytes,
     ) -> bool:
         found, push = self._match(notice, pushes, shortcode)
-        entry = self._confirmation(notice, payer_name, shortcode)
+        entry = self._confirmation(notice, payer_name, shortcode, words)
         now_us = self._source.now_us()
+        is_told_twice = words and notice.by is Evidence.C2B_CONFIRMATION
+        if push is not None and is_told_twice and _wants_twin(push, shortcode):
+            return await self._enter_twin(push, notice, payer_name, shortcode, exchange, words)
         if push is not None:
             change = decide(push, _confirmed(notice, payer_name), now_us, self._terms.schedule)
             exchange = replace(exchange, payment_id=push.id, scope=push.scope)
@@ -421,6 +479,28 @@ class Payments:
         exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
         return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
 
+    async def _enter_twin(
+        self,
+        owner: Payment,
+        notice: Notice,
+        payer_name: str | None,
+        shortcode: Shortcode,
+        exchange: Exchange,
+        words: bytes,
+    ) -> bool:
+        """Written down as waiting first, so that whoever gives it to its push tells it too, after a crash as well.
+
+        False: this receipt was written down before.
+        """
+        exchange = replace(exchange, payment_id=owner.id, scope=owner.scope)
+        entry = self._confirmation(notice, payer_name, shortcode, words)
+        if not await self._journal.record_confirmation(replace(entry, due_us=self._source.now_us()), exchange):
+            if owner.receipt == notice.receipt:
+                await self._journal.record_exchange(exchange)  # the same one again
+            return False
+        await self._confirm_known(owner, notice, payer_name, ())
+        return True
+
     async def _record(self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change) -> bool:
         notification = self._stage(change, self._source.now_us()) if change.notify else None
         won = await self._journal.record_confirmation(
@@ -430,7 +510,11 @@ class Payments:
             self._offer(notification)
         return won
 
-    def _confirmation(self, notice: Notice, payer_name: str | None, shortcode: Shortcode) -> Confirmation:
+    def _confirmation(
+        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, words: bytes = b""
+    ) -> Confirmation:
+        is_told = words and shortcode.confirmation_url and notice.by is Evidence.C2B_CONFIRMATION
+        kept = {"words": words.decode(errors="replace")} if is_told else {}
         return Confirmation(
             organisation_id=shortcode.organisation_id,
             environment=shortcode.environment,
@@ -438,7 +522,7 @@ class Payments:
             app_id=shortcode.collector_app_id or "",
             shortcode_id=shortcode.id,
             payment_id=None,
-            notice=json.dumps({**asdict(notice), "payer_name": payer_name}),
+            notice=json.dumps({**asdict(notice), "payer_name": payer_name, **kept}),
             received_us=notice.received_us,
             due_us=None,
         )
@@ -501,7 +585,7 @@ class Payments:
             return
         now_us = self._source.now_us()
         told = json.loads(waiting.notice)
-        payer_name = told.pop("payer_name")
+        payer_name, words = told.pop("payer_name"), told.pop("words", "")
         notice = Notice(**{**told, "by": Evidence(told.get("by", Evidence.C2B_CONFIRMATION))})
         _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
         known = await self._journal.payment_by_receipt(waiting.organisation_id, waiting.environment, waiting.receipt)
@@ -509,7 +593,7 @@ class Payments:
         if owner is not None:
             await self._confirm_known(owner, notice, payer_name, ())
             return
-        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,))
+        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,), words.encode())
         notification = self._stage(change, now_us)
         if await self._journal.collect_confirmation(waiting, change, notification):
             self._offer(notification)
@@ -530,10 +614,28 @@ class Payments:
         if self._terms.schedule.is_over(payment) and now_us >= self._terms.schedule.due_us(payment, payment.checks):
             reason = payment.reason or "M-Pesa gave no outcome"
             return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))
-        asked = await self._upstream.ask(
-            self._directory.credentials(payment.scope.shortcode_id), payment, self._callback_urls(payment)
-        )
+        credentials = self._directory.credentials(payment.scope.shortcode_id)
+        with self._calling(payment):
+            asked = await self._upstream.ask(credentials, payment, self._callback_urls(payment))
         return await self.settle(payment, asked.fact, asked.exchanges)
+
+    @contextmanager
+    def _calling(self, payment: Payment) -> Iterator[None]:
+        """While M-Pesa is called. What is cut short at a stop stays known, to be handed back."""
+        self._under_way[payment.id] = payment
+        try:
+            yield
+        except Exception:
+            del self._under_way[payment.id]
+            raise
+        del self._under_way[payment.id]
+
+    async def hand_back(self) -> None:
+        """End the claims on payments whose call to M-Pesa was cut short: whoever is next asks about them at once."""
+        now_us = self._source.now_us()
+        for payment in list(self._under_way.values()):
+            await self._journal.claim_payment(payment, now_us)
+        self._under_way.clear()
 
     async def _send_late(self, payment: Payment, now_us: int) -> Payment:
         if now_us - payment.created_us > self._terms.hold_limit_us:
@@ -551,6 +653,10 @@ def _registration(payment: Payment) -> Registration:
         validation_url=details.get("ValidationURL", "") if is_daraja else "",
         app_id=payment.scope.app_id,
     )
+
+
+def _wants_twin(payment: Payment, shortcode: Shortcode) -> bool:
+    return payment.kind is Kind.PUSH and bool(shortcode.confirmation_url)
 
 
 def _confirmed(notice: Notice, payer_name: str | None) -> Settled:

@@ -64,17 +64,21 @@ class Journal:
         *,
         exchanges: tuple[Exchange, ...] = (),
         notification: Notification | None = None,
+        also: Notification | None = None,
         answer: ApiAnswer | None = None,
         claims_receipt: str | None = None,
     ) -> bool:
         """Something happened to a payment: the change, its event, the bytes that brought it and what is owed for it.
 
-        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction.
+        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction; ``also`` is that
+        confirmation on its way to who wants to hear of each.
         """
         after = change.payment
         more: tuple[Write, ...] = ()
         if answer is not None:
             more = (_answer_write(answer),)
+        if also is not None:
+            more = (*more, Write("notification_stage", rows.notification_row(also)))
         if claims_receipt is not None:
             key = (after.id, after.scope.organisation_id, after.scope.environment, claims_receipt)
             more = (*more, Write("confirmation_claim", key))
@@ -185,6 +189,15 @@ class Journal:
         row = (after_id, min(limit, PAGE_LIMIT_ROWS))
         return [rows.exchange_of(r) for r in await self._database.fetch("exchanges_after", row)]
 
+    async def exchange_ids(self, after_id: str, limit: int) -> list[str]:
+        """The newest IDs after a cursor, oldest first."""
+        return [row[0] for row in reversed(await self._database.fetch("exchange_ids_newest", (after_id, limit)))]
+
+    async def exchange(self, exchange_id: str) -> Exchange | None:
+        """By ID."""
+        found = await self._database.fetch("exchange_by_id", (exchange_id,))
+        return rows.exchange_of(found[0]) if found else None
+
     async def quarantined(self, before_id: str = LAST_ID, limit: int = 50) -> list[Exchange]:
         """What came in and did not fit, newest first: never dropped, never believed."""
         row = (before_id, min(limit, PAGE_LIMIT_ROWS))
@@ -228,6 +241,11 @@ class Journal:
         """Own what is due in one lane until ``until_us``, oldest first, each payment in order; none that others own."""
         found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
+
+    async def hand_back_notification(self, notification: Notification) -> bool:
+        """End our own lease: another process may have it at once. False where it was not ours any more."""
+        guard = Write("notification_hand_back", (notification.id, notification.lease_us))
+        return await self._database.commit(Operation(notification.id, guard))
 
     async def lanes_waiting(self, now_us: int, after: str = "", limit: int = PAGE_LIMIT_ROWS) -> list[tuple[str, bool]]:
         """The lanes in which something waits, in order, from a cursor; True where something is due."""
