@@ -5,7 +5,6 @@ transaction. Whatever brings news of a payment (M-Pesa's answer, its callback, a
 query) becomes a fact and goes through `settle`, so there is one place where a payment changes.
 """
 
-import dataclasses
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -285,6 +284,10 @@ class Payments:
             now_us = self._source.now_us()
             change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
             notification = self._stage(change, now_us) if change.notify else None
+            claimed = claims or (fact.receipt if isinstance(fact, Settled) else None)
+            twin = None
+            if claimed is not None:
+                change, twin = await self._with_twin(change, claimed, now_us)
             self._remember(change.payment)
             try:
                 won = await self._journal.record_change(
@@ -292,8 +295,9 @@ class Payments:
                     change,
                     exchanges=exchanges,
                     notification=notification,
+                    also=twin,
                     answer=answered(change.payment) if answered else None,
-                    claims_receipt=claims or (fact.receipt if isinstance(fact, Settled) else None),
+                    claims_receipt=claimed,
                 )
             except DatabaseAwayError:
                 raise
@@ -303,19 +307,20 @@ class Payments:
                 continue
             if won:
                 await self._after(change)
-                if notification is not None:
-                    self._offer(notification)
+                for owed in (notification, twin):
+                    if owed is not None:
+                        self._offer(owed)
                 return change.payment
             payment = await self._reread(payment)
 
-    async def _with_twin(self, change: Change, receipt: str | None, now_us: int) -> tuple[Change, Notification | None]:
+    async def _with_twin(self, change: Change, receipt: str, now_us: int) -> tuple[Change, Notification | None]:
         """The C2B confirmation of a push, told beside the push's own outcome, as M-Pesa does (daraja.md 2.1).
 
         Only where a caller of Daraja's paths registered its URL, and once: when the confirmation is given to the push.
         """
         payment = change.payment
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
-        if receipt is None or shortcode is None or not _wants_twin(payment, shortcode):
+        if shortcode is None or not _wants_twin(payment, shortcode):
             return change, None
         waiting = await self._journal.confirmation(payment.scope.organisation_id, payment.scope.environment, receipt)
         words = json.loads(waiting.notice).get("words") if waiting and waiting.payment_id is None else None
@@ -323,7 +328,7 @@ class Payments:
             return change, None
         after = replace(payment, notifications=payment.notifications + 1)
         told = Change(replace(after, callback_url=shortcode.confirmation_url), Step.CONFIRM, "confirmed", {}, TWIN)
-        return dataclasses.replace(change, payment=after), replace(self._stage(told, now_us), body=words.encode())
+        return replace(change, payment=after), replace(self._stage(told, now_us), body=words.encode())
 
     async def _after(self, change: Change) -> None:
         """What an outcome means beyond its payment: URLs that M-Pesa took, an operator that it refuses."""
