@@ -64,17 +64,21 @@ class Journal:
         *,
         exchanges: tuple[Exchange, ...] = (),
         notification: Notification | None = None,
+        also: Notification | None = None,
         answer: ApiAnswer | None = None,
         claims_receipt: str | None = None,
     ) -> bool:
         """Something happened to a payment: the change, its event, the bytes that brought it and what is owed for it.
 
-        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction.
+        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction; ``also`` is that
+        confirmation on its way to who wants to hear of each.
         """
         after = change.payment
         more: tuple[Write, ...] = ()
         if answer is not None:
             more = (_answer_write(answer),)
+        if also is not None:
+            more = (*more, Write("notification_stage", rows.notification_row(also)))
         if claims_receipt is not None:
             key = (after.id, after.scope.organisation_id, after.scope.environment, claims_receipt)
             more = (*more, Write("confirmation_claim", key))
