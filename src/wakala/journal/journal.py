@@ -185,6 +185,15 @@ class Journal:
         row = (after_id, min(limit, PAGE_LIMIT_ROWS))
         return [rows.exchange_of(r) for r in await self._database.fetch("exchanges_after", row)]
 
+    async def exchange_ids(self, after_id: str, limit: int) -> list[str]:
+        """The newest IDs after a cursor, oldest first."""
+        return [row[0] for row in reversed(await self._database.fetch("exchange_ids_newest", (after_id, limit)))]
+
+    async def exchange(self, exchange_id: str) -> Exchange | None:
+        """By ID."""
+        found = await self._database.fetch("exchange_by_id", (exchange_id,))
+        return rows.exchange_of(found[0]) if found else None
+
     async def quarantined(self, before_id: str = LAST_ID, limit: int = 50) -> list[Exchange]:
         """What came in and did not fit, newest first: never dropped, never believed."""
         row = (before_id, min(limit, PAGE_LIMIT_ROWS))
