@@ -132,8 +132,9 @@ class Administration:
         await self._journal.set_side(shortcode.id, Side.DARAJA, None)
 
     async def add_product(self, shortcode: Shortcode, product: Product) -> None:
-        """Safaricom granted the shortcode a product."""
-        await self._journal.set_products(shortcode.id, tuple(dict.fromkeys((*shortcode.products, product))))
+        """Safaricom granted the shortcode a product; it keeps those that it has by now."""
+        fresh = await self.shortcode(shortcode.number, shortcode.environment)
+        await self._journal.set_products(fresh.id, tuple(dict.fromkeys((*fresh.products, product))))
 
     async def shortcode(self, number: str, environment: Environment) -> Shortcode:
         """By its number."""

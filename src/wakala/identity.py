@@ -13,10 +13,11 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A clock and a well of randomness."""
+    """A clock and a well of randomness; and the processor's time that this thread has used, 0 where nobody counts."""
 
     now_us: Clock
     random_bytes: Callable[[int], bytes]
+    cpu_s: Callable[[], float] = float
 
     def new_id(self, prefix: str) -> str:
         """``prefix_`` and 28 hex digits: 48 bits of milliseconds, then 64 random ones. IDs sort by time."""
@@ -50,4 +51,4 @@ class _Well:
 
 def system_source() -> Source:
     """The machine's own clock and randomness. Not to be shared between threads."""
-    return Source(lambda: time.time_ns() // 1000, _Well().draw)
+    return Source(lambda: time.time_ns() // 1000, _Well().draw, time.thread_time)

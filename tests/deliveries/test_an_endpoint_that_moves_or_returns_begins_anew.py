@@ -119,7 +119,6 @@ async def test_a_dead_old_url_that_may_finish_does_no_harm_to_the_new_one(house:
     await house.gateway._refresh()
     await house.push("NEW", SenderMSISDN="254712000002")
     await house.merchant.received("/new", 1)
-    await eventually(house.gateway.courier.step)
     ended = await noted(house, "OLD", DeliveryState.GIVEN_UP, attempts=1)
     assert ended.lane != house.app.app.id
     assert len(house.merchant.at("/old")) == 1

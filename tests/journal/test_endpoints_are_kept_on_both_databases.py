@@ -60,9 +60,9 @@ async def test_notifications_are_read_acknowledged_replayed_and_held(journal: Jo
     assert [one.id for one in await journal.endpoints.notifications_after(scope, "", "~")] == [note.id]
     assert await journal.endpoints.acknowledge(note.id, NOW_US)
     assert not await journal.endpoints.acknowledge(note.id, NOW_US)
-    assert await journal.endpoints.replay([note.id], NOW_US) == 1
-    assert await journal.endpoints.hasten_page(note.lane, NOW_US) == 0
-    assert await journal.endpoints.hasten_page(note.lane, NOW_US - 1) == 1
+    assert await journal.endpoints.replay([note.id], NOW_US + 1) == 1
+    assert await journal.bring_forward(note.lane, NOW_US) == 1
+    assert await journal.bring_forward(note.lane, NOW_US) == 0
     assert await journal.endpoints.move_lane(note, "elsewhere")
     assert not await journal.endpoints.move_lane(note, "elsewhere")
     assert await journal.endpoints.hold_page("elsewhere", "another", NOW_US + 1, NOW_US) == 0

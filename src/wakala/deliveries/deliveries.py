@@ -16,7 +16,7 @@ from wakala.rules.endpoints import Endpoint, lane_of, owner_of, target_of
 from wakala.rules.exchange import Exchange, Headers
 from wakala.rules.payment import Change, Face, Payment, Scope
 from wakala.rules.signing import Signer, webhook_signatures
-from wakala.wire.notification import render
+from wakala.wire.notification import headers_of, render
 
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
 
@@ -46,13 +46,12 @@ class Deliveries:
         self._lease_us = int(lease_s * 1_000_000)
 
     def stage(self, change: Change, now_us: int) -> Notification:
-        """What ``change`` owes the merchant. The first of a payment is leased to this process's courier at once."""
+        """What ``change`` owes the merchant, leased to nobody yet."""
         payment = change.payment
         app = self._directory.app(payment.scope.app_id)
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
         endpoint = self._endpoint(payment.scope)
         has_target = app is not None and bool(payment.callback_url or endpoint.url or app.callback_url)
-        is_ours = has_target and payment.notifications == 1 and endpoint.is_active
         return Notification(
             id=self._source.new_id("ntf"),
             payment_id=payment.id,
@@ -71,7 +70,7 @@ class Deliveries:
             state=DeliveryState.WAITING if has_target else DeliveryState.KEPT,
             attempts=0,
             due_us=now_us,
-            lease_us=self.lease_end_us(now_us) if is_ours else 0,
+            lease_us=0,
             created_us=now_us,
         )
 
@@ -112,7 +111,7 @@ class Deliveries:
             direction="out",
             method="POST",
             url=url,
-            request_headers=self.headers(notification.id, endpoint, notification.body, now_us),
+            request_headers=self._headers(notification, endpoint, now_us),
             request_body=notification.body,
             started_us=now_us,
             payment_id=notification.payment_id,
@@ -136,9 +135,11 @@ class Deliveries:
         await self._standing.note(notification.lane, endpoint, attempted, reply.duration_us, is_endpoints_own=is_own)
         return verdict
 
-    def headers(self, webhook_id: str, endpoint: Endpoint, body: bytes, now_us: int) -> Headers:
+    def _headers(self, notification: Notification, endpoint: Endpoint, now_us: int) -> Headers:
         """Standard Webhooks 1.0.0: the ID is stable over attempts, the timestamp is each attempt's own."""
-        return signed_headers(self._directory.signers(endpoint), webhook_id, body, now_us)
+        shortcode = self._directory.shortcode(notification.scope.shortcode_id)
+        signers, number = self._directory.signers(endpoint), shortcode.number if shortcode else ""
+        return signed_headers(signers, notification.id, notification.body, now_us, number)
 
 
 def _body_format(payment: Payment, app: App | None) -> BodyFormat:
@@ -148,9 +149,11 @@ def _body_format(payment: Payment, app: App | None) -> BodyFormat:
     return app.body_format if app else BodyFormat.WAKALA
 
 
-def signed_headers(signers: tuple[Signer, ...], webhook_id: str, body: bytes, now_us: int) -> Headers:
-    """What goes before a body that a merchant can verify."""
-    plain = (("Content-Type", "application/json"), ("User-Agent", "Wakala/1"))
+def signed_headers(
+    signers: tuple[Signer, ...], webhook_id: str, body: bytes, now_us: int, shortcode: str = ""
+) -> Headers:
+    """What goes before a body that a merchant can verify; ``shortcode`` is the number, which Daraja's shape names."""
+    plain = (*headers_of(body, shortcode), ("User-Agent", "Wakala/1"))
     if not signers:  # no app is told of this shortcode's payments, so there is no secret either
         return plain
     timestamp_s = now_us // 1_000_000

@@ -101,9 +101,7 @@ class Desk:
     async def _begin_anew(self, endpoint: Endpoint) -> None:
         """What it did before no longer counts, and nobody waits for the end of a long step of the schedule."""
         await self._journal.endpoints.forget_failures(endpoint.lane)
-        now_us = self._source.now_us()
-        while await self._journal.endpoints.hasten_page(endpoint.lane, now_us):
-            pass
+        await self._journal.bring_forward(endpoint.lane, self._source.now_us())
 
     async def pause(self, endpoint: Endpoint, reason: str = "") -> bool:
         """Nothing is sent until `resume`; everything is stored and waits. False: it was paused already."""

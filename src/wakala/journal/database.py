@@ -5,6 +5,7 @@ row) and the *writes* that go with it; where the guard changes nothing the write
 that it lost. So one caller's duplicate never fails another's, on either database.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -12,10 +13,15 @@ from typing import Any, Protocol
 
 import msgspec
 
+from wakala.errors import DatabaseAwayError
+
 Row = tuple[Any, ...]
 
 BATCH_LIMIT_OPERATIONS = 256  # enough to fill a commit, small enough to stay within a few milliseconds
 QUEUE_LIMIT_OPERATIONS = 20_000  # beyond this the disk is not keeping up and callers are told so at once
+ANSWER_LIMIT_S = 8.0  # a commit takes milliseconds; M-Pesa waits about this long for an answer (daraja.md 7.3)
+CLOSE_LIMIT_S = 10.0  # what is queued at the end is a commit or two; a database that is away is not waited for
+PROBE_LIMIT_S = 1.0  # the same while the database has just failed to answer in time: callers are told soon
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -33,16 +39,35 @@ class Operation(msgspec.Struct, frozen=True):
     writes: tuple[Write, ...] = ()
 
 
+class Patience:
+    """How long a database is waited for: long while it is well, short once it has let somebody wait in vain."""
+
+    def __init__(self) -> None:
+        self.limit_s = ANSWER_LIMIT_S
+
+    def answered(self) -> None:
+        """It is well."""
+        self.limit_s = ANSWER_LIMIT_S
+
+    def exhausted(self, what: str) -> DatabaseAwayError:
+        """It did not answer in time; the fault to raise."""
+        waited_s, self.limit_s = self.limit_s, PROBE_LIMIT_S
+        return DatabaseAwayError(
+            f"The database did not answer {what} within {waited_s:g} s. Try again in a moment with the same RequestID: "
+            "nothing is done twice."
+        )
+
+
 class Database(Protocol):
-    """SQLite or PostgreSQL behind the same five verbs. Faults arrive as `DatabaseFaultError`."""
+    """SQLite or PostgreSQL behind the same six verbs. Faults arrive as `DatabaseFaultError`."""
 
     dialect: str
 
     async def open(self) -> None:
         """Connect and start the writer."""
 
-    async def close(self) -> None:
-        """Finish what is queued, then let go."""
+    async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
+        """Finish what is queued, for so long at most, then let go."""
 
     async def commit(self, operation: Operation) -> bool:
         """Carry out ``operation`` durably, riding in a shared commit; False where its guard lost."""
@@ -50,15 +75,22 @@ class Database(Protocol):
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows of a reading statement."""
 
+    async def take(self, statement: str, row: Row) -> Sequence[Row]:
+        """Rows that a statement changed and returns, as durable as a commit."""
+
     async def script(self, sql: str) -> None:
         """Run a migration's statements in one transaction."""
 
 
 @cache
 def sql(statement: str, dialect: str) -> str:
-    """The text of ``queries/<statement>.sql``, with placeholders as ``dialect`` writes them."""
+    """The text of ``queries/<statement>.sql``, with placeholders as ``dialect`` writes them.
+
+    A line that begins with ``-- postgres:`` or ``-- sqlite:`` is for that one alone.
+    """
     text = files("wakala.journal").joinpath("queries", f"{statement}.sql").read_text()
-    text = "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+    text = text.replace(f"-- {dialect}:", "")
+    text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip()
     return numbered(text) if dialect == "postgres" else text
 
 
@@ -66,3 +98,14 @@ def numbered(text: str) -> str:
     """``?`` to ``$1``, ``$2``, ... No statement of ours has a question mark inside a literal; a test holds that."""
     first, *rest = text.split("?")
     return first + "".join(f"${number}{piece}" for number, piece in enumerate(rest, start=1))
+
+
+def tell(batch: Sequence[tuple[object, "asyncio.Future[Any]"]], outcomes: Sequence[Any]) -> None:
+    """Give each caller of a batch its outcome; who has left is passed over."""
+    for (_, future), outcome in zip(batch, outcomes, strict=True):
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -167,11 +167,6 @@ class EndpointJournal:
         """Kept, to be read or replayed; how many were waiting."""
         return await self._all(notification_ids, "notification_hold", lambda one: (now_us, one))
 
-    async def hasten_page(self, lane: str, now_us: int) -> int:
-        """A page of what waits in a lane for a later try is due at once; 0 where nothing does any more."""
-        found = await self._database.fetch("notifications_to_hasten", (lane, now_us, PAGE_ROWS))
-        return await self._all([row[0] for row in found], "notification_hasten", lambda one: (now_us, one, now_us))
-
     async def move_lane(self, notification: Notification, lane: str) -> bool:
         """It waits in another lane, where nobody has claimed it. False: it was moved or settled meanwhile."""
         guard = Write("notification_move_lane", (lane, notification.id, notification.lane))

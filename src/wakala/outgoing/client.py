@@ -72,9 +72,11 @@ class Outgoing:
         connection: Connection | None = None
         try:
             message = compose(method, url, headers, body, terms)
-            async with asyncio.timeout(total_s):
-                connection = await pool.take(message.origin)
-                answer = await connection.exchange(message)
+            connection = await pool.take_kept(message.origin)
+            if connection is None:
+                async with asyncio.timeout(total_s):
+                    connection = await pool.take(message.origin)
+            answer = await connection.exchange(message, total_s - _since_us(started_ns) / 1_000_000)
             return Reply(answer.status, answer.headers, answer.body, _since_us(started_ns))
         except UnsentError as why:
             return NoReply(True, str(why), _since_us(started_ns))

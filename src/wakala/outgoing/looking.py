@@ -84,7 +84,7 @@ async def look(
             connection = await dialler.dial(message.origin, lambda _: None, WatchedConnection)
             seen = msgspec.structs.replace(seen, stage=Stage.ANSWER, trouble="", tls=connection.tls_seen())
             sent_ns = time.perf_counter_ns()
-            answer = await connection.exchange(message)
+            answer = await connection.exchange(message, total_s)  # `timeout` above is over before
             return _answered(seen, answer, connection.first_byte_ns - sent_ns)
     except UntrustedError as why:
         return msgspec.structs.replace(seen, stage=Stage.CERTIFICATE, trouble=str(why))

@@ -257,6 +257,11 @@ class Record:
         """As it stands."""
         return msgspec.structs.replace(self._health, durations_us=tuple(self._durations_us))
 
+    @property
+    def is_resting(self) -> bool:
+        """As in `Health`."""
+        return self._health.is_resting
+
     def forget_failures(self) -> None:
         """Begin anew: somebody resumed the endpoint or gave it another URL."""
         self._health = msgspec.structs.replace(self._health, streak=max(0, self._health.streak), failing_since_us=None)
@@ -265,8 +270,8 @@ class Record:
         """False while the breaker is open, but for one attempt at the end of each rest."""
         return not self._health.is_resting or (running == 0 and now_us >= self._health.rest_ends_us())
 
-    def note(self, attempted: Attempted, duration_us: int, now_us: int) -> None:
-        """An attempt ended."""
+    def note(self, attempted: Attempted, duration_us: int, now_us: int) -> bool:
+        """An attempt ended. True where it closed the breaker: the endpoint is well again."""
         if len(self._durations_us) < SAMPLES_LIMIT:
             self._durations_us.append(duration_us)
         else:
@@ -284,7 +289,7 @@ class Record:
                 attempted.status,
                 None,
             )
-            return
+            return before.is_resting
         since_us = before.failing_since_us
         self._health = Health(
             before.lane,
@@ -296,3 +301,4 @@ class Record:
             attempted.status,
             attempted.error,
         )
+        return False

@@ -18,9 +18,10 @@ from wakala.errors import (
 from wakala.identity import Source
 from wakala.journal.journal import LAST_ID, PAGE_LIMIT_ROWS, ApiAnswer, Journal
 from wakala.payments import Payments
+from wakala.rules.abilities import require_able
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
 from wakala.rules.bodies import StatusBody
-from wakala.rules.commands import Ask, Command, require_able
+from wakala.rules.commands import Ask, Command
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import access_token, mac

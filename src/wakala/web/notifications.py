@@ -182,7 +182,10 @@ class Notifications:
         endpoint = self._directory.endpoint(notification.scope.app_id, notification.scope.shortcode_id)
         if is_signed and endpoint is not None:
             signers = self._directory.signers(endpoint)
-            view["Headers"] = dict(signed_headers(signers, notification.id, notification.body, self._now_us()))
+            shortcode = self._directory.shortcode(notification.scope.shortcode_id)
+            number = shortcode.number if shortcode else ""
+            headers = signed_headers(signers, notification.id, notification.body, self._now_us(), number)
+            view["Headers"] = dict(headers)
         return view
 
     async def _own(self, incoming: Incoming, environment: Environment) -> Notification:
