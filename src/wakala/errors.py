@@ -202,6 +202,15 @@ class LooseSecretError(OperatorError):
     title = "A secret file can be read by others"
 
 
+class StoppingError(OperatorError):
+    """This process has been told to stop, and says so before it takes nothing in any more."""
+
+    code = "stopping"
+    title = "This gateway is stopping"
+    sentence = "This gateway is stopping. Ask another one, or this one again in a moment."
+    retriable = True
+
+
 class DatabaseBusyError(OperatorError):
     """Another process already writes to this SQLite file."""
 
@@ -216,6 +225,10 @@ class DatabaseFaultError(OperatorError):
     title = "The database does not answer"
     sentence = "Nothing was done. Try again in a moment with the same RequestID."
     retriable = True
+
+
+class DatabaseAwayError(DatabaseFaultError):
+    """The same where nobody's operation would fare better: no connection, no answer in time, no place to write."""
 
 
 class BrokenRuleError(WakalaError):

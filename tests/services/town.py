@@ -34,6 +34,7 @@ QUICK = {
     "finisher__schedule_s": "0.4,0.8,1.5,3,6,12,24",
     "finisher__expire_s": "60",
     "deliveries__schedule_s": "0.1,0.2,0.4,0.8,1.5,3,6",
+    "callbacks__spill_limit_mib": "1",  # many towns, one disk
 }
 
 

@@ -229,6 +229,11 @@ class Journal:
         found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 
+    async def hand_back_notification(self, notification: Notification) -> bool:
+        """End our own lease: another process may have it at once. False where it was not ours any more."""
+        guard = Write("notification_hand_back", (notification.id, notification.lease_us))
+        return await self._database.commit(Operation(notification.id, guard))
+
     async def lanes_waiting(self, now_us: int, after: str = "", limit: int = PAGE_LIMIT_ROWS) -> list[tuple[str, bool]]:
         """The lanes in which something waits, in order, from a cursor; True where something is due."""
         found = await self._database.fetch("lanes_waiting", (after, limit, now_us))

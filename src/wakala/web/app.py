@@ -15,6 +15,7 @@ from wakala.web.inbound import Inbound
 from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
+from wakala.web.shelter import Shelter
 from wakala.wire.api import HttpAnswer, plain
 
 Readiness = Callable[[], Awaitable[None]]
@@ -33,6 +34,7 @@ def build(
     pages: Pages,
     surroundings: Surroundings,
     ready: Readiness,
+    shelter: Shelter,
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
@@ -69,7 +71,8 @@ def build(
     }
     nothing = _Nothing(endpoint(_nothing), unknown)
     callbacks = {
-        kind: endpoint(handler, "POST", truncates=True) for kind, handler in _callbacks(inbound, by_soap).items()
+        kind: endpoint(shelter.over(kind, handler), "POST", truncates=True)
+        for kind, handler in _callbacks(inbound, by_soap).items()
     }
     return _Table(fixed, callbacks, Router(_patterns(api, inbound, pages, surroundings), default=nothing))
 

@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from msgspec.structs import replace
 
 from wakala.deliveries import Deliveries, Standing
-from wakala.errors import WakalaError
+from wakala.errors import DatabaseFaultError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
@@ -30,6 +30,7 @@ AHEAD_ROUNDS = 4  # a page of the journal is so many rounds of a lane's hands; h
 RATE_AHEAD_S = 30  # a lane with a rate limit holds no more than it may send in this time: well within a lease
 LANES_PAGE = 64  # lanes that are looked at in one turn; some milliseconds of the database, however many there are
 TOTAL_LIMIT = 512  # attempts at once over all lanes
+CUT_LIMIT_S = 1.0  # an attempt that is cancelled ends in a few turns of the loop
 FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
 
 
@@ -50,6 +51,7 @@ class Courier:
         self._turnstile = Turnstile(source.cpu_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursor = ""
+        self._in_hand: dict[str, Notification] = {}
         self._stopping = False
 
     def reserve(self, notification: Notification, now_us: int) -> Notification:
@@ -64,7 +66,7 @@ class Courier:
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was leased to us when it was staged; what does not fit is found later."""
-        if notification.state is not DeliveryState.WAITING or notification.lease_us == 0 or self._stopping:
+        if notification.state is not DeliveryState.WAITING or notification.lease_us == 0:
             return
         lane = self._lanes.setdefault(notification.lane, Lane())
         if len(lane.fresh) < OFFERED_LIMIT:
@@ -87,12 +89,29 @@ class Courier:
         return bool(self._cursor)
 
     async def stop(self) -> None:
-        """Finish the attempts that are running; what is queued stays in the journal."""
+        """Begin nothing more, give back what was not begun, finish the attempts that are running."""
         self._stopping = True
-        for lane in self._lanes.values():
-            lane.clear()
+        await self.hand_back()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def hand_back(self) -> None:
+        """End the leases of what is queued, and of attempts that were cut short: another process has them at once."""
+        held = [notification for lane in self._lanes.values() for notification in lane.clear()]
+        if not self._tasks:
+            held += self._in_hand.values()
+            self._in_hand.clear()
+        given = (self._journal.hand_back_notification(notification) for notification in held)
+        for fault in await asyncio.gather(*given, return_exceptions=True):
+            if isinstance(fault, WakalaError):
+                log.warning("a notification stays leased until its lease ends: %s", fault.sentence)
+
+    async def cut_short(self) -> None:
+        """End the attempts that are running. Whether the merchant took them is not known: they are made again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CUT_LIMIT_S)
 
     # ── from the journal ──
 
@@ -245,7 +264,11 @@ class Courier:
             self._short.pop(name, None)
 
     async def _attempt(self, notification: Notification) -> None:
+        self._in_hand[notification.id] = notification
         try:
             await self._deliveries.attempt(notification)
+        except DatabaseFaultError as fault:
+            log.warning("how an attempt at %s ended could not be written: %s", notification.id, fault.sentence)
         except Exception:
             log.exception("an attempt at %s broke; its lease runs out and it is tried again", notification.id)
+        self._in_hand.pop(notification.id, None)  # one that was cut short stays in hand, to be given back
