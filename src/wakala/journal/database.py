@@ -108,7 +108,7 @@ def numbered(text: str) -> str:
     return first + "".join(f"${number}{piece}" for number, piece in enumerate(rest, start=1))
 
 
-def tell(batch: list[tuple[Any, "asyncio.Future[Any]"]], outcomes: list[Any]) -> None:
+def tell(batch: Sequence[tuple[object, "asyncio.Future[Any]"]], outcomes: Sequence[Any]) -> None:
     """Give each caller of a batch its outcome; who has left is passed over."""
     for (_, future), outcome in zip(batch, outcomes, strict=True):
         if future.done():

@@ -24,6 +24,7 @@ from wakala.journal.together import statement as joined
 READERS = 4  # readers wait on the network, so a few serve many callers
 WRITERS = 2  # while one commits, the other fills its batch
 CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
+WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
 GATEWAY_NAME = "wakala gateway"  # what `pg_stat_activity` shows of a gateway, so that a restore can see it
 VISITOR_NAME = "wakala"
@@ -223,7 +224,7 @@ class _Writer:
     async def close(self) -> None:
         """Let go of the connection in order."""
         if self._connection is not None:
-            await self._connection.close()
+            await self._connection.close(timeout=WRITER_CLOSE_LIMIT_S)
 
     def abort(self) -> None:
         """Let go of it at once."""
