@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,8 +87,7 @@ class Sampled:
 
     looks: int = 0
     locked: int = 0
-    busy: int = 0
-    waiting: int = 0
+    waited_for: Counter[str] = field(default_factory=Counter)
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -97,8 +97,7 @@ class Sampled:
 
 
 LOOK = """
-SELECT count(*) FILTER (WHERE wait_event_type = 'Lock'), count(*) FILTER (WHERE state <> 'idle')
-FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+SELECT wait_event FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
@@ -111,11 +110,10 @@ def sampling(url: str) -> Iterator[Sampled]:
         connection = await asyncpg.connect(url)
         try:
             while not sampled.stop.is_set():
-                waiting, busy = await connection.fetchrow(LOOK)
+                waiting = [row[0] for row in await connection.fetch(LOOK)]
                 sampled.looks += 1
-                sampled.locked += waiting > 0
-                sampled.waiting += waiting
-                sampled.busy += busy
+                sampled.locked += bool(waiting)
+                sampled.waited_for.update(waiting)
                 await asyncio.sleep(SAMPLE_REST_S)
         finally:
             await connection.close()
@@ -146,6 +144,7 @@ def two_gateways(bench: "Bench") -> None:
                     bench.note(name, "postgresql", rows[name][-1])
                     if name == "two_gateways":
                         shares.append(sampled.share)
+                        print(f"    of {sampled.looks} looks {sampled.locked} found a wait: {dict(sampled.waited_for)}")
     cpu = [middle([row.cpu_us for row in rows[name]]) for name in ("two_gateways", "one_gateway")]
     name, database = "two_gateways", "postgresql"
     judge(bench, name, database, "CPU a payment, two over one", cpu[0] / cpu[1], CPU_OF_TWO_MOST)

@@ -229,6 +229,12 @@ class Journal:
         found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 
+    async def claim_notification(self, notification: Notification, until_us: int) -> bool:
+        """Own one that was read until ``until_us``; 0 gives it back. False where its lease was moved meanwhile."""
+        row = (until_us, notification.id, notification.lease_us, notification.attempts)
+        guard = Write("notification_claim", row)
+        return await self._database.commit(Operation(notification.id, guard))
+
     async def lanes_waiting(self, now_us: int, after: str = "", limit: int = PAGE_LIMIT_ROWS) -> list[tuple[str, bool]]:
         """The lanes in which something waits, in order, from a cursor; True where something is due."""
         found = await self._database.fetch("lanes_waiting", (after, limit, now_us))

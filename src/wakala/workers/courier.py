@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from msgspec.structs import replace
 
 from wakala.deliveries import Deliveries, Standing
-from wakala.errors import WakalaError
+from wakala.errors import DatabaseFaultError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
@@ -30,6 +30,7 @@ AHEAD_ROUNDS = 4  # a page of the journal is so many rounds of a lane's hands; h
 RATE_AHEAD_S = 30  # a lane with a rate limit holds no more than it may send in this time: well within a lease
 LANES_PAGE = 64  # lanes that are looked at in one turn; some milliseconds of the database, however many there are
 TOTAL_LIMIT = 512  # attempts at once over all lanes
+CUT_LIMIT_S = 1.0  # an attempt that is cancelled ends in a few turns of the loop
 FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
 
 
@@ -49,6 +50,7 @@ class Courier:
         self._running = 0
         self._turnstile = Turnstile(source.cpu_s)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_hand: dict[str, Notification] = {}
         self._cursor = ""
         self._stopping = False
 
@@ -87,12 +89,30 @@ class Courier:
         return bool(self._cursor)
 
     async def stop(self) -> None:
-        """Finish the attempts that are running; what is queued stays in the journal."""
+        """Begin nothing more, give back what was not begun, finish the attempts that are running."""
         self._stopping = True
-        for lane in self._lanes.values():
-            lane.clear()
+        await self.hand_back()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.hand_back()  # a page that was being claimed
+
+    async def hand_back(self) -> None:
+        """End the leases of what is queued, and of attempts that were cut short: another process has them at once."""
+        held = [notification for lane in self._lanes.values() for notification in lane.clear()]
+        if not self._tasks:
+            held += self._in_hand.values()
+            self._in_hand.clear()
+        given = (self._journal.claim_notification(notification, 0) for notification in held)
+        for fault in await asyncio.gather(*given, return_exceptions=True):
+            if isinstance(fault, WakalaError):
+                log.warning("a notification stays leased until its lease ends: %s", fault.sentence)
+
+    async def cut_short(self) -> None:
+        """End the attempts that are running. Whether the merchant took them is not known: they are made again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CUT_LIMIT_S)
 
     # ── from the journal ──
 
@@ -218,12 +238,14 @@ class Courier:
         following: Notification | None = notification
         try:
             while following is not None:
+                self._in_hand[following.id] = following
                 if lane.backlog or lane.has_more:
                     await self._turnstile.passed()
                 if self._stopping:
                     break
                 self._fill_in_time(name, lane)
                 await self._attempt(following)
+                del self._in_hand[following.id]  # one that was not begun, or was cut short, stays, to be given back
                 following = self._next(name, lane)
         finally:
             lane.running -= 1
@@ -247,5 +269,7 @@ class Courier:
     async def _attempt(self, notification: Notification) -> None:
         try:
             await self._deliveries.attempt(notification)
+        except DatabaseFaultError as fault:
+            log.warning("how an attempt at %s ended could not be written: %s", notification.id, fault.sentence)
         except Exception:
             log.exception("an attempt at %s broke; its lease runs out and it is tried again", notification.id)
