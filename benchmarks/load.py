@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -41,6 +41,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 2
     warmup_s: float = 0.7
     payments: int = 10**9
+    callbacks_per_s: float = 0  # an open loop of them, for delays; 0 is one after another, as fast as they are answered
     gateway_pid: int
     database_pid: int = 0
     ends: Literal["notification", "callback"] = "notification"  # a gateway tells its merchant; a library needs not
@@ -251,17 +252,38 @@ class Driver:
         await self.until_pushed()
         meter = Meter(load)
 
+        async def call_back() -> None:
+            path, body, reference = self.callbacks.pop()
+            start_s = time.perf_counter()
+            await self.call_back(path, body, reference)
+            meter.waits_s.append(time.perf_counter() - start_s)
+
         async def mpesa() -> None:
             while self.callbacks:
-                path, body, reference = self.callbacks.pop()
-                start_s = time.perf_counter()
-                await self.call_back(path, body, reference)
-                meter.waits_s.append(time.perf_counter() - start_s)
+                await call_back()
 
-        await together(mpesa() for _ in range(load.in_flight))
+        if load.callbacks_per_s:
+            await at_pace(load.callbacks_per_s, len(self.callbacks) / load.callbacks_per_s, call_back)
+        else:
+            await together(mpesa() for _ in range(load.in_flight))
         meter.stop_clock()
         await asyncio.wait_for(asyncio.gather(*notified), PAYMENT_TIMEOUT_S)
         return meter.result()
+
+
+async def at_pace(per_s: float, seconds: float, one: Callable[[], Awaitable[None]]) -> None:
+    """Start one after the other by the clock, and wait for the last."""
+    start_s, count = time.perf_counter(), int(per_s * seconds)
+    async with asyncio.TaskGroup() as group:
+        for number in range(count):
+            wait_s = start_s + number / per_s - time.perf_counter()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            group.create_task(_until_done(one))
+
+
+async def _until_done(one: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.wait_for(one(), PAYMENT_TIMEOUT_S)
 
 
 async def together(steps: Iterable[Coroutine[Any, Any, None]]) -> None:

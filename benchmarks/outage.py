@@ -12,8 +12,9 @@ import msgspec
 import uvloop
 
 import lean_http
+from load import at_pace
 from machine import cpu_seconds, rss_mb
-from paced import Merchant, Pace, at_pace, percentile_ms
+from paced import Merchant, Pace, percentile_ms
 
 ABSENT = b"/notifications/absent"
 SILENCE_LIMIT_S = 60  # the breaker rests for half of it; nothing for so long means that nothing will come any more

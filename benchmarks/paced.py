@@ -3,17 +3,16 @@
 What is measured is how long the merchant waits for an answer, and how long after M-Pesa's callback it was told.
 """
 
-import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 import uvloop
 
 import lean_http
 import pushes
-from load import PAYMENT_TIMEOUT_S, Driver, Load
+from load import Driver, Load, at_pace
 from machine import cpu_seconds, rss_mb
 
 
@@ -40,21 +39,6 @@ class Paced(msgspec.Struct, kw_only=True):
 def percentile_ms(waits_s: Iterable[float], percent: float) -> float:
     ordered = sorted(waits_s)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1e3
-
-
-async def at_pace(per_s: float, seconds: float, one: Callable[[], Awaitable[None]]) -> None:
-    """Start one after the other by the clock, and wait for the last."""
-    start_s, count = time.perf_counter(), int(per_s * seconds)
-    async with asyncio.TaskGroup() as group:
-        for number in range(count):
-            wait_s = start_s + number / per_s - time.perf_counter()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            group.create_task(_until_done(one))
-
-
-async def _until_done(one: Callable[[], Awaitable[None]]) -> None:
-    await asyncio.wait_for(one(), PAYMENT_TIMEOUT_S)
 
 
 class Merchant(Driver):

@@ -28,6 +28,10 @@ HEALTHY_P99_MOST = 1.5  # times what it is while nobody is down
 HEALTHY_SHARE = 0.1  # of the steady rate: what the well merchant is paid all the while
 DOWN_S = 8.0
 
+BARE_LEAST = 0.6  # of the rate of the least code that can do it
+DJANGO_LEAST, DJANGO_CALLBACKS_LEAST = 8.0, 5.0  # times the rates of the Django app, which is on PostgreSQL
+CALLBACK_P99_MOST_MS = 25.0
+
 CPU_OF_TWO_MOST = 1.1  # times that of one process
 LOCKED_MOST = 0.02  # of the time
 SAMPLE_REST_S = 0.005
@@ -76,6 +80,28 @@ def judge(
     bench: "Bench", name: str, database: str, what: str, value: float, bound: float, *, is_least: bool = False
 ) -> None:
     bench.report.judge(Promise(name, database, what, value, bound, is_least))
+
+
+# Speed
+
+
+def speed(bench: "Bench") -> None:
+    """The rows of all rounds against the bare path's and the Django app's, as far as they were measured."""
+    rows = {(str(row["name"]), str(row["database"])): row for row in bench.report.rows()}
+
+    def against(name: str, database: str, other: tuple[str, str], what: str, least: float) -> None:
+        if (name, database) in rows and other in rows:
+            ratio = float(rows[name, database]["rate_per_s"]) / float(rows[other]["rate_per_s"])
+            judge(bench, name, database, what, ratio, least, is_least=True)
+
+    for database in ("sqlite", "postgresql"):
+        django = "rate over the Django app's"
+        against("full_loop", database, ("bare_path", database), "rate over the bare path's", BARE_LEAST)
+        against("full_loop", database, ("mainfinity_full_loop", "postgresql"), django, DJANGO_LEAST)
+        theirs = ("mainfinity_callback_ingest", "postgresql")
+        against("callback_ingest", database, theirs, django, DJANGO_CALLBACKS_LEAST)
+        if half := rows.get(("callback_half_load", database)):
+            judge(bench, "callback_half_load", database, "p99 in ms", float(half["p99_ms"]), CALLBACK_P99_MOST_MS)
 
 
 # Two processes
@@ -158,9 +184,20 @@ def middle(values: list[float]) -> float:
 # What the gateway adds
 
 
+def ordinary_rate(bench: "Bench", database: "Database") -> float:
+    """Whole payments a second when asked for as many as it can take: of this run's `full_loop`, measured if need be."""
+    rounds = bench.report.rounds.get(("full_loop", database))
+    if rounds is None:
+        with bench.store(database) as url, gateway.install(bench.fresh("ordinary"), url).serve() as running:
+            bench.note("full_loop", database, bench.drive(bench.full(running, database)))
+        rounds = bench.report.rounds["full_loop", database]
+    return middle([figures["rate_per_s"] for figures in rounds])
+
+
 def added_latency(bench: "Bench", database: "Database") -> None:
     """The simulator asked directly and through the gateway, at half of what the gateway can take."""
     key, secret = mpesas.KEY_AND_SECRET.split(":")
+    per_s = ordinary_rate(bench, database) / 2
     syncs_s = machine.disk_sync_waits_s(1)
     rows: dict[str, list[Paced]] = {"direct_half_load": [], "gateway_half_load": []}
     with (
@@ -170,8 +207,7 @@ def added_latency(bench: "Bench", database: "Database") -> None:
         access = gateway.Access(mpesa.port, key, secret, mpesas.PASSKEY)
         with gateway.install(bench.fresh("added"), url, access).serve() as running:
             full = bench.full(running, database)
-            saturated = bench.drive(full)
-            common = msgspec.structs.asdict(full) | {"per_s": saturated.rate_per_s / 2, "seconds": bench.plan.pace_s}
+            common = msgspec.structs.asdict(full) | {"per_s": per_s, "seconds": bench.plan.pace_s}
             through = Pace(**common)
             straight = {"mode": "callback", "gateway_port": mpesa.port, "headers": mpesa.headers}
             straight |= {"path": mpesas.PUSH_PATH, "own_port": mpesa.peer_port, "gateway_pid": mpesa.pid}

@@ -30,6 +30,7 @@ WORDS = {
     "bare_path": "whole payment, bare path",
     "intake": "Wakala: request stored, answered, sent to M-Pesa",
     "callback_ingest": "Wakala: callback stored and acknowledged",
+    "callback_half_load": "Wakala: the same, coming half as often",
     "full_loop": "Wakala: whole payment, POST to notification",
     "soak_start": "Wakala: the first payments of a soak",
     "soak_end": "Wakala: and the last, on the same process",

@@ -176,7 +176,10 @@ class Bench:
             self.note("full_loop", database, self.drive(full))
             self.note("intake", database, self.drive(msgspec.structs.replace(full, mode="intake", in_flight=32)))
             ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
-            self.note("callback_ingest", database, self.drive(ingest))
+            saturated = self.drive(ingest)
+            self.note("callback_ingest", database, saturated)
+            half = msgspec.structs.replace(ingest, callbacks_per_s=saturated.rate_per_s / 2)
+            self.note("callback_half_load", database, self.drive(half))
 
     def payouts(self) -> None:
         """Whole payouts by each of M-Pesa's sides: CPU should differ little. Over plain HTTP, on SQLite."""
@@ -260,7 +263,7 @@ class Bench:
             self.hello()  # always, for it is the unit of CPU
             for database in DATABASES:
                 self.ceiling(database)
-                if self.wanted("full_loop", "intake", "callback_ingest"):
+                if self.wanted("full_loop", "intake", "callback_ingest", "callback_half_load"):
                     self.wakala(database)
             if self.wanted("stk_daraja_mock", "stk_simulator"):
                 self.simulators()
@@ -275,6 +278,7 @@ class Bench:
 
     def promised(self) -> None:
         """Rows with a bound."""
+        promises.speed(self)
         if self.wanted("one_gateway", "two_gateways"):
             promises.two_gateways(self)
         for database in DATABASES:

@@ -15,6 +15,7 @@ CONNECT_LIMIT_S = 2.0
 DIAL_REST_S = 0.02  # between two tries to listen again on a port that a dying connection still holds
 DIAL_TRIES = 100
 SLOW_S = (0.05, 0.4)  # for each piece that passes
+VANISHED_S = 60.0  # how long the far side goes on believing in a caller that is gone; in the wild it can be hours
 
 Witness = Callable[[], "Listener | None"]
 """Makes somebody who listens to one connection; see `processes.acknowledgements`."""
@@ -36,6 +37,7 @@ class _Pair:
     def __init__(self, near: asyncio.StreamWriter, far: asyncio.StreamWriter) -> None:
         self.near = near
         self.far = far
+        self.vanished = asyncio.Event()
 
     def abort(self) -> None:
         for writer in (self.near, self.far):
@@ -94,6 +96,8 @@ class Link:
             self._flows.clear()
         if mode == "half-close":
             self._close_halves()
+        if mode == "vanish":
+            self._vanish()
         try:
             await asyncio.sleep(lasts_s)
         finally:
@@ -124,6 +128,12 @@ class Link:
             with suppress(OSError, RuntimeError):
                 writer.write_eof()
 
+    def _vanish(self) -> None:
+        """As if the caller's machine lost its power: it hears the end, the far side hears nothing at all."""
+        for pair in self._pairs:
+            pair.vanished.set()
+            pair.near.transport.abort()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
@@ -137,11 +147,13 @@ class Link:
         self._pairs.add(pair)
         try:
             await asyncio.gather(
-                self._pass_on(reader, pair.far, listener.asked if listener else None, is_answer=False),
-                self._pass_on(far[0], pair.near, listener.answered if listener else None, is_answer=True),
+                self._pass_on(pair, reader, pair.far, listener.asked if listener else None, is_answer=False),
+                self._pass_on(pair, far[0], pair.near, listener.answered if listener else None, is_answer=True),
             )
         finally:
             self._pairs.discard(pair)
+            if pair.vanished.is_set():
+                await asyncio.sleep(VANISHED_S)
             pair.abort()
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
@@ -155,13 +167,15 @@ class Link:
 
     async def _pass_on(
         self,
+        pair: _Pair,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         hear: Callable[[bytes], None] | None,
         *,
         is_answer: bool,
     ) -> None:
-        with suppress(OSError, RuntimeError):
+        """Until one side ends, which the other then hears: an end as an end, a reset as a reset."""
+        try:
             while data := await reader.read(CHUNK_BYTES):
                 if hear is not None:
                     hear(data)
@@ -170,6 +184,12 @@ class Link:
                 await self._flows.wait()
                 if self.mode == "lose answers" and is_answer:
                     continue
+                if pair.vanished.is_set():
+                    break
                 writer.write(data)
                 await writer.drain()
-            writer.write_eof()
+            if not pair.vanished.is_set():
+                writer.write_eof()
+        except (OSError, RuntimeError):
+            if not pair.vanished.is_set():
+                pair.abort()

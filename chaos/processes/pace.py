@@ -15,9 +15,9 @@ DELIVERY_SCHEDULE_S = (0.2, 0.4, 0.8, 1.5, 2.5, *((4.0,) * 400))
 class Pace:
     """Payments asked for in a second by kind, and when an open one is given up, in seconds after it was sent."""
 
-    pushes_per_s: float = 10.0
-    payouts_per_s: float = 2.0
-    collections_per_s: float = 2.0
+    pushes_per_s: float = 7.0
+    payouts_per_s: float = 1.5
+    collections_per_s: float = 1.5
     expire_s: float = 45.0
 
     @property

@@ -12,7 +12,7 @@ KILLS = frozenset({KILL, KILL_AT_START, STOP_AT_ONCE})
 FREEZE, RESTART, MOOD, MPESA = "freeze", "restart", "mood", "M-Pesa"
 """``RESTART`` ends a process in order and starts it again; ``MOOD`` is how a merchant answers for a while."""
 
-CUTS = ("refuse", "cut", "hang", "slow", "half-close", "lose answers")
+CUTS = ("refuse", "cut", "hang", "slow", "half-close", "lose answers", "vanish")
 """What befalls a line between two processes; see `processes.links`."""
 
 MOODS = ("slow", "errors", "babble", "never")
@@ -25,6 +25,7 @@ MOOD_EVERY_S = (3.0, 7.0)
 MPESA_EVERY_S = (1.0, 3.0)
 RESTART_EVERY_S = (30.0, 60.0)
 
+SERVES_S = (0.2, 2.5)  # at least; where a victim starts slowly and kills have queued up, each still meets a living one
 SHORT_S, LONG_S = (0.2, 3.5), (6.0, 9.0)  # a long freeze outlives every lease, so that somebody else takes the work
 LONG_CHANCE = 0.15
 
@@ -98,14 +99,14 @@ def _moments(random: Random, every_s: tuple[float, float], until_s: float) -> It
 
 
 def _kill(random: Random, at_s: float, cast: Cast) -> Fault:
-    """Gateways most often: they are what is tested. Now and then one dies again before it has come up."""
-    target = _weighted(random, ((cast.gateways, 9), (cast.merchants, 8), ((cast.database,), 3)))
+    """``lasts_s`` is how long the victim is left to serve before. Now and then one dies again while it starts."""
+    target = _weighted(random, ((cast.gateways, 6), (cast.merchants, 9), ((cast.database,), 3)))
     kind = KILL
     if target == cast.database:
         kind = random.choice((KILL, KILL, STOP_AT_ONCE))
     elif random.random() < 0.1:
         kind = KILL_AT_START
-    return Fault(at_s, kind, target, round(random.uniform(0.05, 0.6), 3))
+    return Fault(at_s, kind, target, round(random.uniform(*SERVES_S), 3))
 
 
 def _freeze(random: Random, at_s: float, cast: Cast) -> Fault:

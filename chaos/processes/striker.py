@@ -12,6 +12,7 @@ from processes.plan import FREEZE, KILL_AT_START, MOOD, MPESA, RESTART, STOP_AT_
 from processes.town import Town
 
 ORDER_LIMIT_S = 2.0  # a frozen simulator takes no order; that fault is then not counted
+AT_START_SHARE = 0.25  # of the time that it was left to serve, so within the first half second of its start
 MPESA_TIMES = 2  # calls that each of M-Pesa's faults befalls
 
 
@@ -76,12 +77,13 @@ class Striker:
         """Only who serves is killed: otherwise a run would count the deaths of those who never lived."""
         async with self._turns[fault.target]:
             await actor.up.wait()
+            await asyncio.sleep(fault.lasts_s)
             if self._is_over:
                 return
             await actor.kill(at_once=fault.kind == STOP_AT_ONCE)
             self.kills[f"{'stop at once' if fault.kind == STOP_AT_ONCE else 'kill'} {_sort(fault.target)}"] += 1
             if fault.kind == KILL_AT_START:
-                await asyncio.sleep(fault.lasts_s)
+                await asyncio.sleep(fault.lasts_s * AT_START_SHARE)
                 if not actor.up.is_set():
                     await actor.kill()
                     self.kills[f"kill {_sort(fault.target)} while it starts"] += 1

@@ -42,7 +42,8 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""  # as M-Pesa and merchants reach us; empty: http://host:port
     trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding header is believed; nobody by default
     forwarded_header: str = "x-forwarded-for"  # or "forwarded"; exactly one is read
-    graceful_stop_s: float = 30
+    graceful_stop_s: float = 30  # the whole stop; service managers kill after 30 to 90 s
+    leave_s: float = 0  # how long /readyz says no before the intake ends: as often as your load balancer looks
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +65,8 @@ class Callbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     live_sources: tuple[str, ...] = MPESA_SOURCES
     sandbox_sources: tuple[str, ...] = (*MPESA_SOURCES, *LOOPBACK)
+    spill_folder: str = "."  # where callbacks are kept while the database is away; better on another disk
+    spill_limit_mib: float = 16  # some 7,000 callbacks: a minute without database at a hundred a second
 
 
 class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +138,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not self.database.url.startswith("sqlite:///"):
             return None
         return Path(self.home) / self.database.url.removeprefix("sqlite:///")
+
+    @property
+    def spill_path(self) -> Path:
+        """The folder of the spill files."""
+        return Path(self.home) / self.callbacks.spill_folder
 
     @property
     def key_path(self) -> Path:

@@ -107,6 +107,15 @@ class MethodNotAllowedError(CallerError):
     sentence = "Use the method that GET /openapi.json gives for this path."
 
 
+class UrlTestFailedError(CallerError):
+    """Notifications would not arrive at the URL that was to be saved."""
+
+    code = "url_test_failed"
+    status = 422
+    title = "The URL did not pass its test"
+    sentence = "Nothing was changed. Mend what is listed under errors, or force the change if you know better."
+
+
 class RequestIdSpentError(CallerError):
     """The request ID was used before, with another content."""
 
@@ -202,6 +211,15 @@ class LooseSecretError(OperatorError):
     title = "A secret file can be read by others"
 
 
+class StoppingError(OperatorError):
+    """This process has been told to stop, and says so before it takes nothing in any more."""
+
+    code = "stopping"
+    title = "This gateway is stopping"
+    sentence = "This gateway is stopping. Ask another one, or this one again in a moment."
+    retriable = True
+
+
 class DatabaseBusyError(OperatorError):
     """Another process already writes to this SQLite file."""
 
@@ -216,6 +234,10 @@ class DatabaseFaultError(OperatorError):
     title = "The database does not answer"
     sentence = "Nothing was done. Try again in a moment with the same RequestID."
     retriable = True
+
+
+class DatabaseAwayError(DatabaseFaultError):
+    """The same where nobody's operation would fare better: no connection, no answer in time, no place to write."""
 
 
 class BrokenRuleError(WakalaError):

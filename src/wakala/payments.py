@@ -6,14 +6,21 @@ query) becomes a fact and goes through `settle`, so there is one place where a p
 """
 
 import json
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from msgspec.structs import replace
 
 from wakala.directory import Directory
-from wakala.errors import DatabaseFaultError, InitiatorStoppedError, RequestIdSpentError, RequestInFlightError
+from wakala.errors import (
+    DatabaseAwayError,
+    DatabaseFaultError,
+    InitiatorStoppedError,
+    RequestIdSpentError,
+    RequestInFlightError,
+)
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Confirmation, Journal
 from wakala.rules.accounts import (
@@ -110,6 +117,8 @@ class Payments:
         self._stage = stage
         self._offer = offer
         self._recent: OrderedDict[str, Payment] = OrderedDict()
+        self._under_way: dict[str, Payment] = {}
+        self._unwritten: deque[tuple[Payment, Fact, tuple[Exchange, ...]]] = deque()
 
     # ── accept ──
 
@@ -211,11 +220,27 @@ class Payments:
 
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
+        with self._calling(payment):
+            asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
         if asked.bill_key:
             nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
             await self._directory.keep_bill_key(credentials.shortcode_id, asked.bill_key, nonce)
-        return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        try:
+            return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        except DatabaseAwayError:
+            if len(self._unwritten) < RECENT_LIMIT_PAYMENTS:
+                self._unwritten.append((payment, asked.fact, asked.exchanges))
+            raise
+
+    async def write_late(self) -> None:
+        """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
+        while self._unwritten:
+            payment, fact, exchanges = self._unwritten.popleft()
+            try:
+                await self.settle(payment, fact, exchanges)
+            except DatabaseAwayError:
+                self._unwritten.appendleft((payment, fact, exchanges))
+                raise
 
     def _callback_urls(self, payment: Payment) -> Callback:
         """Where M-Pesa answers this command; each path has a secret of its own."""
@@ -267,6 +292,8 @@ class Payments:
                     answer=answered(change.payment) if answered else None,
                     claims_receipt=claims or (fact.receipt if isinstance(fact, Settled) else None),
                 )
+            except DatabaseAwayError:
+                raise
             except DatabaseFaultError:
                 self._recent.pop(payment.id, None)
                 fact = await self._without_taken_receipt(payment, fact)
@@ -535,10 +562,28 @@ class Payments:
         if self._terms.schedule.is_over(payment) and now_us >= self._terms.schedule.due_us(payment, payment.checks):
             reason = payment.reason or "M-Pesa gave no outcome"
             return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))
-        asked = await self._upstream.ask(
-            self._directory.credentials(payment.scope.shortcode_id), payment, self._callback_urls(payment)
-        )
+        credentials = self._directory.credentials(payment.scope.shortcode_id)
+        with self._calling(payment):
+            asked = await self._upstream.ask(credentials, payment, self._callback_urls(payment))
         return await self.settle(payment, asked.fact, asked.exchanges)
+
+    @contextmanager
+    def _calling(self, payment: Payment) -> Iterator[None]:
+        """While M-Pesa is called. What is cut short at a stop stays known, to be handed back."""
+        self._under_way[payment.id] = payment
+        try:
+            yield
+        except Exception:
+            del self._under_way[payment.id]
+            raise
+        del self._under_way[payment.id]
+
+    async def hand_back(self) -> None:
+        """End the claims on payments whose call to M-Pesa was cut short: whoever is next asks about them at once."""
+        now_us = self._source.now_us()
+        for payment in list(self._under_way.values()):
+            await self._journal.claim_payment(payment, now_us)
+        self._under_way.clear()
 
     async def _send_late(self, payment: Payment, now_us: int) -> Payment:
         if now_us - payment.created_us > self._terms.hold_limit_us:

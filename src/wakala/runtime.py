@@ -3,22 +3,29 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from wakala.config import Settings, master_key
 from wakala.deliveries import Deliveries, Standing, Validations
+from wakala.deliveries.bell import Bell
 from wakala.deliveries.desk import Desk
+from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
+from wakala.errors import StoppingError
 from wakala.identity import Source, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
-from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.postgres import GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
+from wakala.journal.spill import Spill
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import Outgoing
 from wakala.payments import Payments, Terms
@@ -33,11 +40,14 @@ from wakala.upstream.sides import Sides
 from wakala.web.api import Api
 from wakala.web.app import build
 from wakala.web.dialects import BROKER, DARAJA
+from wakala.web.endpoints import Endpoints
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
 from wakala.web.notifications import Notifications
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
+from wakala.web.shelter import Shelter
+from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
@@ -48,14 +58,23 @@ log = logging.getLogger("wakala")
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
+SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
+SPILL_NAME = "wakala.spill"
+STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
+REQUESTS_SHARE = 0.5  # of the time for stopping: requests that wait for M-Pesa; the rest is the workers'
+FINISH_SHARE = 0.5  # of the workers' time: attempts and questions that are under way
+LAST_WORDS_SHARE = 0.15  # of the workers' time: giving back, and closing connections
 SECOND_US = 1_000_000
+MIB_BYTES = 1_048_576
 COLLECT_AFTER = (50_000, 20, 50)  # our records hold no cycles, so looking for them seldom is enough
 
 
 def database(settings: Settings, *, exclusive: bool = False) -> Database:
     """The database that the settings name, not yet open."""
     path = settings.sqlite_path
-    return SqliteDatabase(path, exclusive=exclusive) if path else PostgresDatabase(settings.database.url)
+    if path is not None:
+        return SqliteDatabase(path, exclusive=exclusive)
+    return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
 
 
 class Gateway:
@@ -84,6 +103,8 @@ class Gateway:
             confirmation_wait_us=int(finisher.confirmation_wait_s * SECOND_US),
         )
         base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
+        self._is_leaving = False
+        self._hurry = asyncio.Event()
         self.database = store or database(settings, exclusive=True)
         self.journal = Journal(self.database)
         self.directory = Directory(self.journal, master, base_urls)
@@ -125,7 +146,9 @@ class Gateway:
             stage=self._stage,
             offer=self._offer,
         )
+        self.bell = Bell()
         trace_key = master.derive("trace")
+        desk = Desk(self.journal, master, self.source)
         self.api = Api(
             self.journal,
             self.directory,
@@ -133,7 +156,18 @@ class Gateway:
             self.source,
             settings.public_url,
             trace_key,
-            Notifications(self.journal, self.directory, Desk(self.journal, master, self.source)),
+            Notifications(self.journal, self.directory, desk, self.bell, self.source.now_us),
+            Endpoints(
+                self.directory,
+                desk,
+                self.standing,
+                Prober(self.to_merchants, self.source, discreet=True),
+                Defaults(
+                    settings.deliveries.schedule_s,
+                    settings.deliveries.answer_limit_s,
+                    settings.deliveries.lane_limit,
+                ),
+            ),
         )
         sources = {
             Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),
@@ -143,6 +177,10 @@ class Gateway:
             Inbound(self.journal, self.directory, self.payments, validations, self.source, sources, dialect=dialect)
             for dialect in (DARAJA, BROKER)
         ]
+        limit_bytes = int(settings.callbacks.spill_limit_mib * MIB_BYTES)
+        spill_key = master.derive("spill")
+        self.spill = Spill(settings.spill_path, limit_bytes, spill_key, self.source.random_bytes, name=SPILL_NAME)
+        self.shelter = Shelter(self.spill, self.inbound, self.by_soap)
         self.facade = Facade(self.journal, self.directory, self.payments, self.source)
         self.pages = Pages(self.journal, self.directory, trace_key)
         pull = settings.pull
@@ -156,6 +194,7 @@ class Gateway:
         self._loops = [
             Loop("directory", self._refresh, DIRECTORY_REST_S),
             Loop("standing", self.standing.step, STANDING_REST_S),
+            Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling).step, pull.poll_s),
@@ -170,12 +209,15 @@ class Gateway:
             forwarded_header=self.settings.server.forwarded_header.lower(),
             now_us=self.source.now_us,
         )
-        return build(self.api, self.facade, self.inbound, self.by_soap, self.pages, surroundings, self._ready)
+        return build(
+            self.api, self.facade, self.inbound, self.by_soap, self.pages, surroundings, self._ready, self.shelter
+        )
 
     async def start(self) -> None:
         """Open everything, take back what a process before left behind, start the workers."""
         await self.database.open()
         await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)
+        self.spill.open()
         await self.to_mpesa.open()
         await self.to_merchants.open()
         await self.directory.refresh()
@@ -185,14 +227,36 @@ class Gateway:
         for loop in self._loops:
             loop.start()
 
-    async def stop(self) -> None:
-        """End the workers, finish the running attempts, close everything."""
-        await asyncio.gather(*(loop.stop() for loop in self._loops))
-        await self.courier.stop()
-        await self.standing.step()
-        await self.to_merchants.close()
-        await self.to_mpesa.close()
-        await self.database.close()
+    def leave(self) -> None:
+        """Readiness says no from now on, and who waits for news is answered; everything else goes on."""
+        self._is_leaving = True
+        self.bell.close()
+
+    def hurry(self) -> None:
+        """A stop that is under way, or comes, waits for nobody any more."""
+        self._hurry.set()
+
+    async def stop(self, limit_s: float = STOP_LIMIT_S) -> None:
+        """End the workers, finish or give back what is under way, close everything; in ``limit_s`` whatever hangs."""
+        ends_s = asyncio.get_running_loop().time() + limit_s
+        await self._finish([self.courier.stop(), *(loop.stop() for loop in self._loops)], limit_s * FINISH_SHARE)
+        await self.courier.cut_short()
+        last = [self.courier.hand_back(), self.payments.hand_back(), self.standing.step()]
+        await self._finish(last, limit_s * LAST_WORDS_SHARE)
+        await self._finish([self.to_merchants.close(), self.to_mpesa.close()], limit_s * LAST_WORDS_SHARE)
+        await self.spill.close()
+        await self.database.close(max(1.0, ends_s - asyncio.get_running_loop().time()))
+
+    async def _finish(self, works: Sequence[Coroutine[Any, Any, object]], limit_s: float) -> None:
+        """Side by side, until all is done, its time is over or somebody is in a hurry; then it is cut short."""
+        tasks = [asyncio.create_task(work) for work in works]
+        hurry = asyncio.create_task(self._hurry.wait())
+        everything = asyncio.gather(*tasks, return_exceptions=True)
+        waiting: set[asyncio.Future[Any]] = {everything, hurry}
+        await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        for fault in await _ended(tasks):
+            log.warning("while stopping: %s", fault)
 
     async def _refresh(self) -> bool:
         if await self.directory.refresh():
@@ -200,7 +264,9 @@ class Gateway:
         return False
 
     async def _ready(self) -> None:
-        """Serving needs the database; its own error says what is wrong."""
+        """Serving needs the database; its own error says what is wrong. Who is told to stop wants no new callers."""
+        if self._is_leaving:
+            raise StoppingError
         await self.journal.directory_version()
 
     def _stage(self, change: Change, now_us: int) -> Notification:
@@ -208,18 +274,75 @@ class Gateway:
 
     def _offer(self, notification: Notification) -> None:
         self.courier.offer(notification)
+        self.bell.ring(notification.scope.app_id)
+
+
+async def _ended(tasks: list[asyncio.Task[Any]]) -> list[BaseException]:
+    """What is still under way is cut short; the faults of what ended."""
+    for task in tasks:
+        task.cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    return [one for one in found if isinstance(one, Exception)]
 
 
 class _Server(uvicorn.Server):
-    """uvicorn raises a caught signal again at its end, which would kill us before the workers have stopped."""
+    """Stops in order on the first signal and at once on the second.
+
+    uvicorn raises a caught signal again at its end, which would kill us before the workers have stopped.
+    """
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+        self._settings = gateway.settings.server
+        self._ends_s: float | None = None
+        self.has_stopped = False
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT end the intake; what follows is ours."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._told)
         yield
+
+    def _told(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._ends_s is None:
+            log.info("told to stop: readiness says no, then the intake ends, then the workers")
+            self._ends_s = loop.time() + self._settings.graceful_stop_s
+            self._gateway.leave()
+            loop.call_later(self._settings.leave_s, self._end_intake)
+            _last_resort(self._settings.graceful_stop_s, self)
+            return
+        log.info("told again: whatever is under way is cut short")
+        self._end_intake()
+        self.force_exit = True
+        self._gateway.hurry()
+        for task in self.server_state.tasks:
+            task.cancel()
+
+    def _end_intake(self) -> None:
+        self.should_exit = True
+
+    def left_s(self) -> float:
+        """What is left of the time for stopping, with a second to spare."""
+        if self._ends_s is None:
+            return STOP_LIMIT_S
+        return max(1.0, self._ends_s - asyncio.get_running_loop().time() - 1)
+
+
+def _last_resort(limit_s: float, server: _Server) -> None:
+    """Whatever hangs, even a thread of the system's resolver, the process ends. What was open is on the disk."""
+
+    def end() -> None:
+        if not server.has_stopped:
+            log.error("not everything ended in time; the next start finishes what was open")
+        os._exit(0 if server.has_stopped else 1)
+
+    timer = threading.Timer(limit_s, end)
+    timer.daemon = True
+    timer.start()
 
 
 def serve(settings: Settings) -> None:
@@ -252,12 +375,13 @@ async def _serve(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         backlog=2048,
-        timeout_graceful_shutdown=int(settings.server.graceful_stop_s),
+        timeout_graceful_shutdown=max(1, int(settings.server.graceful_stop_s * REQUESTS_SHARE)),
     )
-    server = _Server(config)
+    server = _Server(config, gateway)
     log.info("Wakala listens on http://%s:%s", settings.server.host, settings.server.port)
     try:
         await server.serve()
     finally:
-        await gateway.stop()
+        await gateway.stop(server.left_s())
+        server.has_stopped = True
         log.info("Wakala stopped")

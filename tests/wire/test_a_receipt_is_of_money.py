@@ -1,4 +1,4 @@
-"""M-Pesa gives failed payouts one generic TransactionID (daraja.md 2.6): as a receipt it would be one payment's only."""
+"""M-Pesa gives failed payouts one generic TransactionID (daraja.md 2.6); as a receipt it would be one's only."""
 
 import json
 from pathlib import Path

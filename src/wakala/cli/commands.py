@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from wakala import __version__
-from wakala.cli import accounts, credentials, doctor, endpoints, reading, redirect
+from wakala.cli import accounts, credentials, doctor, endpoints, listen, logs, reading, redirect
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.config import load, write_private
 from wakala.errors import ConfigurationError, WakalaError
@@ -34,6 +34,8 @@ cli.command("requests")(reading.requests)
 cli.command("notifications")(reading.notifications)
 cli.command("quarantine")(reading.quarantine)
 cli.command("redirect")(redirect.redirect)
+cli.command("listen")(listen.listen)
+cli.add_typer(logs.logs, name="logs")
 
 
 def _version(wanted: bool) -> None:

@@ -13,10 +13,15 @@ from typing import Any, Protocol
 
 import msgspec
 
+from wakala.errors import DatabaseAwayError
+
 Row = tuple[Any, ...]
 
 BATCH_LIMIT_OPERATIONS = 256  # enough to fill a commit, small enough to stay within a few milliseconds
 QUEUE_LIMIT_OPERATIONS = 20_000  # beyond this the disk is not keeping up and callers are told so at once
+ANSWER_LIMIT_S = 8.0  # a commit takes milliseconds; M-Pesa waits about this long for an answer (daraja.md 7.3)
+CLOSE_LIMIT_S = 10.0  # what is queued at the end is a commit or two; a database that is away is not waited for
+PROBE_LIMIT_S = 1.0  # the same while the database has just failed to answer in time: callers are told soon
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -34,6 +39,25 @@ class Operation(msgspec.Struct, frozen=True):
     writes: tuple[Write, ...] = ()
 
 
+class Patience:
+    """How long a database is waited for: long while it is well, short once it has let somebody wait in vain."""
+
+    def __init__(self) -> None:
+        self.limit_s = ANSWER_LIMIT_S
+
+    def answered(self) -> None:
+        """It is well."""
+        self.limit_s = ANSWER_LIMIT_S
+
+    def exhausted(self, what: str) -> DatabaseAwayError:
+        """It did not answer in time; the fault to raise."""
+        waited_s, self.limit_s = self.limit_s, PROBE_LIMIT_S
+        return DatabaseAwayError(
+            f"The database did not answer {what} within {waited_s:g} s. Try again in a moment with the same RequestID: "
+            "nothing is done twice."
+        )
+
+
 class Database(Protocol):
     """SQLite or PostgreSQL behind the same six verbs. Faults arrive as `DatabaseFaultError`."""
 
@@ -42,8 +66,8 @@ class Database(Protocol):
     async def open(self) -> None:
         """Connect and start the writer."""
 
-    async def close(self) -> None:
-        """Finish what is queued, then let go."""
+    async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
+        """Finish what is queued, for so long at most, then let go."""
 
     async def commit(self, operation: Operation) -> bool:
         """Carry out ``operation`` durably, riding in a shared commit; False where its guard lost."""

@@ -185,6 +185,15 @@ class Journal:
         row = (after_id, min(limit, PAGE_LIMIT_ROWS))
         return [rows.exchange_of(r) for r in await self._database.fetch("exchanges_after", row)]
 
+    async def exchange_ids(self, after_id: str, limit: int) -> list[str]:
+        """The newest IDs after a cursor, oldest first."""
+        return [row[0] for row in reversed(await self._database.fetch("exchange_ids_newest", (after_id, limit)))]
+
+    async def exchange(self, exchange_id: str) -> Exchange | None:
+        """By ID."""
+        found = await self._database.fetch("exchange_by_id", (exchange_id,))
+        return rows.exchange_of(found[0]) if found else None
+
     async def quarantined(self, before_id: str = LAST_ID, limit: int = 50) -> list[Exchange]:
         """What came in and did not fit, newest first: never dropped, never believed."""
         row = (before_id, min(limit, PAGE_LIMIT_ROWS))
@@ -229,10 +238,9 @@ class Journal:
         found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 
-    async def claim_notification(self, notification: Notification, until_us: int) -> bool:
-        """Own one that was read until ``until_us``; 0 gives it back. False where its lease was moved meanwhile."""
-        row = (until_us, notification.id, notification.lease_us, notification.attempts)
-        guard = Write("notification_claim", row)
+    async def hand_back_notification(self, notification: Notification) -> bool:
+        """End our own lease: another process may have it at once. False where it was not ours any more."""
+        guard = Write("notification_hand_back", (notification.id, notification.lease_us))
         return await self._database.commit(Operation(notification.id, guard))
 
     async def lanes_waiting(self, now_us: int, after: str = "", limit: int = PAGE_LIMIT_ROWS) -> list[tuple[str, bool]]:

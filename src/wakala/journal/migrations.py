@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from wakala.errors import ConfigurationError, DatabaseFaultError
+from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultError
 from wakala.journal.database import Database
 
 _NAME = re.compile(r"(\d{4})_(\w+)\.(sqlite|postgres)\.sql")
@@ -39,6 +39,8 @@ async def applied(database: Database) -> int:
     """The number of the newest migration that the database has."""
     try:
         rows = await database.fetch("migrations_newest")
+    except DatabaseAwayError:
+        raise
     except DatabaseFaultError:  # no ledger yet: a new database
         return 0
     return int(rows[0][0] or 0)

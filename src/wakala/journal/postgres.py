@@ -7,13 +7,35 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from wakala.errors import DatabaseFaultError
-from wakala.journal.database import QUEUE_LIMIT_OPERATIONS, Operation, Row, sql, tell
+from wakala.errors import DatabaseAwayError, DatabaseFaultError
+from wakala.journal.database import (
+    ANSWER_LIMIT_S,
+    CLOSE_LIMIT_S,
+    QUEUE_LIMIT_OPERATIONS,
+    Operation,
+    Patience,
+    Row,
+    sql,
+    tell,
+)
 from wakala.journal.together import Plan, Types, columns, take
 from wakala.journal.together import statement as joined
 
 READERS = 4  # readers wait on the network, so a few serve many callers
 WRITERS = 2  # while one commits, the other fills its batch
+CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
+WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
+SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
+GATEWAY_NAME = "wakala gateway"  # what `pg_stat_activity` shows of a gateway, so that a restore can see it
+VISITOR_NAME = "wakala"
+# A gateway whose machine or network died in the middle of a transaction holds its rows until the server notices, which
+# by itself takes hours. A transaction of ours takes milliseconds, so silence for so long in one is death.
+SESSION = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 # The writers look up keys and nothing else. A plan made while the tables were small must neither outlive that nor be
 # made again for every batch.
 WRITER_SETTINGS = {
@@ -23,7 +45,19 @@ WRITER_SETTINGS = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
-_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+# The server or its disk is in trouble, not the row: nobody's operation would fare better alone.
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 
 _Waiting = tuple[Operation, asyncio.Future[bool]]
 _CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
@@ -34,8 +68,10 @@ class PostgresDatabase:
 
     dialect = "postgres"
 
-    def __init__(self, url: str, *, writers: int = WRITERS) -> None:
+    def __init__(self, url: str, *, writers: int = WRITERS, name: str = VISITOR_NAME) -> None:
         self._url = url
+        self._name = name
+        self._patience = Patience()
         self._writer_count = writers
         self._queue: deque[_Waiting] = deque()
         self._busy: set[str] = set()
@@ -47,34 +83,60 @@ class PostgresDatabase:
         self._wake = asyncio.Event()
         size = READERS + 1
         try:
-            self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=size, reset=_no_reset)
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
+                max_size=size,
+                reset=_no_reset,
+                timeout=CONNECT_LIMIT_S,
+                command_timeout=ANSWER_LIMIT_S,
+                server_settings=SESSION | {"application_name": self._name},
+            )
+            async with self._pool.acquire():
+                pass  # so that a server that is away is told now
         except _FAULTS as error:
             raise _fault(error) from error
         self._tasks = [asyncio.create_task(self._write_loop()) for _ in range(self._writer_count)]
 
-    async def close(self) -> None:
-        """Finish what is queued, then let go."""
+    async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
+        """Finish what is queued, for so long at most, then let go."""
         self._stopping = True
         self._wake.set()
-        await asyncio.gather(*self._tasks)
-        await self._pool.close()
+        try:
+            async with asyncio.timeout(limit_s):
+                await asyncio.gather(*self._tasks)
+                await self._pool.close()
+        except TimeoutError:  # the server does not answer; whoever still waits is told so
+            for task in self._tasks:
+                task.cancel()
+            self._pool.terminate()
+            for _, future in self._queue:
+                future.cancel()
 
     async def commit(self, operation: Operation) -> bool:
         """Ride in the next commit; False where the guard changed nothing."""
         if len(self._queue) >= QUEUE_LIMIT_OPERATIONS or self._stopping:
-            raise DatabaseFaultError
+            raise DatabaseAwayError
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.append((operation, future))
         self._wake.set()
-        return await future
+        try:
+            async with asyncio.timeout(self._patience.limit_s):
+                return await future
+        except TimeoutError:
+            raise self._patience.exhausted("a commit") from None
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows as tuples, from a connection of the pool."""
         try:
-            async with self._pool.acquire() as connection:
-                return [tuple(record) for record in await connection.fetch(sql(statement, self.dialect), *row)]
+            async with asyncio.timeout(self._patience.limit_s), self._pool.acquire() as connection:
+                found = [tuple(record) for record in await connection.fetch(sql(statement, self.dialect), *row)]
+        except TimeoutError:
+            raise self._patience.exhausted("a question") from None
         except _FAULTS as error:
             raise _fault(error) from error
+        self._patience.answered()
+        return found
 
     async def take(self, statement: str, row: Row) -> Sequence[Row]:
         """A transaction of its own: rows that another process holds are passed over, so nobody waits for it."""
@@ -84,14 +146,14 @@ class PostgresDatabase:
         """Run a migration in one transaction."""
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(sql)
+                await connection.execute(sql, timeout=SCRIPT_LIMIT_S)
         except _FAULTS as error:
             raise _fault(error) from error
 
     # ── writers ──
 
     async def _write_loop(self) -> None:
-        writer = _Writer(self._url)
+        writer = _Writer(self._url, self._name)
         try:
             while True:
                 while not self._queue:
@@ -100,15 +162,20 @@ class PostgresDatabase:
                     self._wake.clear()
                     await self._wake.wait()
                 await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
-                batch, is_one = take(self._queue, self._busy)
-                if not batch:  # the other writer took it, or has what must come first
+                taken, is_one = take(self._queue, self._busy)
+                if not taken:  # the other writer took it, or has what must come first
                     self._wake.clear()
                     await self._wake.wait()
+                    continue
+                batch = [one for one in taken if not one[1].done()]  # who gave up was told that nothing is done
+                if not batch:
                     continue
                 keys = {operation.key for operation, _ in batch}
                 self._busy |= keys
                 carry_out = writer.commit if is_one else self._transaction
                 outcomes = await _commit_together([operation for operation, _ in batch], carry_out)
+                if not isinstance(outcomes[0], DatabaseAwayError):
+                    self._patience.answered()
                 self._busy -= keys
                 self._wake.set()
                 tell(batch, outcomes)
@@ -132,8 +199,9 @@ class PostgresDatabase:
 class _Writer:
     """A connection of its own, which commits a batch as one statement. One that broke is made anew."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str) -> None:
         self._url = url
+        self._settings = SESSION | WRITER_SETTINGS | {"application_name": name}
         self._connection: asyncpg.Connection | None = None
         self._types: dict[str, Types] = {}
         self._prepared: dict[Plan, PreparedStatement] = {}
@@ -150,12 +218,17 @@ class _Writer:
     async def close(self) -> None:
         """Let go of the connection."""
         if self._connection is not None:
-            await self._connection.close()
+            await self._connection.close(timeout=WRITER_CLOSE_LIMIT_S)
 
     async def _prepare(self, plan: Plan) -> PreparedStatement:
         if self._connection is None or self._connection.is_closed():
             self._prepared.clear()
-            self._connection = await asyncpg.connect(self._url, server_settings=WRITER_SETTINGS)
+            self._connection = await asyncpg.connect(
+                self._url,
+                timeout=CONNECT_LIMIT_S,
+                command_timeout=ANSWER_LIMIT_S,
+                server_settings=self._settings,
+            )
         for name in (*plan.guards, *plan.writes):
             if name not in self._types:
                 asked = await self._connection.prepare(sql(name, "postgres"))
@@ -168,16 +241,10 @@ async def _commit_together(operations: list[Operation], carry_out: _CarryOut) ->
     """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
     try:
         return list(await carry_out(operations))
-    except _FAULTS as error:
-        if len(operations) == 1:
-            return [_fault(error)]
-    outcomes: list[bool | Exception] = []
-    for operation in operations:
-        try:
-            outcomes += await carry_out([operation])
-        except _FAULTS as error:
-            outcomes.append(_fault(error))
-    return outcomes
+    except Exception as error:  # noqa: BLE001 - a writer must not end: everybody waits for it
+        if len(operations) == 1 or isinstance(error, _AWAY):
+            return [_fault(error) for _ in operations]
+    return [(await _commit_together([operation], carry_out))[0] for operation in operations]
 
 
 async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -> list[bool]:
@@ -199,6 +266,12 @@ async def _no_reset(_connection: asyncpg.Connection) -> None:
 
 
 def _fault(error: BaseException) -> DatabaseFaultError:
-    fault = DatabaseFaultError(f"PostgreSQL refused: {error}. Nothing was done; try again with the same RequestID.")
+    """A lost connection may hide a commit that happened, so nothing is claimed; guards make a second try harmless."""
+    what = f"PostgreSQL refused: {str(error) or type(error).__name__}."
+    if isinstance(error, _AWAY):
+        away = DatabaseAwayError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
+        away.__cause__ = error
+        return away
+    fault = DatabaseFaultError(f"{what} Nothing was done; try again with the same RequestID.")
     fault.__cause__ = error
     return fault

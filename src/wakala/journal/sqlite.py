@@ -15,13 +15,35 @@ from typing import IO, Any
 
 import apsw
 
-from wakala.errors import DatabaseBusyError, DatabaseFaultError
-from wakala.journal.database import BATCH_LIMIT_OPERATIONS, QUEUE_LIMIT_OPERATIONS, Operation, Row, Write, sql, tell
+from wakala.errors import DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
+from wakala.journal.database import (
+    BATCH_LIMIT_OPERATIONS,
+    CLOSE_LIMIT_S,
+    QUEUE_LIMIT_OPERATIONS,
+    Operation,
+    Patience,
+    Row,
+    Write,
+    sql,
+    tell,
+)
 from wakala.journal.disk import DiskThread
 
 BUSY_TIMEOUT_MS = 5_000  # how long a short visitor such as `wakala app create` may hold us up
 CHECKPOINT_PAGES = 4_000  # about 16 MB of WAL between checkpoints
 CACHE_KIB = 65_536
+
+# The disk or the file is in trouble, not the row: nobody's operation would fare better alone.
+_AWAY = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.ReadOnlyError,
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.NoMemError,
+)
 
 _Asked = Operation | Write  # a Write alone is a `take`: its outcome is the rows that it returns
 _Waiting = tuple[_Asked, asyncio.Future[Any]]
@@ -39,6 +61,7 @@ class SqliteDatabase:
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._writing: asyncio.Task[None] | None = None
         self._stopping = False
+        self._patience = Patience()
 
     async def open(self) -> None:
         """Open the file, with the lock where asked, and start the writer."""
@@ -70,11 +93,13 @@ class SqliteDatabase:
         connection.pragma("mmap_size", 0)
         return connection
 
-    async def close(self) -> None:
-        """Finish what is queued, then let go of file and lock."""
+    async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
+        """Finish what is queued, for so long at most, then let go of file and lock. A disk that hangs keeps both."""
         self._stopping = True
         if self._writing is not None:
-            await self._writing
+            await asyncio.wait([self._writing], timeout=limit_s)
+            if not self._writing.done():
+                return
         self._disk.close()
         self._reader.close()
         self._writer.close()
@@ -91,14 +116,18 @@ class SqliteDatabase:
         rows: Sequence[Row] = await self._ride(Write(statement, row))
         return rows
 
-    def _ride(self, asked: _Asked) -> asyncio.Future[Any]:
+    async def _ride(self, asked: _Asked) -> Any:
         if len(self._queue) >= QUEUE_LIMIT_OPERATIONS or self._stopping:
-            raise DatabaseFaultError
+            raise DatabaseAwayError
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append((asked, future))
         if self._writing is None or self._writing.done():
             self._writing = self._loop.create_task(self._write())
-        return future
+        try:
+            async with asyncio.timeout(self._patience.limit_s):
+                return await future
+        except TimeoutError:
+            raise self._patience.exhausted("a commit") from None
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Point reads take microseconds, so they run where they are asked; WAL readers never meet the writer."""
@@ -122,25 +151,25 @@ class SqliteDatabase:
         while self._queue:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT_OPERATIONS))]
+            batch = [waiting for waiting in batch if not waiting[1].done()]  # who gave up was told that nothing is done
             tell(batch, await self._commit_together([operation for operation, _ in batch]))
 
     async def _commit_together(self, operations: list[_Asked]) -> list[Any]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
         try:
-            return await self._transaction(operations)
-        except apsw.Error as error:
-            if len(operations) == 1:
-                return [_fault(error)]
-        outcomes: list[Any] = []
-        for operation in operations:
-            try:
-                outcomes += await self._transaction([operation])
-            except apsw.Error as error:
-                outcomes.append(_fault(error))
-        return outcomes
+            outcomes = await self._transaction(operations)
+        except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
+            if len(operations) == 1 or isinstance(error, _AWAY):
+                return [_fault(error) for _ in operations]
+        else:
+            self._patience.answered()
+            return outcomes
+        return [(await self._commit_together([operation]))[0] for operation in operations]
 
     async def _transaction(self, operations: list[_Asked]) -> list[Any]:
         execute = self._writer.execute
+        if self._writer.in_transaction:  # the rollback after a fault failed as well
+            execute("ROLLBACK")
         try:
             execute("BEGIN IMMEDIATE")
         except apsw.BusyError:  # a short visitor is writing: wait for it where nobody else has to
@@ -191,7 +220,8 @@ def _take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def _fault(error: apsw.Error) -> DatabaseFaultError:
-    fault = DatabaseFaultError(f"SQLite refused: {error}. Nothing was done; try again with the same RequestID.")
+def _fault(error: Exception) -> DatabaseFaultError:
+    kind = DatabaseAwayError if isinstance(error, _AWAY) else DatabaseFaultError
+    fault = kind(f"SQLite refused: {error}. Nothing was done; try again with the same RequestID.")
     fault.__cause__ = error
     return fault

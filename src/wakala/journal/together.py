@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Operation, Row, sql
 
-GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_attempted", "notification_claim")
+GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_attempted", "notification_hand_back")
 WRITES = ("event_add", "exchange_add", "exchange_answer", "notification_stage", "confirmation_claim")
-_INSERT = re.compile(r"(INSERT INTO \w+ \(.*?\)) VALUES \([?, ]*\)(.*)")
+_INSERT = re.compile(r"(INSERT INTO \w+ \(.*?\)) VALUES \([$\d, ]*\)(.*)")
 _UPDATE = re.compile(r"(UPDATE .*? SET .*?) WHERE (.*?)( RETURNING .*)?")
 
 Types = tuple[str, ...]
@@ -96,13 +96,13 @@ def _spread(name: str, types: Types, place: int, *, keyed: bool = False) -> str:
         names, arrays = [*names, "key"], [*arrays, f"${place + len(types)}::text[]"]
         condition = "(v.key IS NULL OR v.key IN (TABLE won))"
     source = f"FROM unnest({', '.join(arrays)}) AS v ({', '.join(names)})"
-    text = " ".join(sql(name, "sqlite").split())
+    text = " ".join(sql(name, "postgres").split())
     if insert := _INSERT.fullmatch(text):
         chosen = ", ".join(f"v.c{number}" for number in range(len(types)))
         return f"{insert[1]} SELECT {chosen} {source}{_where(condition)}{insert[2]}"
     if update := _UPDATE.fullmatch(text):
         places = iter(range(len(types)))
-        change, where = (re.sub(r"\?", lambda _: f"v.c{next(places)}", piece) for piece in (update[1], update[2]))
+        change, where = (re.sub(r"\$\d+", lambda _: f"v.c{next(places)}", piece) for piece in (update[1], update[2]))
         return f"{change} {source}{_where(where, condition)}{update[3] or ''}"
     raise ValueError(f"{name} is no statement that can be joined")
 

@@ -69,6 +69,7 @@ class Rules:
     bill_push_pause_seconds: float = 10.0  # between Bill Manager's five tries (daraja.md 2.16); how long is a guess
     lock_after_failures: int = 3  # "repeated failure locks it" (daraja.md 5); how many is a guess: as for a PIN
     rule_17: bool = False  # refuse the same amount from the same phone within two minutes
+    one_minute: bool = False  # refuse a prompt within a minute of the last one to the same phone (daraja.md 7.5)
     strict_174379: bool = False  # refuse C2B registration of 174379, as the real sandbox does
     strict_urls: bool = False  # apply the URL filter to CallBackURL too, as production does
     register_once: bool = False  # C2B URLs can be registered once only, as in production
@@ -201,6 +202,7 @@ class Phone:
     low_balance: bool = False
     never_answers: bool = False
     live: "Payment | None" = None  # the one prompt it may show at a time
+    asked_seconds: float | None = None  # when it was sent its last prompt; feeds the one-minute rule
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
     last_paid_seconds: dict[int, float] = field(default_factory=dict)  # amount in cents to when; feeds rule 17
     registered: bool = True  # for M-Pesa; nobody can be paid who is not

@@ -1,6 +1,6 @@
 """All routes in one table."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +15,7 @@ from wakala.web.inbound import Inbound
 from wakala.web.openapi import PREFIXES, document
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Endpoint, Handler, Incoming, Surroundings
+from wakala.web.shelter import Shelter
 from wakala.wire.api import HttpAnswer, plain
 
 Readiness = Callable[[], Awaitable[None]]
@@ -33,11 +34,12 @@ def build(
     pages: Pages,
     surroundings: Surroundings,
     ready: Readiness,
+    shelter: Shelter,
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
-    def endpoint(handler: Handler, method: str | None = None) -> Endpoint:
-        return Endpoint(handler, surroundings, method=method)
+    def endpoint(handler: Handler, method: str | None = None, *, truncates: bool = False) -> Endpoint:
+        return Endpoint(handler, surroundings, method=method, truncates=truncates)
 
     fixed: dict[str, ASGIApp] = {
         "/openapi.json": endpoint(_openapi(surroundings), "GET"),
@@ -49,6 +51,10 @@ def build(
         fixed[f"{prefix}/notifications"] = endpoint(api.notifications.listed(environment), "GET")
         fixed[f"{prefix}/notifications/replay"] = endpoint(api.notifications.replay_window(environment), "POST")
         fixed[f"{prefix}/notifications/acknowledge"] = endpoint(api.notifications.read_up_to(environment), "POST")
+        fixed[f"{prefix}/endpoints"] = endpoint(api.endpoints.listed(environment), "GET")
+        for name in ("move", "test", "pause", "resume", "rotate"):
+            path = f"{prefix}/endpoints/{'callbackurl' if name == 'move' else name}"
+            fixed[path] = endpoint(getattr(api.endpoints, name)(environment), "POST")
         fixed[f"{prefix}/requests"] = endpoint(api.requests(environment), "GET")
         for command in COMMANDS:
             if environment in command.environments:
@@ -68,7 +74,11 @@ def build(
         for environment in _DARAJA
     }
     nothing = _Nothing(endpoint(_nothing), unknown)
-    return _Table(fixed, Router(_patterns(api, inbound, by_soap, pages, surroundings), default=nothing))
+    callbacks = {
+        kind: endpoint(shelter.over(kind, handler), "POST", truncates=True)
+        for kind, handler in _callbacks(inbound, by_soap).items()
+    }
+    return _Table(fixed, callbacks, Router(_patterns(api, inbound, pages, surroundings), default=nothing))
 
 
 def _body_limit_bytes(command: Command) -> int:
@@ -91,20 +101,30 @@ class _Nothing:
 
 
 class _Table:
-    """Fixed paths by look-up, patterns by trying."""
+    """Fixed paths by look-up, M-Pesa's calls by the kind that their path names, the other patterns by trying."""
 
-    def __init__(self, fixed: dict[str, ASGIApp], patterns: Router) -> None:
+    def __init__(self, fixed: Mapping[str, ASGIApp], callbacks: Mapping[str, ASGIApp], patterns: Router) -> None:
         self._fixed = fixed
+        self._callbacks = callbacks
         self._patterns = patterns
         patterns.redirect_slashes = False
 
     @property
     def paths(self) -> frozenset[str]:
         """Every path, patterns as they are written."""
-        return frozenset({*self._fixed, *(route.path for route in self._patterns.routes if isinstance(route, Route))})
+        callbacks = (f"/callbacks/{kind}/{{subject}}/{{secret}}" for kind in self._callbacks)
+        patterns = (route.path for route in self._patterns.routes if isinstance(route, Route))
+        return frozenset({*self._fixed, *callbacks, *patterns})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._fixed.get(scope.get("path", ""), self._patterns)
+        path: str = scope.get("path", "")
+        found = self._fixed.get(path)
+        if found is None:
+            found = self._patterns
+            parts = path.split("/")
+            if len(parts) == 5 and parts[1] == "callbacks" and parts[2] in self._callbacks:  # the first is before the /
+                found = self._callbacks[parts[2]]
+                scope["path_params"] = {"subject": parts[3], "secret": parts[4]}
         await found(scope, receive, send)
 
 
@@ -133,15 +153,9 @@ def _facade(facade: Facade, environment: Environment) -> dict[str, tuple[Handler
     return found
 
 
-def _patterns(
-    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings
-) -> list[BaseRoute]:
-    """The busiest first."""
-
-    def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
-        return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
-
-    callbacks = {
+def _callbacks(inbound: Inbound, by_soap: Inbound) -> dict[str, Handler]:
+    """Where M-Pesa calls: ``/callbacks/{kind}/{subject}/{secret}``."""
+    return {
         "stk": inbound.stk,
         "c2b_confirmation": inbound.c2b_confirmation,
         "c2b_validation": inbound.c2b_validation,
@@ -158,11 +172,13 @@ def _patterns(
         "soap_c2b_confirmation": by_soap.c2b_confirmation,
         "soap_c2b_validation": by_soap.c2b_validation,
     }
-    routes: list[BaseRoute] = [
-        route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", handler, truncates=True)
-        for kind, handler in callbacks.items()
-    ]
-    routes.append(route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True))
+
+
+def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings) -> list[BaseRoute]:
+    def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
+        return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
+
+    routes: list[BaseRoute] = [route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True)]
     for environment, prefix in PREFIXES.items():
         routes += [
             route("GET", f"{prefix}/requests/{{request_id}}", api.request(environment)),

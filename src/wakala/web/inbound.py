@@ -245,6 +245,29 @@ class Inbound:
     def _mac(self, kind: str, subject: str) -> str:
         return self._payments.callback_mac(self._dialect.prefix + kind, subject)
 
+    # ── while the database is away; ``kind`` is the one in the path ──
+
+    def secret(self, kind: str, subject: str) -> str:
+        """The end of the path that M-Pesa was given."""
+        return self._payments.callback_mac(kind, subject)
+
+    def gave(self, incoming: Incoming, kind: str) -> bool:
+        """True where the caller knows a path that we gave to M-Pesa. Who calls is looked at when it is handled."""
+        return same(incoming.parameters["secret"], self.secret(kind, incoming.parameters["subject"]))
+
+    def acknowledgement(self, kind: str, body: bytes) -> HttpAnswer:
+        """What M-Pesa is told once its callback is kept: the same as when it is handled."""
+        kind = kind.removeprefix(self._dialect.prefix)
+        ack = self._dialect.timeout_ack if kind in {"timeout", "status_timeout"} else self._dialect.result_ack
+        if kind == "bill_payment":
+            ack = daraja.bill_payment_ack()
+        elif kind == "c2b_confirmation":
+            try:
+                ack = self._dialect.confirmation_ack(self._dialect.read_c2b(body).trans_id)
+            except MalformedUpstreamError:
+                return self._dialect.unreadable[0], self._dialect.headers, self._dialect.unreadable[1]
+        return 200, self._dialect.headers, ack
+
     def _known_shortcode(self, incoming: Incoming, kind: str) -> Shortcode | str:
         """The shortcode that the path names, or why the caller is not believed."""
         shortcode_id = incoming.parameters["subject"]

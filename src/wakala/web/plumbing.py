@@ -1,5 +1,6 @@
 """From ASGI to one record in and one answer out. Every endpoint goes through here, so every error has one shape."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from wakala.errors import MethodNotAllowedError, PayloadTooLargeError, WakalaError
+from wakala.errors import MethodNotAllowedError, PayloadTooLargeError, StoppingError, WakalaError
 from wakala.rules.addresses import Network, client_address, contains, forwarded_hops
 from wakala.rules.exchange import BODY_LIMIT_BYTES
 from wakala.wire.api import HttpAnswer, problem
@@ -42,6 +43,10 @@ class Incoming(msgspec.Struct, frozen=True):
         return (time.perf_counter_ns() - self.started_ns) // 1000
 
 
+CUT_SHORT = (
+    "This gateway was stopped while it worked on your request. Send it again in a moment with the same RequestID: "
+    "nothing is done twice."
+)
 Handler = Callable[[Incoming], Awaitable[HttpAnswer]]
 
 
@@ -85,6 +90,8 @@ class Endpoint:
             if error.status >= 500:
                 log.warning("%s %s: %s", scope["method"], _template(scope["path"]), error.sentence)
             answer = self._refused(error, scope["path"])
+        except asyncio.CancelledError:  # the process ends and waits no longer; this is the last that the caller hears
+            answer = self._refused(StoppingError(CUT_SHORT), scope["path"])
         except Exception:
             log.exception("%s %s broke", scope["method"], _template(scope["path"]))
             answer = self._refused(WakalaError(), scope["path"])

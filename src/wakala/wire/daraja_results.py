@@ -124,8 +124,12 @@ def _read_express_ack(status: int, found: dict[str, object]) -> Ack | DecodedErr
 
 
 def read_result(body: bytes, table: Mapping[str, ResultRow] = command_results.BY_CODE) -> CommandResult:
-    """The Result of a payout, transfer, reversal or enquiry, read by name and never by position (daraja.md 3.3)."""
-    root = object_in(body, "Result")
+    """The Result of a payout, transfer, reversal or enquiry (daraja.md 3.3)."""
+    return result_in(object_in(body, "Result"), table)
+
+
+def result_in(root: dict[str, object], table: Mapping[str, ResultRow] = command_results.BY_CODE) -> CommandResult:
+    """The same out of a JSON object, read by name and never by position."""
     wrapped = folded(root).get("result")
     result = wrapped if isinstance(wrapped, dict) else root
     told = folded(result)

@@ -50,8 +50,8 @@ class Courier:
         self._running = 0
         self._turnstile = Turnstile(source.cpu_s)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_hand: dict[str, Notification] = {}
         self._cursor = ""
+        self._in_hand: dict[str, Notification] = {}
         self._stopping = False
 
     def reserve(self, notification: Notification, now_us: int) -> Notification:
@@ -66,7 +66,7 @@ class Courier:
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was leased to us when it was staged; what does not fit is found later."""
-        if notification.state is not DeliveryState.WAITING or notification.lease_us == 0 or self._stopping:
+        if notification.state is not DeliveryState.WAITING or notification.lease_us == 0:
             return
         lane = self._lanes.setdefault(notification.lane, Lane())
         if len(lane.fresh) < OFFERED_LIMIT:
@@ -102,7 +102,7 @@ class Courier:
         if not self._tasks:
             held += self._in_hand.values()
             self._in_hand.clear()
-        given = (self._journal.claim_notification(notification, 0) for notification in held)
+        given = (self._journal.hand_back_notification(notification) for notification in held)
         for fault in await asyncio.gather(*given, return_exceptions=True):
             if isinstance(fault, WakalaError):
                 log.warning("a notification stays leased until its lease ends: %s", fault.sentence)
@@ -245,7 +245,6 @@ class Courier:
                     break
                 self._fill_in_time(name, lane)
                 await self._attempt(following)
-                del self._in_hand[following.id]  # one that was not begun, or was cut short, stays, to be given back
                 following = self._next(name, lane)
         finally:
             lane.running -= 1
@@ -273,3 +272,4 @@ class Courier:
             log.warning("how an attempt at %s ended could not be written: %s", notification.id, fault.sentence)
         except Exception:
             log.exception("an attempt at %s broke; its lease runs out and it is tried again", notification.id)
+        self._in_hand.pop(notification.id, None)  # one that was cut short stays in hand, to be given back

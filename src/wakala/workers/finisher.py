@@ -26,6 +26,7 @@ class Finisher:
 
     async def step(self) -> bool:
         """True while a full batch was due, and all of it was done."""
+        await self._payments.write_late()
         now_us = self._source.now_us()
         due = await self._journal.payments_due(now_us, BATCH_LIMIT_PAYMENTS)
         done = await asyncio.gather(*(self._finish(payment) for payment in due))

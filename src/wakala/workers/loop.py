@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from wakala.errors import WakalaError
 
@@ -26,10 +27,11 @@ class Loop:
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
-        """Finish the turn and end."""
+        """Finish the turn and end. Who waits no longer cancels, and the turn is cut short."""
         self._stopping.set()
         if self._task is not None:
-            await self._task
+            with suppress(asyncio.CancelledError):
+                await self._task
 
     async def _run(self) -> None:
         while not self._stopping.is_set():

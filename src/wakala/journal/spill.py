@@ -1,0 +1,244 @@
+"""Where M-Pesa's callbacks are kept while the database is away: a small file that holds its place on the disk.
+
+The file is made at the start, at its full size, so that a disk that fills up later cannot take its place. A record is
+a line: sealed, so that nobody reads or writes it but us, and on the disk (fdatasync) before M-Pesa is acknowledged.
+When the database is back every record goes through the front door again and the file is wiped. A process that dies in
+between does so again after its next start: for the front door that is M-Pesa saying the same thing twice.
+
+Each process has a file of its own, held by a lock. A file that nobody holds belonged to a process that died; whoever
+finds it takes it over.
+"""
+
+import asyncio
+import base64
+import errno
+import fcntl
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from wakala.errors import DatabaseAwayError
+
+log = logging.getLogger("wakala.spill")
+
+FILES_LIMIT = 64  # processes that share a folder
+MEMORY_LIMIT_BYTES = 4_194_304  # about 2,000 callbacks, for the hour in which no disk takes anything
+TOGETHER = 64  # records that are handled side by side, to ride in shared commits
+NONCE_LENGTH_BYTES = 12
+_PLACE = b"spill"
+
+Take = Callable[[bytes], Awaitable[None]]
+"""Handles one record. Raises `DatabaseAwayError` where the rest has to wait."""
+
+
+class SpillFile:
+    """One file of fixed size, locked by this process. Zeros follow the last record."""
+
+    def __init__(self, path: Path, descriptor: int, limit_bytes: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._lock = threading.Lock()  # lines are appended on a thread
+        self.limit_bytes = limit_bytes
+        self.end_bytes = len(self._content().rstrip(b"\0"))
+
+    def append(self, lines: bytes) -> bool:
+        """On the disk when this returns; False where the file is full. A line cut short by a crash is ended first."""
+        lines = b"\n" + lines
+        with self._lock:
+            if self.end_bytes + len(lines) > self.limit_bytes:
+                return False
+            if os.pwrite(self._descriptor, lines, self.end_bytes) != len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fdatasync(self._descriptor)
+            self.end_bytes += len(lines)
+        return True
+
+    def lines(self, start_bytes: int) -> tuple[list[bytes], int]:
+        """The lines from ``start_bytes`` on, and where they end."""
+        end_bytes = self.end_bytes
+        return [line for line in self._content()[start_bytes:end_bytes].split(b"\n") if line], end_bytes
+
+    def wipe(self, end_bytes: int) -> bool:
+        """Everything up to there has been handled. False where more came meanwhile: handle that first."""
+        with self._lock:
+            if self.end_bytes != end_bytes:
+                return False
+            os.pwrite(self._descriptor, bytes(end_bytes), 0)
+            os.fdatasync(self._descriptor)
+            self.end_bytes = 0
+        return True
+
+    def reserve(self) -> None:
+        """Take the file's whole place on the disk now; what it holds stays."""
+        os.posix_fallocate(self._descriptor, 0, self.limit_bytes)
+
+    def close(self, *, remove: bool) -> None:
+        """Let go of the lock, and of the file where nothing is left in it."""
+        if remove:
+            self.path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def _content(self) -> bytes:
+        return os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
+
+
+class Spill:
+    """See the module. ``key`` seals; ``random_bytes`` gives nonces."""
+
+    def __init__(
+        self, folder: Path, limit_bytes: int, key: bytes, random_bytes: Callable[[int], bytes], *, name: str = "spill"
+    ) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._cipher = AESGCM(key)
+        self._random_bytes = random_bytes
+        self._name = name
+        self._own: SpillFile | None = None
+        self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._replaying = asyncio.Lock()
+        self._memory: deque[bytes] = deque()
+        self._memory_bytes = 0
+
+    def open(self) -> None:
+        """Take a file and reserve its place. Where the disk refuses that, callbacks can only be kept in memory."""
+        try:
+            self._own = next(self._free_files(create=True), None)
+            if self._own is not None:
+                self._own.reserve()
+        except OSError as error:
+            self._own = None
+            log.warning(
+                "no place for callbacks in %s: %s; they are safe only while the database is", self._folder, error
+            )
+
+    async def close(self) -> None:
+        """Remove the file where it holds nothing."""
+        if self._writing is not None:
+            await self._writing
+        if self._own is not None:
+            self._own.close(remove=self._own.end_bytes == 0)
+            self._own = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where this process keeps nothing."""
+        return not self._memory and (self._own is None or self._own.end_bytes == 0)
+
+    async def keep(self, record: bytes) -> bool:
+        """True once it is on the disk; records that come together share one write. False: no disk took it."""
+        if self._own is None:
+            return False
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._sealed(record), future))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return await future
+
+    def remember(self, record: bytes) -> bool:
+        """The last means, while nothing can be written: in memory, and not acknowledged. False where that is full."""
+        if self._memory_bytes + len(record) > MEMORY_LIMIT_BYTES:
+            return False
+        self._memory.append(record)
+        self._memory_bytes += len(record)
+        return True
+
+    async def replay(self, take: Take) -> int:
+        """Put everything that is kept through the front door; how many records that were."""
+        async with self._replaying:
+            count = await self._replay_file(self._own, take) if self._own is not None else 0
+            for orphan in self._free_files(create=False):
+                try:
+                    count += await self._replay_file(orphan, take)
+                finally:
+                    orphan.close(remove=orphan.end_bytes == 0)
+            while self._memory:
+                await self._handle(self._memory[0], take)
+                self._memory_bytes -= len(self._memory.popleft())
+                count += 1
+        return count
+
+    # ── the files ──
+
+    def _free_files(self, *, create: bool) -> Iterator[SpillFile]:
+        """Files that nobody holds, one after another, locked for us."""
+        for number in range(FILES_LIMIT):
+            path = self._folder / f"{self._name}-{number}"
+            if not create and not path.exists():
+                continue
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_there = path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor))
+            except OSError:
+                is_there = False
+            if is_there:
+                yield SpillFile(path, descriptor, max(self._limit_bytes, os.fstat(descriptor).st_size))
+            else:
+                os.close(descriptor)
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            kept = False
+            try:
+                if self._own is not None:
+                    kept = await asyncio.to_thread(self._own.append, b"".join(line + b"\n" for line, _ in batch))
+            except OSError as error:
+                log.error("a callback could not be kept on the disk either: %s", error)  # noqa: TRY400 - told in words
+            for _, future in batch:
+                if not future.done():
+                    future.set_result(kept)
+
+    async def _replay_file(self, file: SpillFile, take: Take) -> int:
+        count = start_bytes = 0
+        while file.end_bytes:
+            lines, start_bytes = await asyncio.to_thread(file.lines, start_bytes)
+            for begin in range(0, len(lines), TOGETHER):
+                await asyncio.gather(*(self._replay_line(line, take) for line in lines[begin : begin + TOGETHER]))
+            count += len(lines)
+            if file.wipe(start_bytes):
+                break
+        return count
+
+    async def _replay_line(self, line: bytes, take: Take) -> None:
+        record = self._opened(line)
+        if record is None:
+            self._set_aside(line, "it was cut short, altered, or sealed with another key")
+        else:
+            await self._handle(record, take)
+
+    async def _handle(self, record: bytes, take: Take) -> None:
+        try:
+            await take(record)
+        except DatabaseAwayError:
+            raise
+        except Exception as error:
+            log.exception("a kept callback could not be handled")
+            self._set_aside(self._sealed(record), str(error))
+
+    def _set_aside(self, line: bytes, reason: str) -> None:
+        """One bad record keeps nobody else's from being handled, and is not thrown away."""
+        path = self._folder / f"{self._name}-refused"
+        log.error("a kept callback is set aside in %s: %s", path, reason)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+            file.write(line + b"\n")
+
+    # ── sealing ──
+
+    def _sealed(self, record: bytes) -> bytes:
+        nonce = self._random_bytes(NONCE_LENGTH_BYTES)
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, record, _PLACE))
+
+    def _opened(self, line: bytes) -> bytes | None:
+        try:
+            sealed = base64.b64decode(line, validate=True)
+            return self._cipher.decrypt(sealed[:NONCE_LENGTH_BYTES], sealed[NONCE_LENGTH_BYTES:], _PLACE)
+        except (ValueError, InvalidTag):
+            return None

@@ -1,0 +1,184 @@
+"""The spill file: what was said to be kept is handled, whatever the file, the disk or the process went through."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from wakala.errors import DatabaseAwayError
+from wakala.journal.spill import MEMORY_LIMIT_BYTES, Spill
+
+KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+LIMIT_BYTES = 65_536
+_nonces: Iterator[int] = count(1)
+
+
+def spill(folder: Path, key: bytes = KEY, limit_bytes: int = LIMIT_BYTES) -> Spill:
+    return Spill(folder, limit_bytes, key, lambda length: next(_nonces).to_bytes(length))
+
+
+@asynccontextmanager
+async def opened(folder: Path, key: bytes = KEY, limit_bytes: int = LIMIT_BYTES) -> AsyncIterator[Spill]:
+    one = spill(folder, key, limit_bytes)
+    one.open()
+    yield one
+    await one.close()
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+class Door:
+    """Takes records, or says that the database is away, or that a record is refused."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.is_away = False
+        self.refused: set[bytes] = set()
+
+    async def take(self, record: bytes) -> None:
+        if self.is_away:
+            raise DatabaseAwayError
+        if record in self.refused:
+            raise ValueError("no such row")
+        self.taken.append(record)
+
+
+async def test_what_is_kept_is_handled_once_and_leaves_no_file(tmp_path: Path) -> None:
+    door = Door()
+    async with opened(tmp_path) as one:
+        kept = await asyncio.gather(*(one.keep(b"%d" % n) for n in range(100)))
+        assert all(kept)
+        assert await one.replay(door.take) == 100
+        assert await one.replay(door.take) == 0
+        assert one.is_empty
+    assert sorted(door.taken) == sorted(b"%d" % n for n in range(100))
+    assert files(tmp_path) == []
+
+
+async def test_its_place_is_taken_before_it_is_needed_and_only_the_owner_may_look(tmp_path: Path) -> None:
+    async with opened(tmp_path) as one:
+        [file] = files(tmp_path)
+        assert file.stat().st_blocks * 512 >= LIMIT_BYTES
+        assert file.stat().st_mode & 0o077 == 0
+        assert await one.keep(b"254712345678 paid")
+        assert b"254712345678" not in file.read_bytes()
+
+
+async def test_what_the_database_does_not_take_yet_stays(tmp_path: Path) -> None:
+    door = Door()
+    async with opened(tmp_path) as one:
+        assert await one.keep(b"1")
+        door.is_away = True
+        with pytest.raises(DatabaseAwayError):
+            await one.replay(door.take)
+        assert not one.is_empty
+        door.is_away = False
+        assert await one.replay(door.take) == 1
+    assert door.taken == [b"1"]
+
+
+async def test_a_record_that_comes_during_the_replay_is_handled_too(tmp_path: Path) -> None:
+    async with opened(tmp_path) as one:
+        taken: list[bytes] = []
+
+        async def take(record: bytes) -> None:
+            taken.append(record)
+            if record == b"first":
+                assert await one.keep(b"second")
+
+        assert await one.keep(b"first")
+        assert await one.replay(take) == 2
+        assert taken == [b"first", b"second"]
+        assert one.is_empty
+
+
+async def test_a_process_that_died_leaves_its_records_to_whoever_comes_next(tmp_path: Path) -> None:
+    door = Door()
+    dead = spill(tmp_path)
+    dead.open()
+    assert await dead.keep(b"1")
+    assert dead._own is not None
+    dead._own.close(remove=False)  # what the system does to the files of a process that ends
+    async with opened(tmp_path) as living:
+        assert await living.replay(door.take) == 1
+    assert door.taken == [b"1"]
+
+
+async def test_a_living_process_takes_over_the_records_of_one_that_died_beside_it(tmp_path: Path) -> None:
+    door = Door()
+    async with opened(tmp_path) as living:
+        other = spill(tmp_path)
+        other.open()
+        assert await other.keep(b"1")
+        assert await living.replay(door.take) == 0  # its owner lives
+        assert other._own is not None
+        other._own.close(remove=False)
+        assert await living.replay(door.take) == 1
+        assert len(files(tmp_path)) == 1
+    assert door.taken == [b"1"]
+
+
+async def test_a_line_that_a_crash_cut_short_costs_only_itself(tmp_path: Path) -> None:
+    door = Door()
+    dead = spill(tmp_path)
+    dead.open()
+    assert await dead.keep(b"1")
+    assert dead._own is not None
+    dead._own.append(b"bm90IGEgd2hvbGUgcmVjb3Jk")  # the next line had only begun
+    dead._own.close(remove=False)
+    async with opened(tmp_path) as living:
+        assert await living.keep(b"2")
+        await living.replay(door.take)
+        assert living.is_empty
+    assert door.taken == [b"1", b"2"]
+    assert [path.name for path in files(tmp_path)] == ["spill-refused"]
+
+
+async def test_a_record_that_is_refused_for_good_keeps_no_other_from_being_handled(tmp_path: Path) -> None:
+    door = Door()
+    door.refused.add(b"bad")
+    async with opened(tmp_path) as one:
+        assert await one.keep(b"bad")
+        assert await one.keep(b"good")
+        await one.replay(door.take)
+        assert one.is_empty
+    assert door.taken == [b"good"]
+    [aside] = files(tmp_path)
+    assert aside.name == "spill-refused"
+    assert aside.stat().st_mode & 0o077 == 0
+
+
+async def test_a_record_sealed_with_another_key_is_set_aside_and_not_thrown_away(tmp_path: Path) -> None:
+    door = Door()
+    async with opened(tmp_path, OTHER_KEY) as other:
+        assert await other.keep(b"1")
+    async with opened(tmp_path) as one:
+        await one.replay(door.take)
+    assert door.taken == []
+    assert (tmp_path / "spill-refused").read_bytes().strip()
+
+
+async def test_a_full_file_says_so(tmp_path: Path) -> None:
+    door = Door()
+    async with opened(tmp_path, limit_bytes=4_096) as one:
+        kept = [await one.keep(bytes(1_000)) for _ in range(8)]
+        assert kept == [True, True, False, False, False, False, False, False]
+        assert await one.replay(door.take) == 2
+        assert await one.keep(bytes(1_000))
+        await one.replay(door.take)
+
+
+async def test_memory_is_the_last_means_and_has_a_limit(tmp_path: Path) -> None:
+    door = Door()
+    one = spill(tmp_path / "no such folder")
+    one.open()
+    assert not await one.keep(b"1")
+    assert one.remember(b"1")
+    assert not one.remember(bytes(MEMORY_LIMIT_BYTES))
+    assert await one.replay(door.take) == 1
+    assert one.is_empty

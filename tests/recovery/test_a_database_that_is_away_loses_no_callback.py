@@ -1,0 +1,130 @@
+"""A full disk, a read-only disk, a database that is gone or hangs: said so, nothing lost, all goes on by itself."""
+
+import itertools
+from typing import Any
+
+import apsw
+import pytest
+
+from recovery.troubles import ReadOnlyDisk, Trouble
+from services.town import Gateway, Town
+from services.waiting import until
+
+COUNT = 20
+# M-Pesa is not asked: what settles a payment here is its callback and nothing else.
+SILENT = {"finisher__schedule_s": "600", "finisher__expire_s": "900", "finisher__send_lease_s": "1"}
+ON_DISK, IN_MEMORY = "callback is kept in the spill file", "remembered: True"
+
+
+def orders() -> list[dict[str, Any]]:
+    return [
+        {"RequestID": f"ORDER-{n}", "SenderMSISDN": f"2547{n:08d}", "AccountReference": f"A{n}"} for n in range(COUNT)
+    ]
+
+
+async def customers_pay(town: Town) -> None:
+    for n in range(COUNT):
+        await town.control(f"phones/2547{n:08d}/approve", {})
+
+
+async def is_refused(town: Town, gateway: Gateway, request_id: str) -> bool:
+    """Intake says 503 with a sentence and when to come again."""
+    answer = await town.pay(gateway, request_id, **_of(request_id))
+    if answer.status == 202:
+        return False  # the disk had a little room left
+    assert answer.status == 503, answer
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    assert headers["retry-after"].isdigit(), answer
+    assert answer.body["code"] == "database_fault"
+    assert "with the same RequestID" in answer.body["detail"]
+    return True
+
+
+def _of(request_id: str) -> dict[str, str]:
+    """A phone of its own: M-Pesa allows one live prompt a phone."""
+    return {"SenderMSISDN": f"2541{request_id.rpartition('-')[2]:0>8}", "AccountReference": request_id}
+
+
+async def is_ready(town: Town, gateway: Gateway) -> bool:
+    async with town.session.get(f"{gateway.url}/readyz") as answer:
+        return answer.status == 200
+
+
+@pytest.mark.timeout(240)
+async def test_callbacks_are_kept_while_the_database_is_away(troubled: tuple[Town, Trouble]) -> None:
+    town, trouble = troubled
+    gateway = await town.serve(**SILENT)
+    await town.autopilot()
+    await town.pay_many([gateway], orders(), 10)
+
+    trouble.begin()
+    await town.autopilot(pay=1)  # for the prompts that are still to come
+    asked: list[str] = []
+
+    async def says_no() -> bool:
+        asked.append(f"LATER-{len(asked)}")
+        return await is_refused(town, gateway, asked[-1])
+
+    await until(says_no, "a request that is refused")
+    await customers_pay(town)
+    word = IN_MEMORY if isinstance(trouble, ReadOnlyDisk) else ON_DISK
+    kept = lambda: gateway.program.said.count(word)  # noqa: E731 - a word for a count, used twice
+    await until(lambda: kept() + len(town.merchant.settled) >= COUNT, lambda: f"{kept()} kept\n{gateway.program.said}")
+    assert kept() > COUNT // 2
+
+    trouble.end()
+    await town.is_told(*(order["RequestID"] for order in orders()))
+    await until(lambda: is_ready(town, gateway), "a gateway that is ready again")
+    for order in orders():
+        payment = await town.payment(gateway, order["RequestID"])
+        assert (payment["State"], payment["Evidence"]) == ("succeeded", "stk_callback")
+        assert len(town.merchant.outcomes(order["RequestID"])) == 1
+    await _those_that_were_refused_are_paid(town, gateway, asked)
+    assert len(await town.prompts()) == len({prompt["account"] for prompt in await town.prompts()})
+    assert "Traceback" not in gateway.program.said
+    assert await gateway.program.terminate() == 0
+    assert not list(town.folder.glob("*.spill*"))
+    _is_sound(town)
+
+
+async def _those_that_were_refused_are_paid(town: Town, gateway: Gateway, request_ids: list[str]) -> None:
+    """A shop that was told to come again does so, with the same RequestID."""
+    for request_id in request_ids:
+
+        async def accepted(request_id: str = request_id) -> bool:
+            answer = await town.pay(gateway, request_id, **_of(request_id))
+            assert answer.status == 202 or answer.body["code"] == "request_in_flight", answer
+            return answer.status == 202
+
+        await until(accepted, f"an answer about {request_id}")
+
+
+def _is_sound(town: Town) -> None:
+    path = town.folder / "wakala.db"
+    if path.exists():
+        assert apsw.Connection(str(path)).pragma("integrity_check") == "ok"
+
+
+@pytest.mark.timeout(240)
+async def test_a_gateway_killed_while_the_database_is_away_handles_what_it_kept_after_the_next_start(
+    troubled: tuple[Town, Trouble],
+) -> None:
+    town, trouble = troubled
+    if isinstance(trouble, ReadOnlyDisk):
+        pytest.skip("where no disk takes anything, only memory is left, and it dies with the process")
+    gateway = await town.serve(**SILENT)
+    await town.autopilot()
+    await town.pay_many([gateway], orders(), 10)
+    trouble.begin()
+    tries = itertools.count()
+    await until(lambda: is_refused(town, gateway, f"TRY-{next(tries)}"), "a database that is away")
+    await customers_pay(town)
+    kept = lambda: gateway.program.said.count(ON_DISK)  # noqa: E731 - a word for a count, used twice
+    await until(lambda: kept() + len(town.merchant.settled) >= COUNT, lambda: f"{kept()} kept\n{gateway.program.said}")
+    await gateway.program.kill()
+    trouble.end()
+
+    await town.serve(**SILENT)
+    await town.is_told(*(order["RequestID"] for order in orders()))
+    for order in orders():
+        assert len(town.merchant.outcomes(order["RequestID"])) == 1
