@@ -9,10 +9,13 @@ BIN := .venv/bin
 SETUP := PYTHON=$(PYTHON) scripts/setup.sh
 ARGS ?=
 CONFIG ?=
+MINUTES ?= 5
+SEED ?=
+DATABASE ?=
 # One more than there are cores: many tests wait for a server or a browser.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help setup demo test check conformance bench docs serve lock clean
+.PHONY: help setup demo test check conformance chaos bench docs serve lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +42,10 @@ conformance:  ## Run suites and clients that others wrote against the simulator 
 	@$(SETUP) python node
 	@$(BIN)/python conformance/run.py $(ARGS)
 
+chaos:  ## Kill and break real processes under load; MINUTES=5 SEED=7 DATABASE=sqlite or postgresql (default both)
+	@$(SETUP) python postgresql
+	@$(BIN)/python chaos/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE)) $(ARGS)
+
 bench:  ## Measure this machine's ceiling and Wakala against it; QUICK=1 for under two minutes
 	@$(SETUP) python postgresql
 	@$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick) $(ARGS)
@@ -59,4 +66,4 @@ lock:  ## Write the lock files anew from pyproject.toml; ARGS=--upgrade to take 
 
 clean:  ## Remove what the other targets made
 	rm -rf .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
-	find src tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks chaos scripts -name __pycache__ -prune -exec rm -rf {} +

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -32,6 +33,16 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Where M-Pesa is, and what it knows us by."""
+
+    port: int
+    consumer_key: str
+    consumer_secret: str
+    passkey: str
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
     """A folder with settings and keys, its store, and one app whose notifications go to the load driver."""
 
@@ -41,6 +52,20 @@ class Installation:
     target: Target
     log: Path
 
+    def add_app(self, name: str) -> Target:
+        """Another app; its notifications come under its own name."""
+        config = ("--config", str(self.folder / "wakala.toml"))
+        notify = ["--callback-url", f"http://127.0.0.1:{self.peer_port}/notifications/{name}"]
+        return _target(_wakala(*config, "app", "create", "--organisation", "demo", "--name", name, *notify, "--json"))
+
+    def beside(self) -> "Installation":
+        """The same settings and keys on the same database for a second process, on a port of its own."""
+        folder, port = self.folder.with_name(self.folder.name + "-beside"), free_port()
+        shutil.copytree(self.folder, folder)
+        settings = folder / "wakala.toml"
+        settings.write_text(settings.read_text().replace(str(self.port), str(port)))
+        return replace(self, folder=folder, port=port, log=folder.with_suffix(".log"))
+
     @contextmanager
     def serve(self) -> Iterator[Running]:
         """The gateway for as long as the block lasts; it may be started again on the same store."""
@@ -49,20 +74,29 @@ class Installation:
             yield Running(process.pid, self.port, self.peer_port, self.target)
 
 
-def install(folder: Path, database_url: str | None) -> Installation:
-    """A new installation; ``database_url`` names a PostgreSQL database, without it the store is SQLite."""
+def install(folder: Path, database_url: str | None, mpesa: Access | None = None) -> Installation:
+    """A new installation; ``database_url`` names a PostgreSQL database, without it the store is SQLite.
+
+    Without ``mpesa`` M-Pesa is expected on the peer's port, and takes any credentials.
+    """
     port, peer_port = free_port(), free_port()
+    mpesa = mpesa or Access(peer_port, "bench", "bench", "bench")
     own_url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
-    settings = ["--port", str(port), "--public-url", own_url, "--sandbox-url", peer_url]
+    settings = ["--port", str(port), "--public-url", own_url, "--sandbox-url", f"http://127.0.0.1:{mpesa.port}"]
     _wakala("init", str(folder), *settings, *(["--database-url", database_url] if database_url else []))
     config = ("--config", str(folder / "wakala.toml"))
-    shortcode = ["--number", "174379", "--kind", "paybill", "--consumer-key", "bench", "--consumer-secret", "bench"]
+    shortcode = ["--number", "174379", "--kind", "paybill", "--passkey", mpesa.passkey]
+    shortcode += ["--consumer-key", mpesa.consumer_key, "--consumer-secret", mpesa.consumer_secret]
     where = ["--organisation", "demo"]
-    _wakala(*config, "shortcode", "add", *where, "--environment", "sandbox", *shortcode, "--passkey", "bench")
+    _wakala(*config, "shortcode", "add", *where, "--environment", "sandbox", *shortcode)
     notify = ["--callback-url", peer_url + "/notifications"]
-    app = json.loads(_wakala(*config, "app", "create", *where, "--name", "shop", *notify, "--json"))
-    target = wakala(app["ConsumerKey"], app["ConsumerSecret"])
+    target = _target(_wakala(*config, "app", "create", *where, "--name", "shop", *notify, "--json"))
     return Installation(folder, port, peer_port, target, folder.with_suffix(".log"))
+
+
+def _target(created: str) -> Target:
+    app = json.loads(created)
+    return wakala(app["ConsumerKey"], app["ConsumerSecret"])
 
 
 def pays_out(installation: Installation, *, by_broker: bool) -> None:

@@ -5,7 +5,8 @@ voice, so that the driver does not become the thing that is measured. Not a clie
 """
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import httptools
@@ -90,6 +91,17 @@ class Client:
                 return connection
         _, connection = await asyncio.get_running_loop().create_connection(Connection, HOST, self.port)
         return connection
+
+
+class Turns:
+    """One client after the other, as a load balancer would."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        self.post = clients[0].post if len(clients) == 1 else self.in_turn
+        self.turns = itertools.cycle(clients)
+
+    async def in_turn(self, path: bytes, headers: bytes, body: bytes) -> tuple[int, bytes]:
+        return await next(self.turns).post(path, headers, body)
 
 
 class Peer(asyncio.Protocol):

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -41,9 +41,12 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 2
     warmup_s: float = 0.7
     payments: int = 10**9
+    callbacks_per_s: float = 0  # an open loop of them, for delays; 0 is one after another, as fast as they are answered
     gateway_pid: int
     database_pid: int = 0
     ends: Literal["notification", "callback"] = "notification"  # a gateway tells its merchant; a library needs not
+    second_port: int = 0  # another process on the same database, which takes every second request and callback
+    second_pid: int = 0
 
 
 class Measured(msgspec.Struct, kw_only=True):
@@ -56,6 +59,7 @@ class Measured(msgspec.Struct, kw_only=True):
     p50_ms: float
     p99_ms: float
     rss_mb: float
+    driver_cores: float  # how busy this driver was; near 1 it would be the driver that is measured
 
 
 class Push(msgspec.Struct):
@@ -78,14 +82,18 @@ class Meter:
         self.waits_s: list[float] = []
         self.start_s = time.perf_counter()
         self.end_s = 0.0
+        self.driver_s = 0.0
+        self.driver_before_s = time.process_time()
         self.before_s = self._cpu()
 
     def _cpu(self) -> tuple[float, float]:
         load = self.load
-        return cpu_seconds(load.gateway_pid), cpu_seconds(load.database_pid) if load.database_pid else 0.0
+        pids = [pid for pid in (load.gateway_pid, load.second_pid) if pid]
+        return sum(map(cpu_seconds, pids)), cpu_seconds(load.database_pid) if load.database_pid else 0.0
 
     def stop_clock(self) -> None:
         self.end_s = time.perf_counter()
+        self.driver_s = time.process_time() - self.driver_before_s
 
     def result(self) -> Measured:
         gateway_s, database_s = (after - before for after, before in zip(self._cpu(), self.before_s, strict=True))
@@ -100,6 +108,7 @@ class Meter:
             p50_ms=waits_s[count // 2] * 1e3,
             p99_ms=waits_s[count * 99 // 100] * 1e3,
             rss_mb=rss_mb(self.load.gateway_pid),
+            driver_cores=self.driver_s / (self.end_s - self.start_s),
         )
 
 
@@ -109,7 +118,8 @@ class Driver:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.target = Target(load.path.encode(), load.headers.encode())
-        self.gateway = lean_http.Client(load.gateway_port)
+        ports = [port for port in (load.gateway_port, load.second_port) if port]
+        self.gateway = lean_http.Turns([lean_http.Client(port) for port in ports])
         self.loop = asyncio.get_running_loop()
         # Counts from the clock, 50,000 a second, which is faster than any run uses them up: so no receipt and no
         # request ID comes twice on one store, whichever run asks.
@@ -242,17 +252,38 @@ class Driver:
         await self.until_pushed()
         meter = Meter(load)
 
+        async def call_back() -> None:
+            path, body, reference = self.callbacks.pop()
+            start_s = time.perf_counter()
+            await self.call_back(path, body, reference)
+            meter.waits_s.append(time.perf_counter() - start_s)
+
         async def mpesa() -> None:
             while self.callbacks:
-                path, body, reference = self.callbacks.pop()
-                start_s = time.perf_counter()
-                await self.call_back(path, body, reference)
-                meter.waits_s.append(time.perf_counter() - start_s)
+                await call_back()
 
-        await together(mpesa() for _ in range(load.in_flight))
+        if load.callbacks_per_s:
+            await at_pace(load.callbacks_per_s, len(self.callbacks) / load.callbacks_per_s, call_back)
+        else:
+            await together(mpesa() for _ in range(load.in_flight))
         meter.stop_clock()
         await asyncio.wait_for(asyncio.gather(*notified), PAYMENT_TIMEOUT_S)
         return meter.result()
+
+
+async def at_pace(per_s: float, seconds: float, one: Callable[[], Awaitable[None]]) -> None:
+    """Start one after the other by the clock, and wait for the last."""
+    start_s, count = time.perf_counter(), int(per_s * seconds)
+    async with asyncio.TaskGroup() as group:
+        for number in range(count):
+            wait_s = start_s + number / per_s - time.perf_counter()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            group.create_task(_until_done(one))
+
+
+async def _until_done(one: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.wait_for(one(), PAYMENT_TIMEOUT_S)
 
 
 async def together(steps: Iterable[Coroutine[Any, Any, None]]) -> None:

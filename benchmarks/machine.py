@@ -71,12 +71,16 @@ def pinned(core: int) -> list[str]:
 
 @contextmanager
 def server(
-    command: list[str], port: int, log: Path, environment: Mapping[str, str] | None = None
+    command: list[str],
+    port: int,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    core: int = SERVER_CORE,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server on its own core for as long as the block lasts; its output goes to ``log``."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*pinned(SERVER_CORE), *command],
+            [*pinned(core), *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -131,17 +135,24 @@ def describe() -> dict[str, str | int | float]:
 
 def disk_syncs_per_s(seconds: float = 0.4) -> float:
     """How often 8 KB written in place reach the disk: the floor under every commit."""
+    waits_s = disk_sync_waits_s(seconds)
+    return len(waits_s) / sum(waits_s)
+
+
+def disk_sync_waits_s(seconds: float = 0.4) -> list[float]:
+    """How long each of them takes, shortest first."""
     path = DISK / f"wakala-disk-{os.getpid()}"
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    waits_s: list[float] = []
     try:
         os.write(file, bytes(1 << 20))
         os.fsync(file)
-        block, count, start = os.urandom(8192), 0, time.perf_counter()
-        while (elapsed := time.perf_counter() - start) < seconds:
-            os.pwrite(file, block, (count % 128) * 8192)
+        block, end_s = os.urandom(8192), time.perf_counter() + seconds
+        while (start_s := time.perf_counter()) < end_s:
+            os.pwrite(file, block, (len(waits_s) % 128) * 8192)
             os.fdatasync(file)
-            count += 1
-        return count / elapsed
+            waits_s.append(time.perf_counter() - start_s)
+        return sorted(waits_s)
     finally:
         os.close(file)
         path.unlink()

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from gateway import PROGRAM
 from installs import installed
-from machine import free_port, server
+from machine import SERVER_CORE, free_port, server
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "daraja-mock.lock"
 ANSWER_TIMEOUT_S = 10
 TOKEN_PATH = "/oauth/v1/generate?grant_type=client_credentials"
 KEY_AND_SECRET = "sandbox-key:sandbox-secret"
+PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # the sandbox's public one (daraja.md 5)
+PUSH_PATH = "/mpesa/stkpush/v1/processrequest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,12 @@ class Pretended:
 
 
 @contextmanager
-def simulator(folder: Path) -> Iterator[Pretended]:
+def simulator(folder: Path, *, core: int = SERVER_CORE, answer_after_ms: int = 0) -> Iterator[Pretended]:
     """Wakala's: every field checked, the password too, state kept, each prompt paid and its callback sent."""
     port, peer_port = free_port(), free_port()
     command = [str(PROGRAM), "simulator", "--port", str(port), "--seed", "1", "--autopilot", "pay"]
-    with server(command, port, folder / "simulator.log") as process:
+    command += ["--answer-after-ms", str(answer_after_ms)]
+    with server(command, port, folder / "simulator.log", core=core) as process:
         yield Pretended(process.pid, port, peer_port, _bearer(port))
 
 

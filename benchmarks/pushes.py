@@ -59,10 +59,15 @@ class Merchant:
             told.set_result(None)
         phone = serial % PHONES
         body = PUSH % (PASSWORD, TIMESTAMP.encode(), phone, phone, self.load.own_port, serial, serial)
+        start_s = time.perf_counter()
         status, answer = await self.mpesa.post(self.load.path.encode(), self.load.headers.encode(), body)
+        self.accepted(start_s)
         if status != 200 or ACCEPTED not in answer.replace(b": ", b":"):
             raise RuntimeError(f"The push was answered {status}: {answer.decode(errors='replace')}")
         await asyncio.wait_for(told, PAYMENT_TIMEOUT_S)
+
+    def accepted(self, start_s: float) -> None:
+        """A push was answered; who wants to know how long that took does so here."""
 
     async def run(self, seconds: float, count: int) -> Meter:
         """So long, or so many, whatever comes first."""

@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +17,7 @@ COLUMNS = (
     ("p50_ms", "p50 ms", 1),
     ("p99_ms", "p99 ms", 1),
     ("rss_mb", "RSS MB", 0),
+    ("driver_cores", "driver", 2),
     ("ratio_to_bare", "x bare", 2),
     ("ratio_to_mock", "x mock", 2),
     ("ratio_to_mainfinity", "x Django", 1),
@@ -29,11 +30,20 @@ WORDS = {
     "bare_path": "whole payment, bare path",
     "intake": "Wakala: request stored, answered, sent to M-Pesa",
     "callback_ingest": "Wakala: callback stored and acknowledged",
+    "callback_half_load": "Wakala: the same, coming half as often",
     "full_loop": "Wakala: whole payment, POST to notification",
     "soak_start": "Wakala: the first payments of a soak",
     "soak_end": "Wakala: and the last, on the same process",
     "million_first": "Wakala: the first of a million payments",
     "million_last": "Wakala: and the last of them",
+    "steady_deliveries": "Wakala: whole payments, before a merchant is down",
+    "backlog_drain": "Wakala: its backlog, once the merchant is back",
+    "one_gateway": "Wakala: whole payments, one process",
+    "two_gateways": "Wakala: and two on the same database and core",
+    "direct_half_load": "simulator asked directly, at half of our load",
+    "gateway_half_load": "and through Wakala, as often",
+    "ten_million_empty": "Wakala: whole payments on an empty store",
+    "ten_million_full": "Wakala: and on one of ten million payments",
     "payout_daraja": "Wakala: whole payout by Daraja",
     "payout_broker": "Wakala: whole payout by the Broker",
     "mainfinity_full_loop": "Django app, 2 workers: request, push, callback",
@@ -47,16 +57,45 @@ WORDS = {
 Key = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A figure that the product is held to, beside its bound, both from one run; ``unit`` follows them."""
+
+    name: str
+    database: str
+    what: str
+    value: float
+    bound: float
+    is_least: bool = False
+    unit: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it was kept in this run."""
+        return self.value >= self.bound if self.is_least else self.value <= self.bound
+
+    def __str__(self) -> str:
+        sign, verdict = ("at least" if self.is_least else "at most"), ("holds" if self.holds else "IS BROKEN")
+        return f"{self.what}: {self.value:,.3g}{self.unit}, {sign} {self.bound:,.3g}{self.unit}: {verdict}"
+
+
 @dataclass(slots=True)
 class Report:
-    """Rows by name and database, each with one set of figures a round."""
+    """Rows by name and database, each with one set of figures a round; and what was promised."""
 
     machine: Mapping[str, object]
     rounds: dict[Key, list[dict[str, float]]] = field(default_factory=dict)
+    promises: list[Promise] = field(default_factory=list)
+
+    def judge(self, promise: Promise) -> None:
+        """Hold a figure against its bound."""
+        self.promises.append(promise)
+        print(f"  {promise.name} {promise.database}: {promise}", flush=True)
 
     def note(self, name: str, database: str, figures: Mapping[str, float]) -> None:
         self.rounds.setdefault((name, database), []).append(dict(figures))
-        print(f"  {name} {database}: {figures['rate_per_s']:,.0f}/s, {figures['cpu_us']:,.0f} us", flush=True)
+        driver = f", driver {figures['driver_cores']:.2f}" if "driver_cores" in figures else ""
+        print(f"  {name} {database}: {figures['rate_per_s']:,.0f}/s, {figures['cpu_us']:,.0f} us{driver}", flush=True)
 
     def rows(self) -> list[dict[str, str | float]]:
         """Medians, and the ratios that can be compared between machines.
@@ -69,12 +108,13 @@ class Report:
             key: {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
             for key, rounds in self.rounds.items()
         }
-        hello_us = medians[("hello", "")]["cpu_us"]
+        hello_us = medians[("hello", "")]["cpu_us"] if ("hello", "") in medians else None
         result: list[dict[str, str | float]] = []
         for (name, database), figures in medians.items():
             row: dict[str, str | float] = {"name": name, "database": database}
             row |= {column: round(figures[column], 3) for column, _, _ in COLUMNS if column in figures}
-            row["hellos_of_cpu"] = round(figures["cpu_us"] / hello_us, 2)
+            if hello_us is not None:
+                row["hellos_of_cpu"] = round(figures["cpu_us"] / hello_us, 2)
             bare = medians.get(("bare_path", database))
             if name == "full_loop" and bare:
                 row["ratio_to_bare"] = round(figures["rate_per_s"] / bare["rate_per_s"], 3)
@@ -102,8 +142,13 @@ class Report:
                 for column, _, decimals in COLUMNS
             ]
             table.add_row(WORDS[str(row["name"])], str(row["database"]), *cells)
-        Console(width=150).print(table)
+        console = Console(width=150)
+        console.print(table)
+        for promise in self.promises:
+            console.print(f"{promise.name} {promise.database}: {promise}", highlight=False)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"machine": self.machine, "rows": self.rows()}, indent=2) + "\n")
+        promises = [{**asdict(promise), "holds": promise.holds} for promise in self.promises]
+        kept = {"machine": self.machine, "rows": self.rows(), "promises": promises}
+        path.write_text(json.dumps(kept, indent=2) + "\n")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))  # the PostgreSQL starter that the tests use
@@ -27,9 +27,10 @@ import growth  # noqa: E402
 import machine  # noqa: E402
 import mpesas  # noqa: E402
 import peers  # noqa: E402
+import promises  # noqa: E402
 import targets  # noqa: E402
 from load import Load, Measured  # noqa: E402
-from report import Report  # noqa: E402
+from report import WORDS, Report  # noqa: E402
 from services.postgres import PostgresServer, postgres_server  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -38,6 +39,8 @@ IN_FLIGHT_FULL = 128  # enough to fill one core although each payment waits 30 m
 UVICORN = ["-m", "uvicorn", "bare_app:app", "--app-dir", str(HERE), "--loop", "uvloop", "--http", "httptools"]
 UVICORN += ["--no-access-log", "--no-proxy-headers", "--log-level", "error"]
 
+CEILING = frozenset({"hello", "insert", "bare_path"})
+Result = TypeVar("Result")
 Database = Literal["sqlite", "postgresql"]
 DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
 
@@ -47,15 +50,38 @@ class Plan:
     """How long to look."""
 
     rounds: int
+    turns: int  # in each round, of two rows that are compared: one, the other, one, the other
     seconds: float
     callbacks: int
     soak_payments: int
     million: bool
     simulator_soak_pushes: int
+    pace_s: float  # a look at delays: longer than one at rates, for a p99 needs some thousand payments
+    backlog: int
 
 
-THOROUGH = Plan(rounds=3, seconds=2, callbacks=4000, soak_payments=100_000, million=True, simulator_soak_pushes=100_000)
-QUICK = Plan(rounds=1, seconds=1, callbacks=1000, soak_payments=0, million=False, simulator_soak_pushes=0)
+THOROUGH = Plan(
+    rounds=3,
+    turns=3,
+    seconds=2,
+    callbacks=4000,
+    soak_payments=100_000,
+    million=True,
+    simulator_soak_pushes=100_000,
+    pace_s=6,
+    backlog=100_000,
+)
+QUICK = Plan(
+    rounds=1,
+    turns=3,
+    seconds=1,
+    callbacks=1000,
+    soak_payments=0,
+    million=False,
+    simulator_soak_pushes=0,
+    pace_s=2,
+    backlog=5_000,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +92,20 @@ class Bench:
     postgres: PostgresServer
     folder: Path
     report: Report
+    only: frozenset[str] = frozenset()  # names of rows; without any, all
+    with_ten_million: bool = False
+
+    def wanted(self, *rows: str) -> bool:
+        """Whether to measure what yields these rows."""
+        return not self.only or not self.only.isdisjoint(rows)
 
     def drive(self, load: Load, driver: str = "load.py") -> Measured:
+        return self.drive_for(load, driver, Measured)
+
+    def drive_for(self, load: Load, driver: str, result: type[Result]) -> Result:
+        """What a driver of another kind measures."""
         command = [*machine.pinned(machine.LOAD_CORE), sys.executable, str(HERE / driver)]
-        return msgspec.json.decode(_output([*command, msgspec.json.encode(load).decode()]), type=Measured)
+        return msgspec.json.decode(_output([*command, msgspec.json.encode(load).decode()]), type=result)
 
     def note(self, name: str, database: str, measured: Measured) -> None:
         figures = msgspec.to_builtins(measured)
@@ -140,18 +176,29 @@ class Bench:
             self.note("full_loop", database, self.drive(full))
             self.note("intake", database, self.drive(msgspec.structs.replace(full, mode="intake", in_flight=32)))
             ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
-            self.note("callback_ingest", database, self.drive(ingest))
+            saturated = self.drive(ingest)
+            self.note("callback_ingest", database, saturated)
+            half = msgspec.structs.replace(ingest, callbacks_per_s=saturated.rate_per_s / 2)
+            self.note("callback_half_load", database, self.drive(half))
 
     def payouts(self) -> None:
         """Whole payouts by each of M-Pesa's sides: CPU should differ little. Over plain HTTP, on SQLite."""
-        for name, by_broker in (("payout_daraja", False), ("payout_broker", True)):
-            installation = gateway.install(self.fresh(name), None)
-            gateway.pays_out(installation, by_broker=by_broker)
-            with installation.serve() as running:
-                asking = msgspec.structs.replace(
-                    self.full(running, "sqlite"), path=targets.payouts(running.target).path.decode()
-                )
-                self.note(name, "sqlite", self.drive(asking, "payouts.py"))
+        with (
+            self.paying_out("payout_daraja", by_broker=False) as daraja,
+            self.paying_out("payout_broker", by_broker=True) as broker,
+        ):
+            for _ in range(self.plan.turns):
+                for name, load in (("payout_daraja", daraja), ("payout_broker", broker)):
+                    self.note(name, "sqlite", self.drive(load, "payouts.py"))
+
+    @contextmanager
+    def paying_out(self, name: str, *, by_broker: bool) -> Iterator[Load]:
+        """A gateway whose shortcode pays by one of the sides, and what to ask of it."""
+        installation = gateway.install(self.fresh(name), None)
+        gateway.pays_out(installation, by_broker=by_broker)
+        with installation.serve() as running:
+            path = targets.payouts(running.target).path.decode()
+            yield msgspec.structs.replace(self.full(running, "sqlite"), path=path)
 
     # A Django app that does the same for one shop
 
@@ -173,7 +220,7 @@ class Bench:
             mode="full",
             gateway_port=mpesa.port,
             own_port=mpesa.peer_port,
-            path="/mpesa/stkpush/v1/processrequest",
+            path=mpesas.PUSH_PATH,
             headers=mpesa.headers,
             gateway_pid=mpesa.pid,
             seconds=LOAD_TIMEOUT_S if pushes else self.plan.seconds,
@@ -183,10 +230,11 @@ class Bench:
         self.note(name, "", self.drive(load, "pushes.py"))
 
     def simulators(self) -> None:
-        with mpesas.daraja_mock(self.folder) as mpesa:
-            self.push("stk_daraja_mock", mpesa)
-        with mpesas.simulator(self.folder) as mpesa:
-            self.push("stk_simulator", mpesa)
+        """The two in turn, so that whatever else the machine does meets both."""
+        with mpesas.daraja_mock(self.folder) as mock, mpesas.simulator(self.folder) as simulator:
+            for _ in range(self.plan.turns):
+                self.push("stk_daraja_mock", mock)
+                self.push("stk_simulator", simulator)
 
     def simulator_growth(self) -> None:
         """Whether its memory stays flat once it holds all that it keeps."""
@@ -197,11 +245,11 @@ class Bench:
 
     def growth(self) -> None:
         """Whether memory and cost stay flat."""
-        if self.plan.soak_payments:
+        if self.plan.soak_payments and self.wanted("soak_start", "soak_end"):
             with gateway.install(self.fresh("soak"), None).serve() as running:
                 for name, payments in growth.soak(self.plan.soak_payments):
                     self.note(name, "sqlite", self.drive(self.full(running, "sqlite", payments=payments)))
-        if self.plan.million:
+        if self.plan.million and self.wanted("million_first", "million_last"):
             for database in DATABASES:
                 with self.store(database) as url:
                     installation = gateway.install(self.fresh("million"), url)
@@ -209,22 +257,43 @@ class Bench:
                         with installation.serve() as running:
                             self.note(name, database, self.drive(self.full(running, database, payments=payments)))
 
-    def run(self, *, with_wakala: bool) -> None:
+    def run(self) -> None:
         for number in range(1, self.plan.rounds + 1):
             print(f"Round {number} of {self.plan.rounds}", flush=True)
-            self.hello()
+            self.hello()  # always, for it is the unit of CPU
             for database in DATABASES:
-                self.insert(database)
-                self.bare_path(database)
-                if with_wakala:
+                self.ceiling(database)
+                if self.wanted("full_loop", "intake", "callback_ingest", "callback_half_load"):
                     self.wakala(database)
-            if with_wakala:
+            if self.wanted("stk_daraja_mock", "stk_simulator"):
                 self.simulators()
+            if self.wanted("mainfinity_full_loop", "mainfinity_callback_ingest"):
                 self.mainfinity()
+            if self.wanted("payout_daraja", "payout_broker"):
                 self.payouts()
-        if with_wakala:
+        if self.wanted("simulator_soak_start", "simulator_soak_end"):
             self.simulator_growth()
-            self.growth()
+        self.growth()
+        self.promised()
+
+    def promised(self) -> None:
+        """Rows with a bound."""
+        promises.speed(self)
+        if self.wanted("one_gateway", "two_gateways"):
+            promises.two_gateways(self)
+        for database in DATABASES:
+            if self.wanted("direct_half_load", "gateway_half_load"):
+                promises.added_latency(self, database)
+            if self.wanted("steady_deliveries", "backlog_drain"):
+                promises.backlog(self, database)
+            if self.with_ten_million or not self.only.isdisjoint(("ten_million_empty", "ten_million_full")):
+                promises.ten_million(self, database)
+
+    def ceiling(self, database: Database) -> None:
+        if self.wanted("insert"):
+            self.insert(database)
+        if self.wanted("bare_path"):
+            self.bare_path(database)
 
 
 def _output(command: list[str]) -> str:
@@ -234,18 +303,35 @@ def _output(command: list[str]) -> str:
     return done.stdout
 
 
+def _rows(text: str) -> frozenset[str]:
+    rows = frozenset(text.split(","))
+    if unknown := rows - WORDS.keys():
+        raise argparse.ArgumentTypeError(f"no such row: {', '.join(sorted(unknown))}")
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one short round, no growth: under two minutes")
     parser.add_argument("--ceiling", action="store_true", help="only what the machine can do, without Wakala")
+    parser.add_argument("--only", type=_rows, default=frozenset(), metavar="ROW,ROW", help=f"of {', '.join(WORDS)}")
+    parser.add_argument("--ten-million", action="store_true", help="the rows on ten million payments too: see README")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
     arguments = parser.parse_args()
     with (
         postgres_server(machine.DISK) as postgres,
         tempfile.TemporaryDirectory(prefix="wakala-bench-", dir=machine.DISK) as folder,
     ):
-        bench = Bench(QUICK if arguments.quick else THOROUGH, postgres, Path(folder), Report(machine.describe()))
-        bench.run(with_wakala=not arguments.ceiling)
+        plan, report = QUICK if arguments.quick else THOROUGH, Report(machine.describe())
+        bench = Bench(
+            plan,
+            postgres,
+            Path(folder),
+            report,
+            CEILING if arguments.ceiling else arguments.only,
+            arguments.ten_million,
+        )
+        bench.run()
     bench.report.show()
     bench.report.save(arguments.output)
     print(f"Written to {arguments.output}")

@@ -132,9 +132,29 @@ class Directory:
         """Where payments of this shortcode are told to this app: the shortcode's own endpoint, else the app's."""
         return self._endpoints.get((app_id, shortcode_id)) or self._endpoints.get((app_id, ""))
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All of them."""
+        return tuple(self._endpoints.values())
+
+    def name_of(self, endpoint: Endpoint) -> str:
+        """What a person calls it: the app, and the shortcode where it is one's own."""
+        app, shortcode = self._apps.get(endpoint.app_id), self._shortcodes.get(endpoint.shortcode_id)
+        name = app.name if app else endpoint.app_id
+        return f"{name} for {shortcode.number} ({shortcode.environment})" if shortcode else name
+
+    def url_of(self, endpoint: Endpoint) -> str:
+        """Where it leads today; "" for nowhere."""
+        app = self._apps.get(endpoint.app_id)
+        return endpoint.url or (app.callback_url if app else None) or ""
+
     def endpoints_of(self, app_id: str) -> tuple[Endpoint, ...]:
         """An app's endpoints, its own first."""
         return tuple(self._endpoints[key] for key in sorted(self._endpoints) if key[0] == app_id)
+
+    def keys_of(self, endpoint: Endpoint) -> tuple[SigningKey, ...]:
+        """An endpoint's own keys; without any, those of its app sign."""
+        return self._signing_keys.get(endpoint.id, ())
 
     def signers(self, endpoint: Endpoint) -> tuple[Signer, ...]:
         """What signs for an endpoint, the newest first, so that who reads one signature reads that of today's key.

@@ -13,10 +13,11 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A clock and a well of randomness."""
+    """A clock and a well of randomness; and the processor's time that this thread has used, 0 where nobody counts."""
 
     now_us: Clock
     random_bytes: Callable[[int], bytes]
+    cpu_s: Callable[[], float] = float
 
     def new_id(self, prefix: str) -> str:
         """``prefix_`` and 28 hex digits: 48 bits of milliseconds, then 64 random ones. IDs sort by time."""
@@ -25,6 +26,11 @@ class Source:
     def chance(self) -> float:
         """A number from 0 up to 1."""
         return int.from_bytes(self.random_bytes(4)) / 2**32
+
+
+def first_id(prefix: str, at_us: int) -> str:
+    """Sorts before every ID that is made from that moment on."""
+    return f"{prefix}_{max(0, at_us) // 1000:012x}"
 
 
 class _Well:
@@ -45,4 +51,4 @@ class _Well:
 
 def system_source() -> Source:
     """The machine's own clock and randomness. Not to be shared between threads."""
-    return Source(lambda: time.time_ns() // 1000, _Well().draw)
+    return Source(lambda: time.time_ns() // 1000, _Well().draw, time.thread_time)

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,8 +14,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from wakala.config import Settings, master_key
-from wakala.deliveries import Deliveries, Standing
+from wakala.deliveries import Deliveries, Standing, Validations
+from wakala.deliveries.bell import Bell
 from wakala.deliveries.desk import Desk
+from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.errors import StoppingError
 from wakala.identity import Source, system_source
@@ -33,18 +35,21 @@ from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import STEP_LIMIT_S
+from wakala.rules.payment import Change
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.upstream.sides import Sides
 from wakala.web.api import Api
 from wakala.web.app import build
 from wakala.web.dialects import BROKER, DARAJA
+from wakala.web.endpoints import Endpoints
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
 from wakala.web.notifications import Notifications
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
 from wakala.web.shelter import Shelter
+from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
@@ -95,9 +100,19 @@ def pruner(settings: Settings, store: Database, source: Source) -> Pruner:
 
 
 class Gateway:
-    """One gateway process: the API, the callbacks, the pages, the courier and the finisher."""
+    """One gateway process: the API, the callbacks, the pages, the courier and the finisher.
 
-    def __init__(self, settings: Settings, source: Source | None = None) -> None:
+    ``source``, ``store`` and ``client`` are the machine's own unless they are given: the simulation gives others.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source | None = None,
+        *,
+        store: Database | None = None,
+        client: Callable[..., Outgoing] = Outgoing,
+    ) -> None:
         self.settings = settings
         self.source = source or system_source()
         master = master_key(settings)
@@ -112,11 +127,11 @@ class Gateway:
         base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
         self._is_leaving = False
         self._hurry = asyncio.Event()
-        self.database = database(settings, exclusive=True)
+        self.database = store or database(settings, exclusive=True)
         self.journal = Journal(self.database)
         self.directory = Directory(self.journal, master, base_urls)
-        self.to_mpesa = Outgoing(guarded=False)  # its addresses come from the configuration, not from callers
-        self.to_merchants = Outgoing(guarded=True, allowed=settings.deliveries.private_targets)
+        self.to_mpesa = client(guarded=False)  # its addresses come from the configuration, not from callers
+        self.to_merchants = client(guarded=True, allowed=settings.deliveries.private_targets)
         self.daraja = Daraja(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
         self.standing = Standing(
             self.journal, self.directory, self.source, disable_after_s=settings.deliveries.disable_after_s
@@ -131,7 +146,14 @@ class Gateway:
             settings.deliveries.schedule_s,
             answer_limit_s=settings.deliveries.answer_limit_s,
             lease_s=settings.deliveries.lease_s,
-            validation_limit_s=settings.deliveries.validation_limit_s,
+        )
+        validations = Validations(
+            self.journal,
+            self.directory,
+            self.to_merchants,
+            self.source,
+            self.standing,
+            limit_s=settings.deliveries.validation_limit_s,
         )
         self.courier = Courier(
             self.journal, self.deliveries, self.standing, self.source, settings.deliveries.lane_limit
@@ -143,10 +165,12 @@ class Gateway:
             self.source,
             terms,
             master.derive("callback"),
-            stage=self.deliveries.stage,
+            stage=self._stage,
             offer=self._offer,
         )
+        self.bell = Bell()
         trace_key = master.derive("trace")
+        desk = Desk(self.journal, master, self.source)
         self.api = Api(
             self.journal,
             self.directory,
@@ -154,14 +178,25 @@ class Gateway:
             self.source,
             settings.public_url,
             trace_key,
-            Notifications(self.journal, self.directory, Desk(self.journal, master, self.source)),
+            Notifications(self.journal, self.directory, desk, self.bell, self.source.now_us),
+            Endpoints(
+                self.directory,
+                desk,
+                self.standing,
+                Prober(self.to_merchants, self.source, discreet=True),
+                Defaults(
+                    settings.deliveries.schedule_s,
+                    settings.deliveries.answer_limit_s,
+                    settings.deliveries.lane_limit,
+                ),
+            ),
         )
         sources = {
             Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),
             Environment.LIVE: networks(settings.callbacks.live_sources),
         }
         self.inbound, self.by_soap = [
-            Inbound(self.journal, self.directory, self.payments, self.deliveries, self.source, sources, dialect=dialect)
+            Inbound(self.journal, self.directory, self.payments, validations, self.source, sources, dialect=dialect)
             for dialect in (DARAJA, BROKER)
         ]
         limit_bytes = int(settings.callbacks.spill_limit_mib * MIB_BYTES)
@@ -217,8 +252,9 @@ class Gateway:
             loop.start()
 
     def leave(self) -> None:
-        """Readiness says no from now on; everything else goes on."""
+        """Readiness says no from now on, and who waits for news is answered; everything else goes on."""
         self._is_leaving = True
+        self.bell.close()
 
     def hurry(self) -> None:
         """A stop that is under way, or comes, waits for nobody any more."""
@@ -247,7 +283,8 @@ class Gateway:
             log.warning("while stopping: %s", fault)
 
     async def _refresh(self) -> bool:
-        await self.directory.refresh()
+        if await self.directory.refresh():
+            self.standing.look_again()
         return False
 
     async def _ready(self) -> None:
@@ -256,8 +293,12 @@ class Gateway:
             raise StoppingError
         await self.journal.directory_version()
 
+    def _stage(self, change: Change, now_us: int) -> Notification:
+        return self.courier.reserve(self.deliveries.stage(change, now_us), now_us)
+
     def _offer(self, notification: Notification) -> None:
         self.courier.offer(notification)
+        self.bell.ring(notification.scope.app_id)
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> list[BaseException]:

@@ -92,14 +92,16 @@ def test_the_whole_schedule_outlives_a_weekend() -> None:
     assert 3 * DAY_S <= sum(SCHEDULE_S) <= 4 * DAY_S
 
 
-async def test_410_says_that_nobody_lives_there(house: House, clock: Clock) -> None:
-    refuse(house, 410)
-    await house.push("GONE")
+async def test_410_of_a_requests_own_url_ends_its_attempts_and_no_others(house: House, clock: Clock) -> None:
+    house.merchant.replies["/own"] = (410, {})
+    await house.push("GONE", CallbackUrl=f"{house.merchant.url}/own")
     gone = await after_attempts(house, 1)
     assert (gone.state, gone.last_status) == (DeliveryState.GIVEN_UP, 410)
     clock.advance(DAY_S)
     await house.gateway.courier.step()
-    assert len(house.merchant.at("/wakala")) == 1
+    assert len(house.merchant.at("/own")) == 1
+    await house.push("NEXT", SenderMSISDN="254712000002")
+    await house.merchant.received("/wakala", 1)
 
 
 @asynccontextmanager

@@ -144,9 +144,9 @@ async def test_a_window_is_counted_then_replayed_and_one_is_acknowledged(house: 
 
     await eventually(delivered)
     window = Window(note.created_us - 1_000, note.created_us + 1_000_000)
-    assert await desk.replay_window(scope, window, dry_run=True) == (1, False)
+    assert await desk.replay_window(scope, window, dry_run=True) == (1, None)
     assert len(house.merchant.at(WAKALA)) == 1
-    assert await desk.replay_window(scope, window, dry_run=False) == (1, False)
+    assert await desk.replay_window(scope, window, dry_run=False) == (1, None)
     await house.gateway.courier.step()
     await house.merchant.received(WAKALA, 2)
     await desk.acknowledge_up_to(scope, "ledger", note.id)

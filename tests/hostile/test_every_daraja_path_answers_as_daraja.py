@@ -63,7 +63,7 @@ FIELDS: dict[str, Any] = {
     "OffSetValue": "0",
 }
 SHAPES = {"type": ["string", "integer", "number", "boolean", "null", "array", "object"]}
-PATHS = sorted({path for command in COMMANDS for path in command.facade} | {"/mpesa/stkpushquery/v1/query"})
+PATHS = sorted({path for command in BY_PATH.values() for path in command.facade} | {"/mpesa/stkpushquery/v1/query"})
 COMMAND_IDS = {path: command.command_id for command in COMMANDS for path in command.facade}
 
 

@@ -45,6 +45,9 @@ async def test_health_is_kept_and_a_success_is_not_forgotten(journal: Journal) -
     assert await journal.endpoints.health() == [well]
     await journal.endpoints.save_health(Health("lane", -1, 4, None, NOW_US, NOW_US, 500, None, ()))
     assert await journal.endpoints.last_success_us("lane") == NOW_US
+    await journal.endpoints.forget_failures("lane")
+    (anew,) = await journal.endpoints.health()
+    assert (anew.streak, anew.failing_since_us, anew.attempts) == (0, None, 4)
 
 
 async def test_notifications_are_read_acknowledged_replayed_and_held(journal: Journal) -> None:
@@ -57,12 +60,18 @@ async def test_notifications_are_read_acknowledged_replayed_and_held(journal: Jo
     assert [one.id for one in await journal.endpoints.notifications_after(scope, "", "~")] == [note.id]
     assert await journal.endpoints.acknowledge(note.id, NOW_US)
     assert not await journal.endpoints.acknowledge(note.id, NOW_US)
-    assert await journal.endpoints.replay([note.id], NOW_US) == 1
-    assert await journal.endpoints.hold_page(note.lane, NOW_US + 1, NOW_US) == 1
-    assert await journal.endpoints.hold_page(note.lane, NOW_US + 1, NOW_US) == 0
+    assert await journal.endpoints.replay([note.id], NOW_US + 1) == 1
+    assert await journal.bring_forward(note.lane, NOW_US) == 1
+    assert await journal.bring_forward(note.lane, NOW_US) == 0
+    assert await journal.endpoints.move_lane(note, "elsewhere")
+    assert not await journal.endpoints.move_lane(note, "elsewhere")
+    assert await journal.endpoints.hold_page("elsewhere", "another", NOW_US + 1, NOW_US) == 0
+    assert await journal.endpoints.hold_page("elsewhere", note.scope.shortcode_id, NOW_US + 1, NOW_US) == 1
+    assert await journal.endpoints.hold_page("elsewhere", "", NOW_US + 1, NOW_US) == 0
     kept = await journal.notification(note.id)
     assert kept is not None
     assert kept.state is DeliveryState.KEPT
     await journal.endpoints.move_cursor(scope, "ledger", "ntf_2", NOW_US)
     await journal.endpoints.move_cursor(scope, "ledger", "ntf_1", NOW_US)
     assert await journal.endpoints.cursor(scope.app_id, scope.environment, "ledger") == "ntf_2"
+    assert await journal.endpoints.consumers(scope.app_id, scope.environment) == ["ledger"]

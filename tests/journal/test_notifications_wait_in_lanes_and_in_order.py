@@ -33,8 +33,15 @@ async def staged(journal: Journal, lane: str, sequence: int = 1, of: Payment | N
 async def test_each_lane_with_work_is_named_once(journal: Journal) -> None:
     for lane in ("a", "b", "b", "c shop.example"):
         await staged(journal, lane)
-    assert await journal.lanes_due(LATER_US) == ["a", "b", "c shop.example"]
-    assert await journal.lanes_due(NOW_US - 1) == []
+    assert await journal.lanes_waiting(LATER_US) == [("a", True), ("b", True), ("c shop.example", True)]
+    assert await journal.lanes_waiting(NOW_US - 1) == [("a", False), ("b", False), ("c shop.example", False)]
+    assert [lane for lane, _ in await journal.lanes_waiting(LATER_US, "a", 1)] == ["b"]
+    assert await journal.lanes_waiting(LATER_US, "c shop.example") == []
+
+
+async def claimed(journal: Journal, now_us: int = LATER_US, until_us: int = LATER_US, limit: int = 10) -> list[str]:
+    """The IDs of a page of the lane; by default with a lease that is over at once, so that nothing is held."""
+    return [one.id for one in await journal.claim_notifications("lane", now_us, until_us, limit)]
 
 
 async def test_a_later_notification_of_a_payment_waits_for_the_earlier_one(journal: Journal) -> None:
@@ -42,10 +49,19 @@ async def test_a_later_notification_of_a_payment_waits_for_the_earlier_one(journ
     before = await journal.payment(first.payment_id)
     assert before is not None
     second = await staged(journal, "lane", 2, before)
-    assert [n.id for n in await journal.notifications_due("lane", LATER_US, 10)] == [first.id]
+    assert await claimed(journal) == [first.id]
     done = Verdict(DeliveryState.DELIVERED, LATER_US)
     assert await journal.record_attempt(first, done, exchange(before, status=200), now_us=LATER_US)
-    assert [n.id for n in await journal.notifications_due("lane", LATER_US, 10)] == [second.id]
+    assert await claimed(journal) == [second.id]
+
+
+async def test_a_page_is_the_oldest_of_one_lane(journal: Journal) -> None:
+    owed = [await staged(journal, "lane") for _ in range(5)]
+    await staged(journal, "another")
+    for place, one in enumerate(owed):
+        again = Verdict(DeliveryState.WAITING, LATER_US - place)
+        assert await journal.record_attempt(one, again, exchange(status=503), now_us=NOW_US)
+    assert await claimed(journal, limit=3) == [owed[4].id, owed[3].id, owed[2].id]
 
 
 async def test_an_attempt_is_counted_once_whoever_made_it(journal: Journal) -> None:
@@ -58,25 +74,43 @@ async def test_an_attempt_is_counted_once_whoever_made_it(journal: Journal) -> N
     kept = await journal.notification(owed.id)
     assert kept is not None
     assert (kept.attempts, kept.due_us, kept.last_status) == (1, LATER_US + 5, 500)
-    assert await journal.notifications_due("lane", LATER_US, 10) == []
+    assert await claimed(journal) == []
 
 
 async def test_a_claim_has_one_owner_until_its_lease_ends_or_is_released(journal: Journal) -> None:
-    owed = await staged(journal, "lane")
-    claims = await asyncio.gather(*(journal.claim_notification(owed, LATER_US + 10) for _ in range(4)))
-    assert sorted(claims) == [False, False, False, True]
-    assert await journal.notifications_due("lane", LATER_US, 10) == []
-    assert len(await journal.notifications_due("lane", LATER_US + 11, 10)) == 1
+    owed = {(await staged(journal, "lane")).id for _ in range(20)}
+    pages = await asyncio.gather(*(claimed(journal, until_us=LATER_US + 10, limit=8) for _ in range(4)))
+    taken = [one for page in pages for one in page]
+    assert len(taken) == len(set(taken))
+    assert set(taken) <= owed
+    while more := await claimed(journal, until_us=LATER_US + 10):  # what another passed over, for it was locked
+        taken += more
+    assert sorted(taken) == sorted(owed)
+    assert len(await claimed(journal, LATER_US + 11, LATER_US + 11, 20)) == 20
     await journal.release_leases(LATER_US)
-    assert len(await journal.notifications_due("lane", LATER_US, 10)) == 1
+    assert len(await claimed(journal, limit=20)) == 20
 
 
-async def test_a_claim_of_what_was_attempted_meanwhile_is_lost(journal: Journal) -> None:
-    seen_by_another = await staged(journal, "lane")
-    assert await journal.claim_notification(seen_by_another, LATER_US + 10)
-    again = Verdict(DeliveryState.WAITING, LATER_US + 5)
-    assert await journal.record_attempt(seen_by_another, again, exchange(status=503), now_us=LATER_US)
-    assert not await journal.claim_notification(seen_by_another, LATER_US + 20)
+async def test_a_claim_carries_its_lease_and_the_attempts_before_it(journal: Journal) -> None:
+    owed = await staged(journal, "lane")
+    again = Verdict(DeliveryState.WAITING, LATER_US)
+    assert await journal.record_attempt(owed, again, exchange(status=503), now_us=NOW_US)
+    (one,) = await journal.claim_notifications("lane", LATER_US, LATER_US + 10, 1)
+    assert (one.id, one.attempts, one.lease_us, one.last_status) == (owed.id, 1, LATER_US + 10, 503)
+    assert not await journal.record_attempt(owed, again, exchange(status=503), now_us=LATER_US), "counted before"
+
+
+async def test_what_waits_for_a_later_step_is_brought_forward_but_not_what_was_put_off(journal: Journal) -> None:
+    hour_us = LATER_US + 3_600_000_000
+    failed, busy, elsewhere = [await staged(journal, lane) for lane in ("lane", "lane", "another")]
+    for one, status in ((failed, 503), (busy, 429), (elsewhere, 503)):
+        again = Verdict(DeliveryState.WAITING, hour_us)
+        assert await journal.record_attempt(one, again, exchange(status=status), now_us=LATER_US)
+    assert await journal.bring_forward("lane", LATER_US) == 1
+    assert await journal.bring_forward("lane", LATER_US) == 0
+    assert await claimed(journal) == [failed.id]
+    kept = [await journal.notification(one.id) for one in (failed, busy, elsewhere)]
+    assert [one and one.due_us for one in kept] == [failed.created_us, hour_us, hour_us]
 
 
 def confirmation(receipt: str, **changes: object) -> Confirmation:

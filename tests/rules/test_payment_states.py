@@ -21,6 +21,7 @@ from wakala.rules.payment import (
     Misfit,
     Payment,
     Refused,
+    Schedule,
     Sending,
     Settled,
     State,
@@ -113,6 +114,23 @@ def test_a_callback_before_the_answer_settles_and_the_answer_is_only_noted() -> 
     assert late.payment.answer is Answer.ACCEPTED
 
 
+@pytest.mark.parametrize(
+    "late",
+    [LostSight("no_answer", "silence"), Refused("500.001.1001", "refused"), Unsent("busy", "busy", NOW_US + 10)],
+)
+def test_an_answer_after_other_news_changes_nothing_and_is_what_the_merchant_is_told(late: Fact) -> None:
+    settled = after(in_state(State.SENDING), paid("UKN0000001"))
+    told = after(settled.payment, late)
+    assert (told.payment.state, told.name, told.notify) == (State.SUCCEEDED, "late_answer", None)
+    assert told.payment.answer is Answer.UNKNOWN
+    assert after(told.payment, ACCEPTED).payment.answer is Answer.UNKNOWN
+
+
+def test_what_was_given_up_before_it_left_is_told_so() -> None:
+    gone = after(in_state(State.RECEIVED), GaveUp("too late")).payment
+    assert (gone.state, gone.answer, gone.answer_code) == (State.FAILED, Answer.REFUSED, "not_sent")
+
+
 def test_a_second_source_confirms_without_a_second_notification() -> None:
     settled = after(in_state(State.PENDING), paid("UKN0000001")).payment
     again = after(settled, dataclasses.replace(paid("UKN0000001"), by=Evidence.C2B_CONFIRMATION, payer_name="ASHA"))
@@ -182,3 +200,14 @@ def test_a_repeat_is_told_the_first_answer_or_in_flight_or_spent() -> None:
     assert repeat_of(first, first.fingerprint) is Repeat.IN_FLIGHT
     assert repeat_of(replace(first, answer=Answer.ACCEPTED), first.fingerprint) is Repeat.SAME
     assert repeat_of(replace(first, answer=Answer.ACCEPTED), "other") is Repeat.SPENT
+
+
+def test_after_a_long_stop_questions_still_have_their_pauses() -> None:
+    """The gateway was down for longer than the schedule: each question is given the time that its answer needs."""
+    schedule = Schedule(asks_s=(10, 20, 40), expire_s=60)
+    current, now_us = in_state(State.PENDING), NOW_US + 3_600_000_000
+    for checks in range(1, 4):
+        current = decide(current, StillOpen("Asked.", processing=False), now_us, schedule).payment
+        assert (current.checks, current.next_check_us) == (checks, now_us + 10_000_000)
+        now_us += 10_000_000
+    assert schedule.is_over(current)

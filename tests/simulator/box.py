@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvicorn
 from aiohttp import web
 
 from services.quick_server import QuickServer
 from wakala.simulator.app import create_app
 from wakala.simulator.machine import Simulator, Start
+from wakala.simulator.main import configure
 from wakala.simulator.sandbox import PASSKEY
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -182,16 +182,7 @@ async def running_merchant() -> AsyncIterator[Merchant]:
 @asynccontextmanager
 async def running_box(merchant: Merchant, start: Start, state_file: Path | None = None) -> AsyncIterator[Box]:
     machine = Simulator(start)
-    config = uvicorn.Config(
-        create_app(machine, state_file),
-        port=0,
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_level="error",
-        access_log=False,
-    )
-    server = QuickServer(config)
+    server = QuickServer(configure(create_app(machine, state_file), "127.0.0.1", 0))
     url = await server.begin()
     async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
         yield Box(url, machine, client, merchant)

@@ -24,7 +24,7 @@ async def test_a_thousand_payments_hold_together(box: Box) -> None:
     started = time.monotonic()
     await box.pushed(phone="254710000000")
     await asyncio.gather(*(payer() for _ in range(AT_ONCE)))
-    await until(lambda: not box.machine.courier._tasks)
+    await until(lambda: not box.machine.courier._under_way)
     print(f"{PAYMENTS / (time.monotonic() - started):.0f} payments a second, with client and merchant in one process")
     payments = await box.payments()
     counters = (await box.control("payments?after=999999", method="GET"))["counters"]

@@ -165,6 +165,68 @@ async def test_more_letters_than_lines_wait_for_their_turn(poster: Poster, monke
     assert listener.lines_count == 2
 
 
+def at_once(poster: Poster, url: str, body: bytes = b"{}", limit_seconds: float = 10) -> list[Reply | OSError]:
+    """What was told so far, of a letter that was written without waiting for anything."""
+    told: list[Reply | OSError] = []
+    ready = poster.ready(url)
+    assert ready is not None
+    poster.post_at_once(ready, body, {}, limit_seconds, told.append)
+    return told
+
+
+async def test_a_letter_is_written_at_once_on_a_line_that_is_open(poster: Poster) -> None:
+    listener = Listener(OK)
+    async with listening(listener) as url:
+        assert poster.ready(url) is None
+        await post(poster, url)
+        assert poster.ready(url.replace("/told", "/t%C3%B6ld")) is None  # not a plain one, so it takes the long way
+        first = at_once(poster, url, b"[1]")
+        assert poster.ready(url) is None  # the line is busy
+        await until(lambda: first)
+        second = at_once(poster, url, b"[2]")
+        await until(lambda: second)
+    assert (first, second) == ([Reply(200, b"{}")], [Reply(200, b"{}")])
+    assert [heard[-3:] for heard in listener.heard[1:]] == [b"[1]", b"[2]"]
+    assert listener.lines_count == 1
+
+
+async def test_silence_after_a_letter_written_at_once_has_a_limit(
+    poster: Poster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "SWEEP_SECONDS", 0.01)
+    listener = Listener(OK, b"")
+    async with listening(listener) as url:
+        await post(poster, url)
+        told = at_once(poster, url, limit_seconds=0.02)
+        await until(lambda: told)
+    assert [str(each) for each in told] == ["no answer in time"]
+    assert len(listener.heard) == 2
+
+
+async def test_letters_written_at_once_can_be_dropped(poster: Poster) -> None:
+    listener = Listener(OK, b"", OK)
+    async with listening(listener) as url:
+        await post(poster, url)
+        told = at_once(poster, url)
+        await until(lambda: len(listener.heard) == 2)
+        poster.drop_posted()
+        assert await post(poster, url) == Reply(200, b"{}")
+    assert told == []
+    assert listener.lines_count == 2
+
+
+async def test_a_letter_written_at_once_waits_its_turn(poster: Poster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "CONNECTIONS_MAX", 1)
+    listener = Listener(OK)
+    async with listening(listener) as url:
+        await post(poster, url)
+        told = at_once(poster, url)
+        waiting = asyncio.create_task(post(poster, url))
+        assert await waiting == Reply(200, b"{}")
+        assert told == [Reply(200, b"{}")]
+    assert listener.lines_count == 1
+
+
 @pytest.mark.parametrize(
     ("url", "origin", "path", "host"),
     [

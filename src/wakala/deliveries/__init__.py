@@ -2,5 +2,6 @@
 
 from wakala.deliveries.deliveries import Deliveries
 from wakala.deliveries.standing import Standing
+from wakala.deliveries.validations import Validations
 
-__all__ = ["Deliveries", "Standing"]
+__all__ = ["Deliveries", "Standing", "Validations"]

@@ -10,14 +10,13 @@ from wakala.directory import Directory
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
-from wakala.rules.accounts import App, BodyFormat, Shortcode
+from wakala.rules.accounts import App, BodyFormat
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict, judge
 from wakala.rules.endpoints import Endpoint, lane_of, owner_of, target_of
-from wakala.rules.exchange import Exchange
+from wakala.rules.exchange import Exchange, Headers
 from wakala.rules.payment import Change, Face, Payment, Scope
-from wakala.rules.signing import webhook_signatures
-from wakala.wire.daraja_inbound import ValidationVerdict, read_validation_verdict
-from wakala.wire.notification import render
+from wakala.rules.signing import Signer, webhook_signatures
+from wakala.wire.notification import headers_of, render
 
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
 
@@ -36,7 +35,6 @@ class Deliveries:
         *,
         answer_limit_s: float,
         lease_s: float,
-        validation_limit_s: float = 5,
     ) -> None:
         self._journal = journal
         self._directory = directory
@@ -46,16 +44,14 @@ class Deliveries:
         self._schedule_s = schedule_s
         self._answer_limit_s = answer_limit_s
         self._lease_us = int(lease_s * 1_000_000)
-        self._validation_limit_s = validation_limit_s
 
     def stage(self, change: Change, now_us: int) -> Notification:
-        """What ``change`` owes the merchant. The first of a payment is leased to this process's courier at once."""
+        """What ``change`` owes the merchant, leased to nobody yet."""
         payment = change.payment
         app = self._directory.app(payment.scope.app_id)
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
         endpoint = self._endpoint(payment.scope)
         has_target = app is not None and bool(payment.callback_url or endpoint.url or app.callback_url)
-        is_ours = has_target and payment.notifications == 1 and endpoint.is_active
         return Notification(
             id=self._source.new_id("ntf"),
             payment_id=payment.id,
@@ -74,7 +70,7 @@ class Deliveries:
             state=DeliveryState.WAITING if has_target else DeliveryState.KEPT,
             attempts=0,
             due_us=now_us,
-            lease_us=self.lease_end_us(now_us) if is_ours else 0,
+            lease_us=0,
             created_us=now_us,
         )
 
@@ -91,77 +87,59 @@ class Deliveries:
         """The endpoint whose terms hold in a lane; None where its app is gone."""
         return self._directory.endpoint(*owner_of(lane))
 
-    async def attempt(self, notification: Notification) -> Verdict:
-        """One try: post, record what came of it, and say when to try again."""
+    async def attempt(self, notification: Notification) -> Verdict | None:
+        """One try: post, record what came of it, and say when to try again. None where it was not to be tried here."""
         app = self._directory.app(notification.scope.app_id)
         endpoint = self._endpoint(notification.scope)
         app_url = app.callback_url if app else None
-        url = target_of(endpoint, notification.url, app_url, notification.created_us)
         now_us = self._source.now_us()
+        target = target_of(endpoint, notification.url, app_url, notification.created_us, now_us)
+        if target.lane != notification.lane:  # its endpoint changed while it waited
+            await self._journal.endpoints.move_lane(notification, target.lane)
+            return None
+        if target.url is None or app is None:  # nobody named a URL, or it was taken away meanwhile
+            await self._journal.endpoints.hold([notification.id], now_us)
+            return None
+        return await self._try(notification, endpoint, target.url, is_own=target.is_own, now_us=now_us)
+
+    async def _try(
+        self, notification: Notification, endpoint: Endpoint, url: str, *, is_own: bool, now_us: int
+    ) -> Verdict:
         exchange = Exchange(
             id=self._source.new_id("xch"),
             name="delivery",
             direction="out",
             method="POST",
-            url=url or "",
-            request_headers=self._headers(notification, endpoint, now_us) if url and app else (),
+            url=url,
+            request_headers=self._headers(notification, endpoint, now_us),
             request_body=notification.body,
             started_us=now_us,
             payment_id=notification.payment_id,
             notification_id=notification.id,
             scope=notification.scope,
         )
-        reply = await self._post(exchange, endpoint.answer_limit_s or self._answer_limit_s)
-        exchange, attempted = _outcome(exchange, reply, now_us)
+        limit_s = endpoint.answer_limit_s or self._answer_limit_s
+        reply = await self._outgoing.send("POST", url, exchange.request_headers, notification.body, total_s=limit_s)
+        exchange, attempted = outcome(exchange, reply, now_us)
         ended_us = self._source.now_us()
-        schedule_s = endpoint.schedule_s or self._schedule_s
-        verdict = judge(attempted, notification.attempts + 1, ended_us, self._source.chance(), schedule_s)
+        verdict = judge(
+            attempted,
+            notification.attempts + 1,
+            ended_us,
+            self._source.chance(),
+            endpoint.schedule_s or self._schedule_s,
+            gone_ends=not is_own,
+        )
         if not await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us):
             await self._journal.record_exchange(exchange)  # counted, held or acknowledged meanwhile: the bytes are kept
-        await self._standing.note(
-            notification.lane, endpoint, attempted, reply.duration_us, is_endpoints_own=not notification.url
-        )
+        await self._standing.note(notification.lane, endpoint, attempted, reply.duration_us, is_endpoints_own=is_own)
         return verdict
 
-    async def ask_validation(self, shortcode: Shortcode, body: bytes, scope: Scope) -> ValidationVerdict | None:
-        """Ask the merchant whether a payment may go through, in M-Pesa's own words; None where nobody said in time."""
-        now_us = self._source.now_us()
-        exchange = Exchange(
-            id=self._source.new_id("xch"),
-            name="c2b_validation_relay",
-            direction="out",
-            method="POST",
-            url=shortcode.validation_url,
-            request_headers=(("Content-Type", "application/json"), ("User-Agent", "Wakala/1")),
-            request_body=body,
-            started_us=now_us,
-            scope=scope,
-        )
-        reply = await self._outgoing.send(
-            "POST", exchange.url, exchange.request_headers, body, total_s=self._validation_limit_s
-        )
-        exchange, _ = _outcome(exchange, reply, now_us)
-        await self._journal.record_exchange(exchange)
-        return read_validation_verdict(reply.status, reply.body) if isinstance(reply, Reply) else None
-
-    async def _post(self, exchange: Exchange, answer_limit_s: float) -> Reply | NoReply:
-        if not exchange.url:
-            return NoReply(True, "the app has no callback URL any more", 0)
-        return await self._outgoing.send(
-            "POST", exchange.url, exchange.request_headers, exchange.request_body, total_s=answer_limit_s
-        )
-
-    def _headers(self, notification: Notification, endpoint: Endpoint, now_us: int) -> tuple[tuple[str, str], ...]:
+    def _headers(self, notification: Notification, endpoint: Endpoint, now_us: int) -> Headers:
         """Standard Webhooks 1.0.0: the ID is stable over attempts, the timestamp is each attempt's own."""
-        timestamp_s = now_us // 1_000_000
-        signers = self._directory.signers(endpoint)
-        return (
-            ("Content-Type", "application/json"),
-            ("User-Agent", "Wakala/1"),
-            ("webhook-id", notification.id),
-            ("webhook-timestamp", str(timestamp_s)),
-            ("webhook-signature", webhook_signatures(signers, notification.id, timestamp_s, notification.body)),
-        )
+        shortcode = self._directory.shortcode(notification.scope.shortcode_id)
+        signers, number = self._directory.signers(endpoint), shortcode.number if shortcode else ""
+        return signed_headers(signers, notification.id, notification.body, now_us, number)
 
 
 def _body_format(payment: Payment, app: App | None) -> BodyFormat:
@@ -171,7 +149,24 @@ def _body_format(payment: Payment, app: App | None) -> BodyFormat:
     return app.body_format if app else BodyFormat.WAKALA
 
 
-def _outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[Exchange, Attempted]:
+def signed_headers(
+    signers: tuple[Signer, ...], webhook_id: str, body: bytes, now_us: int, shortcode: str = ""
+) -> Headers:
+    """What goes before a body that a merchant can verify; ``shortcode`` is the number, which Daraja's shape names."""
+    plain = (*headers_of(body, shortcode), ("User-Agent", "Wakala/1"))
+    if not signers:  # no app is told of this shortcode's payments, so there is no secret either
+        return plain
+    timestamp_s = now_us // 1_000_000
+    return (
+        *plain,
+        ("webhook-id", webhook_id),
+        ("webhook-timestamp", str(timestamp_s)),
+        ("webhook-signature", webhook_signatures(signers, webhook_id, timestamp_s, body)),
+    )
+
+
+def outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[Exchange, Attempted]:
+    """The exchange with what came back, and the attempt as the rules see it."""
     if isinstance(reply, NoReply):
         failed = replace(exchange, error=reply.reason, duration_us=reply.duration_us)
         return failed, Attempted(None, reply.reason)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from wakala.errors import CallerError, NotFoundError
-from wakala.identity import Source
-from wakala.journal.endpoints import FIRST_ID, PAGE_ROWS, EndpointEvent
-from wakala.journal.journal import Journal
+from wakala.errors import CallerError, FieldFault, InvalidFieldsError, NotFoundError
+from wakala.identity import Source, first_id
+from wakala.journal.endpoints import PAGE_ROWS, EndpointEvent
+from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
-from wakala.rules.addresses import is_web_address
+from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, require_sane
 from wakala.rules.payment import Scope
@@ -28,6 +28,7 @@ OVERLAP_MAX_S = 604_800.0
 KEY_BYTES = 32
 SETTLE_US = 5_000_000  # what is younger may have a neighbour whose commit is still under way; a cursor must not pass it
 REPLAY_LIMIT = 100_000  # in one call; the answer says where to go on
+CONSUMERS_LIMIT = 50  # of an app in an environment: each is a row for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Window:
     until_us: int
     states: frozenset[DeliveryState] = frozenset()
     type: str = ""
+    after: str = ""  # where the call before stopped
 
     def holds(self, notification: Notification) -> bool:
         """True where it is one of them."""
@@ -74,20 +76,32 @@ class Desk:
 
         An endpoint that was disabled is called again: whoever names a new URL expects that. A paused one stays paused.
         """
-        if not is_web_address(url):
-            raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
+        require_web_address(url)
         now_us = self._source.now_us()
         old_url = endpoint.url or app.callback_url or ""
         own_url = url if endpoint.shortcode_id else ""
         moved = replace(endpoint, url=own_url, old_url=old_url, moved_us=now_us, waiting=waiting)
         event = self._event(endpoint, "endpoint.moved", f"What waited: {waiting}.")
         await self._journal.endpoints.save(moved, event, app_url=None if endpoint.shortcode_id else url)
-        held = 0
-        while waiting is Waiting.HOLD and (page := await self._journal.endpoints.hold_page(moved.lane, now_us, now_us)):
-            held += page
+        held = await self._hold(moved, now_us) if waiting is Waiting.HOLD else 0
         if endpoint.state is EndpointState.DISABLED:
             await self.resume(moved)
+        else:
+            await self._begin_anew(moved)
         return held
+
+    async def _hold(self, endpoint: Endpoint, now_us: int) -> int:
+        """Keep what waits; a shortcode's may wait in the app's lane, from before it had an endpoint of its own."""
+        held = 0
+        for lane in dict.fromkeys((endpoint.lane, endpoint.app_id)):
+            while page := await self._journal.endpoints.hold_page(lane, endpoint.shortcode_id, now_us, now_us):
+                held += page
+        return held
+
+    async def _begin_anew(self, endpoint: Endpoint) -> None:
+        """What it did before no longer counts, and nobody waits for the end of a long step of the schedule."""
+        await self._journal.endpoints.forget_failures(endpoint.lane)
+        await self._journal.bring_forward(endpoint.lane, self._source.now_us())
 
     async def pause(self, endpoint: Endpoint, reason: str = "") -> bool:
         """Nothing is sent until `resume`; everything is stored and waits. False: it was paused already."""
@@ -95,19 +109,19 @@ class Desk:
         return await self._journal.endpoints.set_state(paused, self._event(endpoint, "endpoint.paused", reason))
 
     async def resume(self, endpoint: Endpoint) -> bool:
-        """Called again, after a pause or after it was disabled; what waited is sent."""
+        """Called again, after a pause or after it was disabled; what waited is sent. False: it was active already."""
         active = replace(endpoint, state=EndpointState.ACTIVE, reason="")
-        return await self._journal.endpoints.set_state(active, self._event(endpoint, "endpoint.resumed", ""))
+        if not await self._journal.endpoints.set_state(active, self._event(endpoint, "endpoint.resumed", "")):
+            return False
+        await self._begin_anew(active)
+        return True
 
     # ── keys ──
 
     async def rotate(self, app: App, endpoint: Endpoint, overlap_s: float = OVERLAP_S) -> str:
         """A new HMAC secret, shown once. The one before signs beside it until the overlap is over."""
         secret = SECRET_PREFIX + base64.b64encode(self._source.random_bytes(KEY_BYTES)).decode()
-        old = None
-        if not await self._has_own_secret(endpoint):
-            old = unseal(self._master, app.data_key, app.id, "apps.webhook_secret", app.webhook_secret)
-        await self._add_key(app, endpoint, secret, "v1", overlap_s, old)
+        await self._add_key(app, endpoint, secret, "v1", overlap_s, await self._shared_secret(app, endpoint))
         return secret
 
     async def rotate_pair(self, app: App, endpoint: Endpoint, overlap_s: float = OVERLAP_S) -> str:
@@ -116,10 +130,17 @@ class Desk:
         await self._add_key(app, endpoint, secret, "v1a", overlap_s, None)
         return public_text(private_key(secret))
 
-    async def _has_own_secret(self, endpoint: Endpoint) -> bool:
-        """Whether an HMAC key of its own, or of the app's endpoint behind it, is in force already."""
-        keys = await self._journal.endpoints.signing_keys()
-        return any(key.version == "v1" and key.endpoint_id == endpoint.id for key in keys)
+    async def _shared_secret(self, app: App, endpoint: Endpoint) -> str | None:
+        """The secret that signs where the endpoint has none of its own: its app's newest, or the app's first."""
+        keys = [key for key in await self._journal.endpoints.signing_keys() if key.version == "v1"]
+        if any(key.endpoint_id == endpoint.id for key in keys):
+            return None
+        of_the_app = (await self.endpoint(app)).id
+        shared = [key for key in keys if key.endpoint_id == of_the_app and key.until_us is None]
+        if not shared:
+            return unseal(self._master, app.data_key, app.id, "apps.webhook_secret", app.webhook_secret)
+        newest = max(shared, key=lambda key: key.created_us)
+        return unseal(self._master, app.data_key, app.id, f"signing_keys.{newest.id}", newest.sealed)
 
     async def _add_key(
         self, app: App, endpoint: Endpoint, secret: str, version: str, overlap_s: float, old: str | None
@@ -148,12 +169,21 @@ class Desk:
 
     async def after(self, scope: Scope, after_id: str, limit: int = PAGE_ROWS) -> list[Notification]:
         """An app's notifications after a cursor, oldest first, delivered or not; those of the last seconds follow."""
-        until_id = _first_id(self._source.now_us() - SETTLE_US)
+        until_id = settled_id(self._source.now_us())
         return await self._journal.endpoints.notifications_after(scope, after_id, until_id, limit)
 
+    async def after_with_young(self, scope: Scope, after_id: str, limit: int) -> list[Notification]:
+        """As `after`, with those of the last seconds: one that is committed late may yet come between them."""
+        return await self._journal.endpoints.notifications_after(scope, after_id, LAST_ID, limit)
+
     async def acknowledge_up_to(self, scope: Scope, consumer: str, cursor: str) -> None:
-        """A consumer has all of it up to ``cursor``."""
-        await self._journal.endpoints.move_cursor(scope, consumer, cursor, self._source.now_us())
+        """A consumer has all of it up to ``cursor``; what is too young to be sure of stays ahead of it."""
+        known = await self._journal.endpoints.consumers(scope.app_id, scope.environment)
+        if consumer not in known and len(known) >= CONSUMERS_LIMIT:
+            message = f"This app has {len(known)} consumers, which is the limit: use one of their names."
+            raise InvalidFieldsError(faults=(FieldFault("/Consumer", message),))
+        now_us = self._source.now_us()
+        await self._journal.endpoints.move_cursor(scope, consumer, min(cursor, settled_id(now_us)), now_us)
 
     async def own(self, scope: Scope, notification_id: str) -> Notification:
         """One of the app's notifications in this environment."""
@@ -174,17 +204,21 @@ class Desk:
         """Owed again, with the whole schedule before it. False: it is on its way right now."""
         return await self._journal.endpoints.replay([notification.id], self._source.now_us()) == 1
 
-    async def replay_window(self, scope: Scope, window: Window, *, dry_run: bool) -> tuple[int, bool]:
-        """Replay all of a window, or only count them. The second is True where there are more than one call takes."""
-        cursor, until_id, count = _first_id(window.from_us), _first_id(window.until_us), 0
+    async def replay_window(self, scope: Scope, window: Window, *, dry_run: bool) -> tuple[int, str | None]:
+        """Replay all of a window, or only count them. The second is ``after`` of the next call, where one is needed."""
+        cursor, until_id, count = (
+            max(first_id("ntf", window.from_us), window.after),
+            first_id("ntf", window.until_us),
+            0,
+        )
         while count < REPLAY_LIMIT:
             page = await self._journal.endpoints.notifications_after(scope, cursor, until_id)
             found = [one.id for one in page if window.holds(one)]
             count += len(found) if dry_run else await self._journal.endpoints.replay(found, self._source.now_us())
             if len(page) < PAGE_ROWS:
-                return count, False
+                return count, None
             cursor = page[-1].id
-        return count, True
+        return count, cursor
 
     def _event(self, endpoint: Endpoint, name: str, detail: str) -> EndpointEvent:
         return EndpointEvent(
@@ -198,6 +232,6 @@ class Desk:
         )
 
 
-def _first_id(at_us: int) -> str:
-    """Sorts before every notification staged from that moment on: IDs begin with their milliseconds."""
-    return f"ntf_{max(0, at_us) // 1000:012x}" if at_us > 0 else FIRST_ID
+def settled_id(now_us: int) -> str:
+    """Sorts after every notification that no reader can have missed."""
+    return first_id("ntf", now_us - SETTLE_US)

@@ -26,6 +26,8 @@ from wakala.rules.endpoints import (
 
 log = logging.getLogger("wakala.endpoints")
 
+HOSTS_LIMIT = 4_096  # lanes of URLs that came with requests; merchants choose how many there are
+
 
 class Standing:
     """The accounts of all lanes, and what follows from them: a notice, or the end of calling."""
@@ -40,6 +42,8 @@ class Standing:
         self._records: dict[str, Record] = {}
         self._unsaved: set[str] = set()
         self._noticed_s: dict[str, int] = {}
+        self._hosts: dict[str, None] = {}  # such lanes, the longest unused first
+        self._seen: dict[str, tuple[EndpointState, str]] = {}  # of each endpoint, its state and URL at the last look
 
     async def load(self) -> None:
         """What was known before the start; a breaker that was open stays so."""
@@ -47,29 +51,67 @@ class Standing:
         for health in await self._journal.endpoints.health():
             self._records[health.lane] = Record(health)
             self._noticed_s[health.lane] = worst_notice(failing_s(health, now_us))
+        self._seen = self._look()
+        for endpoint in self._directory.endpoints:
+            if endpoint.state is EndpointState.DISABLED:
+                log.warning("endpoint of %s is disabled: %s", self._directory.name_of(endpoint), endpoint.reason)
 
     def record(self, lane: str) -> Record:
         """The account of one lane."""
         found = self._records.get(lane)
         if found is None:
             found = self._records[lane] = Record(Health(lane))
+        if " " in lane:
+            self._remember_host(lane)
         return found
+
+    def _remember_host(self, lane: str) -> None:
+        self._hosts.pop(lane, None)
+        self._hosts[lane] = None
+        if len(self._hosts) > HOSTS_LIMIT:
+            oldest = next(iter(self._hosts))
+            del self._hosts[oldest], self._records[oldest]
+
+    def look_again(self) -> None:
+        """The directory changed: an endpoint that was resumed, or leads elsewhere, begins anew."""
+        now = self._look()
+        for lane, (state, url) in now.items():
+            before = self._seen.get(lane)
+            if before is not None and before != (state, url) and state is EndpointState.ACTIVE:
+                self.record(lane).forget_failures()
+                self._noticed_s.pop(lane, None)
+        self._seen = now
+
+    def _look(self) -> dict[str, tuple[EndpointState, str]]:
+        return {one.lane: (one.state, self._directory.url_of(one)) for one in self._directory.endpoints}
 
     async def note(
         self, lane: str, endpoint: Endpoint, attempted: Attempted, duration_us: int, *, is_endpoints_own: bool
     ) -> None:
-        """An attempt ended. A 410 from the endpoint's own URL ends calling it; one from a request's URL does not."""
-        self.record(lane).note(attempted, duration_us, self._source.now_us())
-        self._unsaved.add(lane)
+        """An attempt ended. A 410 from the endpoint's own URL ends calling it; one from a request's URL does not.
+
+        One that got through after many that did not makes due at once what waits for a later step.
+        """
+        now_us = self._source.now_us()
+        is_well_again = self.record(lane).note(attempted, duration_us, now_us)
+        if " " not in lane:  # what is known of a request's URL is worth keeping for a while, not writing down
+            self._unsaved.add(lane)
+        if is_well_again:
+            await self._journal.bring_forward(lane, now_us)
         if attempted.status == GONE and is_endpoints_own and endpoint.is_active:
             await self._disable(endpoint, "It answered 410 Gone.")
 
+    def note_asked(self, lane: str, attempted: Attempted, duration_us: int) -> None:
+        """A C2B validation was put to a merchant. However it went, nothing is disabled for it."""
+        self.record(lane).note(attempted, duration_us, self._source.now_us())
+        self._unsaved.add(lane)
+
     async def step(self) -> bool:
         """Write down what changed, tell what has failed for long, disable what has failed for days."""
-        lanes, self._unsaved = self._unsaved, set()
-        for lane in sorted(lanes):
+        for lane in sorted(self._unsaved):
             health = self.record(lane).health
             await self._journal.endpoints.save_health(health)
+            self._unsaved.discard(lane)
             await self._judge(health)
         return False
 
@@ -81,13 +123,16 @@ class Standing:
         known_s, self._noticed_s[health.lane] = self._noticed_s.get(health.lane, 0), notice_s
         if endpoint is None or not endpoint.is_active or endpoint.lane != health.lane:
             return  # a URL that came with a request is rested by its breaker, and ends by its schedule
+        is_due = notice_s > known_s or seconds >= self._disable_after_s
+        if not is_due or await self._was_well_elsewhere(health):
+            return
         reason = health.last_error or f"status {health.last_status}"
         if notice_s > known_s:
             hours = notice_s // 3_600
-            log.warning("endpoint %s has failed for %s h: %s", health.lane, hours, reason)
+            log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
             detail = f"Nothing but failures for {hours} h; the last one: {reason}."
             await self._journal.endpoints.record_event(self._event(endpoint, "endpoint.failing", detail))
-        if seconds >= self._disable_after_s and not await self._was_well_elsewhere(health):
+        if seconds >= self._disable_after_s:
             await self._disable(
                 endpoint, f"Nothing but failures for {int(seconds // 3_600)} h; the last one: {reason}."
             )
@@ -97,10 +142,12 @@ class Standing:
         return last_us is not None and health.failing_since_us is not None and last_us > health.failing_since_us
 
     async def _disable(self, endpoint: Endpoint, reason: str) -> None:
-        log.warning("endpoint %s is disabled: %s Its notifications are kept and wait.", endpoint.lane, reason)
+        name = self._directory.name_of(endpoint)
+        log.warning("endpoint of %s is disabled: %s Its notifications are kept and wait.", name, reason)
         disabled = replace(endpoint, state=EndpointState.DISABLED, reason=reason)
         await self._journal.endpoints.set_state(disabled, self._event(endpoint, "endpoint.disabled", reason))
         await self._directory.refresh()
+        self.look_again()
 
     def _event(self, endpoint: Endpoint, name: str, detail: str) -> EndpointEvent:
         return EndpointEvent(

@@ -5,6 +5,7 @@ row) and the *writes* that go with it; where the guard changes nothing the write
 that it lost. So one caller's duplicate never fails another's, on either database.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -48,6 +49,14 @@ class Patience:
         """It is well."""
         self.limit_s = ANSWER_LIMIT_S
 
+    def alarm(self, commit: "asyncio.Future[Any]") -> asyncio.TimerHandle:
+        """Ends the wait for a commit that takes too long. `asyncio.timeout` costs many times what a timer does."""
+        return asyncio.get_running_loop().call_later(self.limit_s, self._end, commit)
+
+    def _end(self, commit: "asyncio.Future[Any]") -> None:
+        if not commit.done():
+            commit.set_exception(self.exhausted("a commit"))
+
     def exhausted(self, what: str) -> DatabaseAwayError:
         """It did not answer in time; the fault to raise."""
         waited_s, self.limit_s = self.limit_s, PROBE_LIMIT_S
@@ -58,7 +67,7 @@ class Patience:
 
 
 class Database(Protocol):
-    """SQLite or PostgreSQL behind the same five verbs. Faults arrive as `DatabaseFaultError`."""
+    """SQLite or PostgreSQL behind the same six verbs. Faults arrive as `DatabaseFaultError`."""
 
     dialect: str
 
@@ -74,15 +83,22 @@ class Database(Protocol):
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows of a reading statement."""
 
+    async def take(self, statement: str, row: Row) -> Sequence[Row]:
+        """Rows that a statement changed and returns, as durable as a commit."""
+
     async def script(self, sql: str) -> None:
         """Run a migration's statements in one transaction."""
 
 
 @cache
 def sql(statement: str, dialect: str) -> str:
-    """The text of ``queries/<statement>.sql``, with placeholders as ``dialect`` writes them."""
+    """The text of ``queries/<statement>.sql``, with placeholders as ``dialect`` writes them.
+
+    A line that begins with ``-- postgres:`` or ``-- sqlite:`` is for that one alone.
+    """
     text = files("wakala.journal").joinpath("queries", f"{statement}.sql").read_text()
-    text = "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+    text = text.replace(f"-- {dialect}:", "")
+    text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip()
     return numbered(text) if dialect == "postgres" else text
 
 
@@ -90,3 +106,14 @@ def numbered(text: str) -> str:
     """``?`` to ``$1``, ``$2``, ... No statement of ours has a question mark inside a literal; a test holds that."""
     first, *rest = text.split("?")
     return first + "".join(f"${number}{piece}" for number, piece in enumerate(rest, start=1))
+
+
+def tell(batch: Sequence[tuple[object, "asyncio.Future[Any]"]], outcomes: Sequence[Any]) -> None:
+    """Give each caller of a batch its outcome; who has left is passed over."""
+    for (_, future), outcome in zip(batch, outcomes, strict=True):
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -14,6 +14,7 @@ from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, 
 from wakala.rules.payment import Scope
 
 PAGE_ROWS = 200  # of notifications that are looked through at once
+READ_ROWS = 1_200  # the same, with those that a reader has seen and may not count as read yet
 FIRST_ID = ""  # sorts before every ID
 
 
@@ -110,6 +111,10 @@ class EndpointJournal:
         write = Write("endpoint_health_save", row)
         await self._database.commit(Operation(health.lane, None, (write,)))
 
+    async def forget_failures(self, lane: str) -> None:
+        """Somebody resumed the endpoint or gave it another URL: what it did before no longer counts."""
+        await self._database.commit(Operation(lane, None, (Write("endpoint_health_anew", (lane,)),)))
+
     async def last_success_us(self, lane: str) -> int | None:
         """The newest success that any process has seen."""
         found = await self._database.fetch("endpoint_last_success", (lane,))
@@ -121,13 +126,17 @@ class EndpointJournal:
         self, scope: Scope, after_id: str, until_id: str, limit: int = PAGE_ROWS
     ) -> list[Notification]:
         """An app's notifications between two IDs, oldest first, delivered or not."""
-        row = (scope.organisation_id, scope.environment, scope.app_id, after_id, until_id, min(limit, PAGE_ROWS))
+        row = (scope.organisation_id, scope.environment, scope.app_id, after_id, until_id, min(limit, READ_ROWS))
         return [notification_of(found) for found in await self._database.fetch("notifications_after", row)]
 
     async def notifications_before(self, scope: Scope, before_id: str, limit: int) -> list[Notification]:
         """An app's notifications, newest first."""
         row = (scope.organisation_id, scope.environment, scope.app_id, before_id, min(limit, PAGE_ROWS))
         return [notification_of(found) for found in await self._database.fetch("notifications_before", row)]
+
+    async def consumers(self, app_id: str, environment: str) -> list[str]:
+        """The names of all that ever acknowledged a cursor."""
+        return [row[0] for row in await self._database.fetch("consumers_of_app", (app_id, environment))]
 
     async def cursor(self, app_id: str, environment: str, consumer: str) -> str:
         """How far a consumer has acknowledged."""
@@ -148,11 +157,20 @@ class EndpointJournal:
         """Owed again; how many were."""
         return await self._all(notification_ids, "notification_replay", lambda one: (now_us, one, now_us))
 
-    async def hold_page(self, lane: str, staged_before_us: int, now_us: int) -> int:
-        """Keep a page of what waits in a lane; 0 where nothing waits any more."""
-        found = await self._database.fetch("notifications_to_hold", (lane, staged_before_us, PAGE_ROWS))
-        await self._all([row[0] for row in found], "notification_hold", lambda one: (now_us, one))
-        return len(found)
+    async def hold_page(self, lane: str, shortcode_id: str, staged_before_us: int, now_us: int) -> int:
+        """Keep a page of what waits in a lane, for one shortcode or ("") any; 0 where nothing waits any more."""
+        row = (lane, staged_before_us, shortcode_id, shortcode_id, PAGE_ROWS)
+        found = await self._database.fetch("notifications_to_hold", row)
+        return await self.hold([one[0] for one in found], now_us)
+
+    async def hold(self, notification_ids: Sequence[str], now_us: int) -> int:
+        """Kept, to be read or replayed; how many were waiting."""
+        return await self._all(notification_ids, "notification_hold", lambda one: (now_us, one))
+
+    async def move_lane(self, notification: Notification, lane: str) -> bool:
+        """It waits in another lane, where nobody has claimed it. False: it was moved or settled meanwhile."""
+        guard = Write("notification_move_lane", (lane, notification.id, notification.lane))
+        return await self._database.commit(Operation(notification.id, guard))
 
     async def _all(self, ids: Sequence[str], statement: str, row_of: Any) -> int:
         """One guard each, riding in shared commits."""

@@ -1,28 +1,50 @@
-"""PostgreSQL: the same group commit, a batch being a handful of pipelined statements whatever its size."""
+"""PostgreSQL: the same group commit, a batch being one statement whatever its size (`together`)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.journal.database import (
     ANSWER_LIMIT_S,
-    BATCH_LIMIT_OPERATIONS,
     CLOSE_LIMIT_S,
     QUEUE_LIMIT_OPERATIONS,
     Operation,
     Patience,
     Row,
     sql,
+    tell,
 )
+from wakala.journal.together import Plan, Types, columns, take
+from wakala.journal.together import statement as joined
 
 READERS = 4  # readers wait on the network, so a few serve many callers
 WRITERS = 2  # while one commits, the other fills its batch
 CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
+WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
 GATEWAY_NAME = "wakala gateway"  # what `pg_stat_activity` shows of a gateway, so that a restore can see it
 VISITOR_NAME = "wakala"
+# A gateway whose machine or network died in the middle of a transaction holds its rows until the server notices, which
+# by itself takes hours. A transaction of ours takes milliseconds, so silence for so long in one is death.
+SESSION = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+# The writers look up keys and nothing else. A plan made while the tables were small must neither outlive that nor be
+# made again for every batch.
+WRITER = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # The server or its disk is in trouble, not the row: nobody's operation would fare better alone.
 _AWAY = (
@@ -38,6 +60,7 @@ _AWAY = (
 )
 
 _Waiting = tuple[Operation, asyncio.Future[bool]]
+_CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
 
 
 class PostgresDatabase:
@@ -50,14 +73,15 @@ class PostgresDatabase:
         self._name = name
         self._patience = Patience()
         self._writer_count = writers
-        self._queue: list[_Waiting] = []
+        self._queue: deque[_Waiting] = deque()
+        self._busy: set[str] = set()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Open the pool and start the writers."""
         self._wake = asyncio.Event()
-        size = READERS + self._writer_count + 1
+        size = READERS + 1
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
@@ -66,7 +90,7 @@ class PostgresDatabase:
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
-                server_settings={"application_name": self._name},
+                server_settings=SESSION | {"application_name": self._name},
             )
             async with self._pool.acquire():
                 pass  # so that a server that is away is told now
@@ -96,11 +120,11 @@ class PostgresDatabase:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.append((operation, future))
         self._wake.set()
+        alarm = self._patience.alarm(future)
         try:
-            async with asyncio.timeout(self._patience.limit_s):
-                return await future
-        except TimeoutError:
-            raise self._patience.exhausted("a commit") from None
+            return await future
+        finally:
+            alarm.cancel()
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows as tuples, from a connection of the pool."""
@@ -113,6 +137,10 @@ class PostgresDatabase:
             raise _fault(error) from error
         self._patience.answered()
         return found
+
+    async def take(self, statement: str, row: Row) -> Sequence[Row]:
+        """A transaction of its own: rows that another process holds are passed over, so nobody waits for it."""
+        return await self.fetch(statement, row)
 
     async def script(self, sql: str) -> None:
         """Run a migration in one transaction."""
@@ -142,42 +170,45 @@ class PostgresDatabase:
     # ── writers ──
 
     async def _write_loop(self) -> None:
-        while True:
-            while not self._queue:
-                if self._stopping:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-            await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
-            batch, self._queue = self._queue[:BATCH_LIMIT_OPERATIONS], self._queue[BATCH_LIMIT_OPERATIONS:]
-            batch = [waiting for waiting in batch if not waiting[1].done()]  # who gave up was told that nothing is done
-            if not batch:
-                continue  # the other writer took it
-            outcomes = await self._commit_together([operation for operation, _ in batch])
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if future.done():
-                    continue
-                if isinstance(outcome, Exception):
-                    future.set_exception(outcome)
-                else:
-                    future.set_result(outcome)
+        writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
+        try:
+            while self._queue or not self._stopping:
+                await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
+                batch, is_one = take(self._queue, self._busy)
+                if batch:
+                    await self._write(batch, writer.commit if is_one else self._transaction)
+                else:  # nothing is there, or the other writer has what must come first
+                    self._wake.clear()
+                    if self._queue or not self._stopping:
+                        await self._wake.wait()
+            await writer.close()
+        finally:
+            writer.abort()
 
-    async def _commit_together(self, operations: list[Operation]) -> list[bool | Exception]:
+    async def _write(self, batch: list[_Waiting], carry_out: _CarryOut) -> None:
+        keys = {operation.key for operation, _ in batch}
+        self._busy |= keys
+        outcomes = await self._commit_together([operation for operation, _ in batch], carry_out)
+        self._busy -= keys
+        self._wake.set()
+        tell(batch, outcomes)
+
+    async def _commit_together(self, operations: list[Operation], carry_out: _CarryOut) -> list[bool | Exception]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
         try:
-            won = await self._transaction(operations)
+            won = await carry_out(operations)
         except Exception as error:  # noqa: BLE001 - a writer must not end: everybody waits for it
             if len(operations) == 1 or isinstance(error, _AWAY):
                 return [_fault(error) for _ in operations]
         else:
             self._patience.answered()
             return list(won)
-        return [(await self._commit_together([operation]))[0] for operation in operations]
+        return [(await self._commit_together([operation], carry_out))[0] for operation in operations]
 
     async def _transaction(self, operations: list[Operation]) -> list[bool]:
-        """Guards first, a pipeline a statement; then the writes of those who won, a pipeline a statement."""
+        """What cannot be one statement: guards first, then the writes of those who won, a pipeline a statement."""
         async with self._pool.acquire() as connection, connection.transaction():
-            won = await self._guards(connection, operations)
+            won = await _guards(connection, operations)
             rows: dict[str, list[Row]] = {}
             for operation, wins in zip(operations, won, strict=True):
                 if wins:
@@ -187,27 +218,65 @@ class PostgresDatabase:
                 await connection.executemany(sql(statement, self.dialect), many)
         return won
 
-    async def _guards(self, connection: asyncpg.Connection, operations: list[Operation]) -> list[bool]:
-        """Which operations won. Two with one key go in turn, so that a returned key has one possible owner."""
-        won = [operation.guard is None for operation in operations]
-        waiting = [place for place, operation in enumerate(operations) if operation.guard is not None]
-        while waiting:
-            turn: dict[str, dict[str, int]] = {}
-            later: list[int] = []
-            for place in waiting:
-                guard, key = operations[place].guard, operations[place].key
-                assert guard is not None  # noqa: S101 - only those with a guard are waiting
-                places = turn.setdefault(guard.statement, {})
-                if key in places:
-                    later.append(place)
-                else:
-                    places[key] = place
-            for statement, places in turn.items():
-                rows = [operations[place].guard.row for place in places.values()]  # type: ignore[union-attr]
-                for record in await connection.fetchmany(sql(statement, self.dialect), rows):
-                    won[places[record[0]]] = True
-            waiting = later
-        return won
+
+class _Writer:
+    """A connection of its own, which commits a batch as one statement. One that broke is made anew."""
+
+    def __init__(self, url: str, settings: dict[str, str]) -> None:
+        self._url = url
+        self._settings = settings
+        self._connection: asyncpg.Connection | None = None
+        self._types: dict[str, Types] = {}
+        self._prepared: dict[Plan, PreparedStatement] = {}
+
+    async def commit(self, operations: list[Operation]) -> list[bool]:
+        """Durable when it returns; False for those whose guard lost."""
+        plan, arrays = columns(operations)
+        prepared = self._prepared.get(plan)
+        if prepared is None or self._connection is None or self._connection.is_closed():
+            prepared = await self._prepare(plan)
+        keys = {record[0] for record in await prepared.fetch(*arrays)}
+        return [operation.guard is None or operation.key in keys for operation in operations]
+
+    async def close(self) -> None:
+        """Let go of the connection in order."""
+        if self._connection is not None:
+            await self._connection.close(timeout=WRITER_CLOSE_LIMIT_S)
+
+    def abort(self) -> None:
+        """Let go of it at once."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+    async def _prepare(self, plan: Plan) -> PreparedStatement:
+        if self._connection is None or self._connection.is_closed():
+            self._prepared.clear()
+            self._connection = await asyncpg.connect(
+                self._url,
+                timeout=CONNECT_LIMIT_S,
+                command_timeout=ANSWER_LIMIT_S,
+                server_settings=self._settings,
+            )
+        for name in (*plan.guards, *plan.writes):
+            if name not in self._types:
+                asked = await self._connection.prepare(sql(name, "postgres"))
+                self._types[name] = tuple([parameter.name for parameter in asked.get_parameters()])
+        self._prepared[plan] = await self._connection.prepare(joined(plan, self._types))
+        return self._prepared[plan]
+
+
+async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -> list[bool]:
+    """Which operations won. No two of a batch have one key, so a returned key has one possible owner."""
+    won = [operation.guard is None for operation in operations]
+    places: dict[str, dict[str, int]] = {}
+    for place, operation in enumerate(operations):
+        if operation.guard is not None:
+            places.setdefault(operation.guard.statement, {})[operation.key] = place
+    for statement, owners in places.items():
+        rows = [operations[place].guard.row for place in owners.values()]  # type: ignore[union-attr]
+        for record in await connection.fetchmany(sql(statement, "postgres"), rows):
+            won[owners[record[0]]] = True
+    return won
 
 
 async def _no_reset(_connection: asyncpg.Connection) -> None:

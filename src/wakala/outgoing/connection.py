@@ -28,17 +28,22 @@ class Connection(asyncio.Protocol):
         self._lost = self._loop.create_future()
         self._poll = select.poll()
 
-    async def exchange(self, message: Message) -> AnswerReader:
-        """Send and read. Raises `UnsentError` or `BrokenAnswerError`.
+    async def exchange(self, message: Message, limit_s: float) -> AnswerReader:
+        """Send and read. Raises `UnsentError`, `BrokenAnswerError`, or `TimeoutError` after ``limit_s``.
 
         After anything but an answer, a cancellation too, the connection is good for nothing but closing.
         """
         if self._transport.is_closing():
             raise UnsentError("the connection was closed before it could be used")
         reader = self._reader = AnswerReader(to_head=message.to_head)
-        self._settled = self._loop.create_future()
+        settled = self._settled = self._loop.create_future()
+        # One timer and no `asyncio.timeout`: that would cancel the task, which is much ado for each of many calls.
+        alarm = self._loop.call_later(limit_s, self._settle, TimeoutError())
         self._transport.write(message.wire)
-        await self._settled
+        try:
+            await settled
+        finally:
+            alarm.cancel()
         return reader
 
     def rest(self) -> bool:
@@ -120,7 +125,7 @@ class Connection(asyncio.Protocol):
         else:
             self._settle()
 
-    def _settle(self, trouble: BrokenAnswerError | None = None) -> None:
+    def _settle(self, trouble: BrokenAnswerError | TimeoutError | None = None) -> None:
         if self._settled is None or self._settled.done():
             return
         if trouble is None:

@@ -26,6 +26,16 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
+    async def take_kept(self, origin: Origin) -> Connection | None:
+        """As `take`, but at once or not at all, so that the caller needs no clock."""
+        if self._slots.locked():
+            return None
+        await self._slots.acquire()
+        connection = self._kept(origin)
+        if connection is None:
+            self._slots.release()
+        return connection
+
     async def take(self, origin: Origin) -> Connection:
         """A connection that is `give_back`'s in the end; `UnsentError` where there is none."""
         await self._slots.acquire()
@@ -70,7 +80,7 @@ class Pool:
 
     async def _new(self, origin: Origin) -> Connection:
         self._make_room()
-        connection = await self._dialler.dial(origin, self._lost)
+        connection = await self._dialler.dial(origin, self._lost, Connection)
         if self._closed:
             connection.abort()
             raise UnsentError("the gateway is ending")

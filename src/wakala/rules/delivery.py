@@ -15,7 +15,7 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     KEPT = "kept"  # nobody named a URL; it can be listed and read
     ACKNOWLEDGED = "acknowledged"  # the merchant read it from us and said so
-    GIVEN_UP = "given_up"  # the schedule ended or the endpoint said 410; it can be listed, read and replayed
+    GIVEN_UP = "given_up"  # the schedule ended or a URL of the request's own said 410; it can be read and replayed
 
 
 class Notification(msgspec.Struct, frozen=True, gc=False):
@@ -70,12 +70,21 @@ class Verdict:
 
 
 def judge(
-    attempted: Attempted, attempts: int, now_us: int, chance: float, schedule_s: tuple[float, ...] = SCHEDULE_S
+    attempted: Attempted,
+    attempts: int,
+    now_us: int,
+    chance: float,
+    schedule_s: tuple[float, ...] = SCHEDULE_S,
+    *,
+    gone_ends: bool = True,
 ) -> Verdict:
-    """The state after attempt number ``attempts`` (from 1). ``chance`` in 0..1 places the jitter."""
+    """The state after attempt number ``attempts`` (from 1). ``chance`` in 0..1 places the jitter.
+
+    Without ``gone_ends`` a 410 disables the endpoint, and the notification waits with the others for what comes next.
+    """
     if attempted.is_delivered:
         return Verdict(DeliveryState.DELIVERED, now_us)
-    if attempted.status == GONE or attempts > len(schedule_s):
+    if (attempted.status == GONE and gone_ends) or attempts > len(schedule_s):
         return Verdict(DeliveryState.GIVEN_UP, now_us)
     wait_s = schedule_s[attempts - 1] * (1 - JITTER + 2 * JITTER * chance)
     if attempted.retry_after_s is not None:

@@ -17,6 +17,7 @@ STEP_LIMIT_S = 604_800  # a week between two attempts; after that nobody waits f
 ANSWER_LIMIT_MAX_S = 30  # an attempt must end well within its lease
 RATE_LIMIT_MAX_PER_S = 1_000
 CONCURRENCY_LIMIT_MAX = 256  # the courier's hands are shared by all
+FINISH_LIMIT_S = 604_800  # how long an old URL may finish what waited: no schedule is longer by default
 DAY_S = 86_400
 
 
@@ -86,19 +87,46 @@ def lane_of(endpoint: Endpoint, callback_url: str | None) -> str:
     return f"{endpoint.lane} {host.lower()}"
 
 
+def asking_lane(shortcode_id: str) -> str:
+    """The lane in which a merchant is asked whether payments to this shortcode may go through: it has no app."""
+    return f"/{shortcode_id}"
+
+
 def owner_of(lane: str) -> tuple[str, str]:
     """App and shortcode of a lane, the host left aside."""
     app_id, _, shortcode_id = lane.partition(" ")[0].partition("/")
     return app_id, shortcode_id
 
 
-def target_of(endpoint: Endpoint, own_url: str | None, app_url: str | None, staged_us: int) -> str | None:
-    """Where an attempt goes that begins now: the request's own URL, the one it was meant for, or today's."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an attempt goes (None: nowhere), and in which lane it waits its turn.
+
+    Only what the endpoint's own URL answers ``is_own`` and can disable it.
+    """
+
+    url: str | None
+    lane: str
+    is_own: bool
+
+
+def target_of(endpoint: Endpoint, own_url: str | None, app_url: str | None, staged_us: int, now_us: int) -> Target:
+    """Where an attempt goes that begins now: the request's own URL, the one it was meant for, or today's.
+
+    What finishes at an old URL has a lane of its own there, so that a dead old place holds up nothing at the new one.
+    """
     if own_url:
-        return own_url
-    if endpoint.waiting is Waiting.FINISH_OLD and endpoint.old_url and staged_us < endpoint.moved_us:
-        return endpoint.old_url
-    return endpoint.url or app_url
+        return Target(own_url, lane_of(endpoint, own_url), is_own=False)
+    url = endpoint.url or app_url or None
+    if _finishes_at_old(endpoint, staged_us, now_us) and endpoint.old_url != url:
+        return Target(endpoint.old_url, lane_of(endpoint, endpoint.old_url), is_own=False)
+    return Target(url, endpoint.lane, is_own=True)
+
+
+def _finishes_at_old(endpoint: Endpoint, staged_us: int, now_us: int) -> bool:
+    if endpoint.waiting is not Waiting.FINISH_OLD or not endpoint.old_url:
+        return False
+    return staged_us < endpoint.moved_us and now_us < endpoint.moved_us + FINISH_LIMIT_S * 1_000_000
 
 
 def require_sane(endpoint: Endpoint) -> None:
@@ -140,6 +168,7 @@ class Bucket:
 # ── health and the circuit breaker ──
 
 BREAKER_FAILURES = 10  # in a row: more than one bad deployment's worth of retries of a single payment's notification
+ASKING_FAILURES = 3  # the same for C2B validations: while one is asked in vain, a customer stands at a till
 BREAKER_REST_MAX_S = 30.0  # at most this long after it comes back, an endpoint is found to be well
 SAMPLES_LIMIT = 200  # of the newest attempts; enough for a 95th percentile
 NOTICES_S = (3_600, DAY_S)  # failing for this long is told, before it is disabled (experience.md 6.1)
@@ -160,6 +189,11 @@ class Health(msgspec.Struct, frozen=True):
     durations_us: tuple[int, ...] = ()
 
     @property
+    def is_asked(self) -> bool:
+        """True in a lane of C2B validations."""
+        return self.lane.startswith("/")
+
+    @property
     def p50_us(self) -> int | None:
         """Half of the newest attempts were answered sooner."""
         return percentile(self.durations_us, 50)
@@ -172,14 +206,18 @@ class Health(msgspec.Struct, frozen=True):
     @property
     def is_resting(self) -> bool:
         """True where the breaker is open: one attempt at a time looks whether it is well again."""
-        return self.streak <= -BREAKER_FAILURES
+        return self.streak <= -self._failures_that_open
 
     def rest_ends_us(self) -> int:
         """From when on the next attempt may begin."""
         if not self.is_resting or self.last_failure_us is None:
             return 0
-        rest_s = min(BREAKER_REST_MAX_S, 2.0 ** min(10, -self.streak - BREAKER_FAILURES))
+        rest_s = min(BREAKER_REST_MAX_S, 2.0 ** min(10, -self.streak - self._failures_that_open))
         return self.last_failure_us + int(rest_s * 1_000_000)
+
+    @property
+    def _failures_that_open(self) -> int:
+        return ASKING_FAILURES if self.is_asked else BREAKER_FAILURES
 
 
 def percentile(values: tuple[int, ...], percent: int) -> int | None:
@@ -219,6 +257,15 @@ class Record:
         """As it stands."""
         return msgspec.structs.replace(self._health, durations_us=tuple(self._durations_us))
 
+    @property
+    def is_resting(self) -> bool:
+        """As in `Health`."""
+        return self._health.is_resting
+
+    def forget_failures(self) -> None:
+        """Begin anew: somebody resumed the endpoint or gave it another URL."""
+        self._health = msgspec.structs.replace(self._health, streak=max(0, self._health.streak), failing_since_us=None)
+
     def may_begin(self, running: int, now_us: int) -> bool:
         """False while the breaker is open, but for one attempt at the end of each rest."""
         if not self._health.is_resting:
@@ -227,8 +274,8 @@ class Record:
         has_leapt_back = now_us < failed_us  # the clock: nobody rests until it is as late again
         return running == 0 and (has_leapt_back or now_us >= self._health.rest_ends_us())
 
-    def note(self, attempted: Attempted, duration_us: int, now_us: int) -> None:
-        """An attempt ended."""
+    def note(self, attempted: Attempted, duration_us: int, now_us: int) -> bool:
+        """An attempt ended. True where it closed the breaker: the endpoint is well again."""
         if len(self._durations_us) < SAMPLES_LIMIT:
             self._durations_us.append(duration_us)
         else:
@@ -246,7 +293,7 @@ class Record:
                 attempted.status,
                 None,
             )
-            return
+            return before.is_resting
         since_us = before.failing_since_us
         self._health = Health(
             before.lane,
@@ -258,3 +305,4 @@ class Record:
             attempted.status,
             attempted.error,
         )
+        return False

@@ -320,10 +320,16 @@ class Schedule:
         after_s = self.asks_s[checks] if checks < len(self.asks_s) else self.expire_s
         return (payment.sent_us or payment.created_us) + int(after_s * 1_000_000)
 
-    def again_us(self, payment: Payment, checks: int, now_us: int) -> int:
-        """As `due_us`, but never at once: where the clock leapt, or a gateway was away for long, all would be due."""
-        gap_us = int(self.asks_s[0] * 500_000) if self.asks_s else 0
-        return max(self.due_us(payment, checks), now_us + gap_us)
+    def next_us(self, payment: Payment, checks: int, now_us: int) -> int:
+        """The same after a question at ``now_us``, whose own answer may take a moment.
+
+        After a long stop everything is overdue; it is still asked one question after the other, no closer than the
+        schedule's closest, and not given up in the moment of the last one.
+        """
+        return max(self.due_us(payment, checks), now_us + int(self._pause_s() * 1_000_000))
+
+    def _pause_s(self) -> float:
+        return min((later - sooner for sooner, later in zip((0.0, *self.asks_s), self.asks_s, strict=False)), default=0)
 
     def is_over(self, payment: Payment) -> bool:
         """True when the last question has been asked."""
@@ -387,7 +393,7 @@ def _sending(payment: Payment, now_us: int, schedule: Schedule) -> Change:
 
 def _unsent(payment: Payment, fact: Unsent, now_us: int) -> Change:
     if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
-        return _noted(payment, "late_answer", {"reason": fact.reason}, now_us)
+        return _late_answer(payment, fact.code, fact.reason, now_us)
     after = _next(
         payment,
         Step.HOLD,
@@ -424,7 +430,7 @@ def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule)
 
 def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
     if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
-        return _noted(payment, "late_answer", {"code": fact.code, "reason": fact.description}, now_us)
+        return _late_answer(payment, fact.code, fact.description, now_us)
     after = _next(
         payment,
         Step.REFUSE,
@@ -443,7 +449,7 @@ def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
 def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedule) -> Change:
     detail = {"code": fact.code, "reason": fact.reason}
     if payment.state is not State.SENDING:
-        return _noted(payment, "late_answer", detail, now_us)
+        return _late_answer(payment, fact.code, fact.reason, now_us)
     after = _next(
         payment,
         Step.LOSE_SIGHT,
@@ -453,6 +459,13 @@ def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedu
         next_check_us=schedule.due_us(payment, payment.checks),
     )
     return Change(after, Step.LOSE_SIGHT, "lost_sight", detail)
+
+
+def _late_answer(payment: Payment, code: str, reason: str, now_us: int) -> Change:
+    """Other news came first. It stands; but the merchant is still owed a first answer, and a repeat the same one."""
+    noted = _noted(payment, "late_answer", {"code": code, "reason": reason}, now_us)
+    first = _first_answer(payment, Answer.UNKNOWN, code, reason)
+    return replace(noted, payment=replace(noted.payment, **first))
 
 
 def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -> Change:
@@ -501,7 +514,7 @@ def _unsure(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int
         merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
         checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
         checks=checks,
-        next_check_us=schedule.due_us(payment, checks),
+        next_check_us=schedule.next_us(payment, checks, now_us),
     )
     return Change(after, Step.LOSE_SIGHT, "unsure", detail)
 
@@ -557,7 +570,7 @@ def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedu
         return _noted(payment, "asked", detail, now_us)
     step = Step.ACCEPT if fact.processing and payment.state is State.UNKNOWN else Step.ASK
     checks = payment.checks + 1
-    after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.again_us(payment, checks, now_us))
+    after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.next_us(payment, checks, now_us))
     return Change(after, step, "asked", detail)
 
 
@@ -583,6 +596,7 @@ def _gave_up(payment: Payment, fact: GaveUp, now_us: int) -> Change:
         payment,
         step,
         now_us,
+        **(_first_answer(payment, Answer.REFUSED, "not_sent", fact.reason) if never_sent else {}),
         evidence=Evidence.GATEWAY,
         reason=fact.reason,
         result_desc=payment.result_desc or fact.reason,

@@ -7,7 +7,6 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from wakala.simulator import (
     b2b_express,
@@ -28,8 +27,7 @@ from wakala.simulator.broker.listener import Door, listening
 from wakala.simulator.control import control as endpoint
 from wakala.simulator.doorkeeper import Doorkeeper
 from wakala.simulator.edge import guarded
-from wakala.simulator.exchange import Api, no_such_path
-from wakala.simulator.exchange import daraja as exchange
+from wakala.simulator.exchange import Api, Endpoint, no_such_path
 from wakala.simulator.machine import Simulator
 from wakala.simulator.storage import Keeper
 from wakala.simulator.switchboard import Switchboard
@@ -128,7 +126,7 @@ PAGE = (
 )
 
 
-def create_app(simulator: Simulator, state_file: Path | None = None, door: Door | None = None) -> ASGIApp:
+def create_app(simulator: Simulator, state_file: Path | None = None, door: Door | None = None) -> Switchboard:
     """The whole program as one application; its lifespan closes the simulator, and keeps it in the file.
 
     With a door the Broker is served beside it.
@@ -151,8 +149,8 @@ def create_app(simulator: Simulator, state_file: Path | None = None, door: Door 
     app.router.redirect_slashes = False
     app.add_middleware(Doorkeeper)
     app.state.simulator = simulator
-    paths = {path: exchange(simulator, kind, guarded(api)) for path, kind, api in DARAJA}
-    return Switchboard(app, paths, unknown=exchange(simulator, "unknown", guarded(daraja.unknown)))
+    paths = {path: Endpoint(simulator, kind, guarded(api)) for path, kind, api in DARAJA}
+    return Switchboard(app, paths, unknown=Endpoint(simulator, "unknown", guarded(daraja.unknown)))
 
 
 def _routes() -> list[BaseRoute]:

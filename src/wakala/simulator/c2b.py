@@ -73,7 +73,7 @@ class Collections:
         key = "sms_paid_till" if payment.buy_goods else "sms_paid_paybill"
         phone.messages.appendleft(self._message(payment, key))
 
-    def confirm(self, payment: Payment) -> asyncio.Task[None] | None:
+    def confirm(self, payment: Payment) -> asyncio.Future[None] | None:
         """Tell the registered ConfirmationURL. STK payments are told there too, with the same receipt."""
         for watcher in self.watchers:
             watcher(payment)

@@ -30,6 +30,10 @@ class NotLoopbackError(OSError):
     """The target is another machine."""
 
 
+Outcome = Reply | OSError | ValueError
+"""What became of a letter: the merchant's answer, or why there is none."""
+
+
 class Letter(msgspec.Struct, frozen=True):
     """A callback to be sent. ``write`` takes the amount, because a fault may ask for a false one."""
 
@@ -58,7 +62,7 @@ class Courier:
         self._faults = faults
         self._calls = calls
         self._allowed_hosts = allowed_hosts
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Future[None]] = set()
         self._held: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         self._guarded = Poster(must_be_loopback)  # reaches this machine only
         self._open = Poster(_anyone)  # for hosts allowed by name
@@ -76,29 +80,39 @@ class Courier:
 
     def drop_all(self) -> None:
         """Forget the letters under way, for a reset."""
-        for task in self._tasks:
-            task.cancel()
+        for letter in self._under_way:
+            letter.cancel()
+        self._guarded.drop_posted()
+        self._open.drop_posted()
+        self._under_way.clear()
         self._held.clear()
 
-    def dispatch(self, letter: Letter) -> asyncio.Task[None]:
-        """Send in the background. The task may be awaited to see the letter delivered."""
+    def dispatch(self, letter: Letter) -> asyncio.Future[None]:
+        """Send in the background. What is returned may be awaited to see the letter delivered."""
+        if not (self._faults.any_waiting or any(self._held.values())):
+            posted = self._post_at_once(letter)
+            if posted is not None:
+                return posted
         task = asyncio.create_task(self._deliver(letter))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
         return task
 
     async def ask(
         self, kind: str, url: str, body: bytes, limit_seconds: float, headers: dict[str, str] | None = None
     ) -> Reply | None:
         """Post a question and wait for its answer at most that long on the simulator's clock; None is no answer."""
-        question = asyncio.create_task(self._post(kind, url, body, headers or {}, limit_seconds=None))
+        started = time.monotonic()
+        question = asyncio.create_task(self._post(url, body, headers or {}, limit_seconds=None))
         patience = asyncio.create_task(self._clock.sleep(limit_seconds))
         try:
             await asyncio.wait((question, patience), return_when=asyncio.FIRST_COMPLETED)
-            if question.done():
-                return question.result()
-            self._note(kind, url, body, f"No answer within {limit_seconds:g} s.", took_ms=int(limit_seconds * 1000))
-            return None
+            if not question.done():
+                self._note(kind, url, body, f"No answer within {limit_seconds:g} s.", started=started)
+                return None
+            outcome = question.result()
+            self._note(kind, url, body, _reason(outcome, ""), started=started, outcome=outcome)
+            return outcome if isinstance(outcome, Reply) else None
         finally:
             question.cancel()
             patience.cancel()
@@ -106,6 +120,28 @@ class Courier:
     def note_lost(self, kind: str, url: str, body: bytes) -> None:
         """Write down a question that a fault kept from being asked."""
         self._note(kind, url, body, "Lost on purpose.", faults=("lost",))
+
+    def _post_at_once(self, letter: Letter) -> asyncio.Future[None] | None:
+        """What nearly all letters need: no fault, a line that is open, and no task of their own."""
+        poster = self._poster_for(letter.url)
+        ready = poster.ready(letter.url)
+        if ready is None:
+            return None
+        self._faults.begin(letter.kind)
+        if letter.also:
+            self._faults.begin(letter.also)
+        body, started = letter.write(letter.amount_cents), time.monotonic()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def tell(outcome: Reply | OSError) -> None:
+            self._under_way.discard(done)
+            self._take_in(letter, body, outcome, started=started)
+            if not done.done():  # whoever waited for it may have been cancelled
+                done.set_result(None)
+
+        poster.post_at_once(ready, body, {"Content-Type": JSON_TYPE, **letter.headers}, POST_LIMIT_SECONDS, tell)
+        self._under_way.add(done)
+        return done
 
     async def _deliver(self, letter: Letter) -> None:
         struck = self._faults.take(letter.kind, letter.msisdn)
@@ -125,13 +161,23 @@ class Courier:
         if CONTRADICTED in struck:
             bodies.append(letter.variants[CONTRADICTED](letter.amount_cents))
         for each in bodies:
-            reply = await self._post(
-                letter.kind, letter.url, each, letter.headers, faults=names, about=letter.reason, judge=letter.judge
-            )
-            if reply is not None and (letter.judge is None or not letter.judge(reply)):
-                letter.answered()
+            started = time.monotonic()
+            outcome = await self._post(letter.url, each, letter.headers, POST_LIMIT_SECONDS)
+            self._take_in(letter, each, outcome, started=started, faults=names)
         for held in overtaken:
             held.set()
+
+    def _take_in(
+        self, letter: Letter, body: bytes, outcome: Outcome, *, started: float, faults: tuple[str, ...] = ()
+    ) -> None:
+        """Write down what became of a letter; tell its sender when it was acknowledged."""
+        objection = ""
+        if isinstance(outcome, Reply):
+            objection = letter.judge(outcome) if letter.judge is not None else ""
+            if not objection:
+                letter.answered()
+        reason = objection or _reason(outcome, letter.reason)
+        self._note(letter.kind, letter.url, body, reason, faults=faults, started=started, outcome=outcome)
 
     async def _wait_for_another(self, kind: str) -> None:
         overtaken = asyncio.Event()
@@ -142,32 +188,11 @@ class Courier:
         if overtaken in self._held[kind]:
             self._held[kind].remove(overtaken)
 
-    async def _post(
-        self,
-        kind: str,
-        url: str,
-        body: bytes,
-        headers: dict[str, str],
-        *,
-        faults: tuple[str, ...] = (),
-        limit_seconds: float | None = POST_LIMIT_SECONDS,
-        about: str = "",
-        judge: Callable[[Reply], str] | None = None,
-    ) -> Reply | None:
-        started = time.monotonic()
+    async def _post(self, url: str, body: bytes, headers: dict[str, str], limit_seconds: float | None) -> Outcome:
         try:
-            reply = await self._poster_for(url).post(url, body, {"Content-Type": JSON_TYPE, **headers}, limit_seconds)
-        except NotLoopbackError as refused:
-            self._note(kind, url, body, f"Not sent: {refused}", faults=faults)
-            return None
+            return await self._poster_for(url).post(url, body, {"Content-Type": JSON_TYPE, **headers}, limit_seconds)
         except (OSError, ValueError) as failed:
-            reason = f"No answer: {str(failed) or type(failed).__name__}."
-            self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started))
-            return None
-        reason = about if reply.status == 200 else f"The merchant answered {reply.status}; M-Pesa does not try again."
-        reason = (judge(reply) if judge is not None else "") or reason
-        self._note(kind, url, body, reason, faults=faults, took_ms=_since_ms(started), reply=reply)
-        return reply
+            return failed
 
     def _poster_for(self, url: str) -> Poster:
         if not self._allowed_hosts:
@@ -183,11 +208,13 @@ class Courier:
         reason: str,
         *,
         faults: tuple[str, ...] = (),
-        took_ms: int = 0,
-        reply: Reply | None = None,
+        started: float = 0.0,  # 0 is never
+        outcome: Outcome | None = None,
     ) -> None:
+        reply = outcome if isinstance(outcome, Reply) else None
+        took_seconds = time.monotonic() - started if started and not isinstance(outcome, NotLoopbackError) else 0.0
         self._calls.add(
-            at=self._clock.now(),
+            at_seconds=self._clock.seconds(),
             direction="out",
             kind=kind,
             method="POST",
@@ -196,9 +223,18 @@ class Courier:
             status=reply.status if reply else 0,
             answer=reply.body if reply else b"",
             reason=reason,
-            took_ms=took_ms,
+            took_ms=int(took_seconds * 1000),
             faults=faults,
         )
+
+
+def _reason(outcome: Outcome, about: str) -> str:
+    """Our sentence on what the merchant answered, or on why nothing came."""
+    if isinstance(outcome, NotLoopbackError):
+        return f"Not sent: {outcome}"
+    if not isinstance(outcome, Reply):
+        return f"No answer: {str(outcome) or type(outcome).__name__}."
+    return about if outcome.status == 200 else f"The merchant answered {outcome.status}; M-Pesa does not try again."
 
 
 def must_be_loopback(address: str) -> None:
@@ -223,7 +259,3 @@ def _body(letter: Letter, struck: dict[str, Fault]) -> bytes:
     variant = next((letter.variants[name] for name in struck if name != CONTRADICTED and name in letter.variants), None)
     body = (variant or letter.write)(amount_cents)
     return body[: len(body) // 2] if "malformed" in struck else body
-
-
-def _since_ms(started: float) -> int:
-    return int((time.monotonic() - started) * 1000)

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from wakala.simulator.clock import EAT
+
 CALLS_MAX = 2_000
 """Enough for the last minutes of a chaos test; older calls are forgotten first."""
 
@@ -19,7 +21,7 @@ class Call(msgspec.Struct, frozen=True):
     """One request and its answer. A status of 0 means that no answer came."""
 
     number: int
-    at: datetime
+    at_seconds: float
     direction: Literal["in", "out"]
     kind: str
     method: str
@@ -30,6 +32,11 @@ class Call(msgspec.Struct, frozen=True):
     reason: str
     took_ms: int
     faults: tuple[str, ...]
+
+    @property
+    def at(self) -> datetime:
+        """When it was answered, in Nairobi's time."""
+        return datetime.fromtimestamp(self.at_seconds, EAT)
 
     @property
     def request(self) -> str:
@@ -59,7 +66,7 @@ class Calls:
     def add(
         self,
         *,
-        at: datetime,
+        at_seconds: float,
         direction: Literal["in", "out"],
         kind: str,
         method: str,
@@ -74,18 +81,18 @@ class Calls:
         """Write one call down."""
         self._count += 1
         call = Call(
-            number=self._count,
-            at=at,
-            direction=direction,
-            kind=kind,
-            method=method,
-            target=target,
-            request_body=request[:BODY_MAX_BYTES],
-            status=status,
-            answer_body=answer[:BODY_MAX_BYTES],
-            reason=reason,
-            took_ms=took_ms,
-            faults=faults,
+            self._count,
+            at_seconds,
+            direction,
+            kind,
+            method,
+            target,
+            request[:BODY_MAX_BYTES],
+            status,
+            answer[:BODY_MAX_BYTES],
+            reason,
+            took_ms,
+            faults,
         )
         self._kept.append(call)
         return call

@@ -56,7 +56,7 @@ def _struck(simulator: Simulator, call: Incoming) -> list[str]:
     """The names of the edge's faults that strike this call; those of its own path come after those of any."""
     simulator.faults.begin(ANY)
     simulator.faults.begin(call.kind)
-    if not simulator.faults.waiting:
+    if not simulator.faults.any_waiting:
         return []
     struck = [
         *simulator.faults.take(ANY, names=EDGE_FAULTS),

@@ -1,7 +1,7 @@
 """One call to Daraja from the first byte to the last: read it, let its API answer, write it down, send the answer."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,8 +25,7 @@ BULK_KINDS = ("billmanager_invoices", "billmanager_cancel")
 
 REASON_HEADER = "X-Simulator-Reason"
 JSON_HEADERS = {"Content-Type": JSON_TYPE}
-JSON_HEADER = (b"content-type", JSON_TYPE.encode())
-WANTED_HEADERS = frozenset({b"authorization", b"content-type", b"appkey"})
+JSON_LINE = f"content-type: {JSON_TYPE}\r\n".encode()
 
 
 class BodyTooLargeError(Exception):
@@ -39,11 +38,11 @@ class Incoming(msgspec.Struct):
     kind: str
     method: str
     path: str
-    query: dict[str, str]
     authorization: str
     content_type: str
-    body: bytes
-    app_key: str = ""  # a header of Bill Manager's (daraja.md 1.3)
+    app_key: str  # a header of Bill Manager's (daraja.md 1.3)
+    query: dict[str, str] = {}
+    body: bytes = b""
     faults: list[str] = []
 
 
@@ -65,7 +64,13 @@ class Sent(msgspec.Struct, frozen=True):
     body: bytes
     headers: dict[str, str]
 
+    @property
+    def head(self) -> bytes:
+        """The headers as they stand on the wire."""
+        return JSON_LINE if self.headers is JSON_HEADERS else header_lines(_pairs(self.headers))
 
+
+After = Callable[[], object]
 Called = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -73,26 +78,55 @@ class HungUpError(Exception):
     """The caller left in the middle of its request."""
 
 
-def daraja(simulator: Simulator, kind: str, api: Api) -> Called:
-    """The ASGI endpoint of one API."""
+class Endpoint:
+    """One API as its callers meet it: each call is answered and written down. An ASGI application as well."""
 
-    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.monotonic()
+    def __init__(self, simulator: Simulator, kind: str, api: Api) -> None:
+        self._simulator = simulator
+        self._kind = kind
+        self._api = api
+        self.body_max_bytes = BULK_MAX_BYTES if kind in BULK_KINDS else BODY_MAX_BYTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read a call, answer it, and then do what comes after."""
+        query = scope["query_string"]
+        call = self.incoming(scope["method"], scope["path"], dict(scope["headers"]))
+        call.query = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
         try:
-            call = await _read(kind, scope, receive)
+            call.body = await _body(receive, self.body_max_bytes)
         except HungUpError:
             return
-        after: Callable[[], object] | None
+        sent, after = await self.answer(call)
+        await _send(send, sent)
+        if after is not None:
+            after()
+
+    def incoming(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Incoming:
+        """A call whose body is still to come; the headers' names are in small letters."""
+        return Incoming(
+            self._kind,
+            method,
+            path,
+            headers.get(b"authorization", b"").decode("latin-1"),
+            headers.get(b"content-type", b"").decode("latin-1").lower(),
+            headers.get(b"appkey", b"").decode("latin-1"),
+        )
+
+    async def answer(self, call: Incoming) -> tuple[Sent, After | None]:
+        """What is sent, already written down, and what to do when it has left."""
+        simulator = self._simulator
+        started = time.monotonic()
+        after: After | None
         try:
-            answer = await api(simulator, call)
+            answer = await self._api(simulator, call)
         except Refusal as refusal:
             sent, reason, after = _refused(refusal, simulator.world.next_request_id()), refusal.reason, refusal.after
         else:
             sent, reason, after = _answered(answer), answer.reason, answer.after
         simulator.calls.add(
-            at=simulator.clock.now(),
+            at_seconds=simulator.clock.seconds(),
             direction="in",
-            kind=kind,
+            kind=self._kind,
             method=call.method,
             target=call.path,
             request=call.body,
@@ -102,11 +136,7 @@ def daraja(simulator: Simulator, kind: str, api: Api) -> Called:
             took_ms=int((time.monotonic() - started) * 1000),
             faults=tuple(call.faults),
         )
-        await _send(send, sent)
-        if after is not None:
-            after()
-
-    return endpoint
+        return sent, after
 
 
 async def read_body(request: Request, max_bytes: int = BODY_MAX_BYTES) -> bytes:
@@ -117,21 +147,6 @@ async def read_body(request: Request, max_bytes: int = BODY_MAX_BYTES) -> bytes:
         if len(body) > max_bytes:
             raise BodyTooLargeError
     return bytes(body)
-
-
-async def _read(kind: str, scope: Scope, receive: Receive) -> Incoming:
-    headers = {name: value for name, value in scope["headers"] if name in WANTED_HEADERS}
-    query = scope["query_string"]
-    return Incoming(
-        kind=kind,
-        method=scope["method"],
-        path=scope["path"],
-        query=dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {},
-        authorization=headers.get(b"authorization", b"").decode("latin-1"),
-        content_type=headers.get(b"content-type", b"").decode("latin-1").lower(),
-        body=await _body(receive, BULK_MAX_BYTES if kind in BULK_KINDS else BODY_MAX_BYTES),
-        app_key=headers.get(b"appkey", b"").decode("latin-1"),
-    )
 
 
 async def _body(receive: Receive, max_bytes: int) -> bytes:
@@ -149,13 +164,18 @@ async def _body(receive: Receive, max_bytes: int) -> bytes:
 
 
 async def _send(send: Send, sent: Sent) -> None:
-    if sent.headers is JSON_HEADERS:  # which nearly all answers have
-        headers = [JSON_HEADER]
-    else:
-        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.headers.items()]
-    headers.append((b"content-length", b"%d" % len(sent.body)))
+    headers = [*_pairs(sent.headers), (b"content-length", b"%d" % len(sent.body))]
     await send({"type": "http.response.start", "status": sent.status, "headers": headers})
     await send({"type": "http.response.body", "body": sent.body})
+
+
+def _pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def header_lines(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they stand on the wire."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in pairs])
 
 
 OWN_PATHS = ("/simulator", "/page/", "/static/", "/favicon.ico")
@@ -169,7 +189,7 @@ async def no_such_path(request: Request, _: Exception) -> Response:
     sent = _refused(refusal, simulator.world.next_request_id())
     if not request.url.path.startswith(OWN_PATHS):
         simulator.calls.add(
-            at=simulator.clock.now(),
+            at_seconds=simulator.clock.seconds(),
             direction="in",
             kind="unknown",
             method=request.method,

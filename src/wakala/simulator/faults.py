@@ -160,6 +160,11 @@ class Faults:
         """What may still happen."""
         return tuple(self._waiting)
 
+    @property
+    def any_waiting(self) -> bool:
+        """Whether anything may still happen."""
+        return bool(self._waiting)
+
     def add(
         self,
         kind: str,

@@ -1,6 +1,7 @@
 """Identifiers in M-Pesa's own formats (daraja.md 7.9). Time and randomness are given, so a seed repeats a run."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import product
 from random import Random
 
@@ -10,6 +11,9 @@ DAY_MARKS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 FIRST_RECEIPT_YEAR = 2006
 RECEIPT_CHARS = 10
 TRIPLES = tuple(map("".join, product(BASE_36, repeat=3)))
+DAYS_MAX = 8
+"""Days whose spelling is kept: a run sees one or two."""
+
 SERIAL_BITS = 48
 """More than seven digits of base 36 hold, so that none is rarer than another by more than a hair."""
 
@@ -66,6 +70,10 @@ def access_token(random: Random) -> str:
 
 
 def _day(at: datetime) -> str:
-    year = chr(ord("A") + (at.year - FIRST_RECEIPT_YEAR) % 26)
-    month = chr(ord("A") + at.month - 1)
-    return year + month + DAY_MARKS[at.day]
+    return _spelled(at.year, at.month, at.day)
+
+
+@lru_cache(DAYS_MAX)
+def _spelled(year: int, month: int, day: int) -> str:
+    letters = chr(ord("A") + (year - FIRST_RECEIPT_YEAR) % 26) + chr(ord("A") + month - 1)
+    return letters + DAY_MARKS[day]

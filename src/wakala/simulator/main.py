@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from wakala.simulator import orders, storage
 from wakala.simulator.app import create_app
 from wakala.simulator.broker.listener import Door
 from wakala.simulator.machine import Simulator, Start
 from wakala.simulator.prompts import OUTCOMES, UnknownOutcomeError
+from wakala.simulator.reception import Reception
 from wakala.simulator.storage import StateFileError
+from wakala.simulator.switchboard import Switchboard
 
 DEFAULT_PORT = 8100
 SHUTDOWN_SECONDS = 2
@@ -51,14 +52,14 @@ class AnnouncedServer(uvicorn.Server):
             runner.run(self.serve())
 
 
-def configure(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+def configure(app: Switchboard, host: str, port: int) -> uvicorn.Config:
     """How the simulator is served, whoever starts it."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Reception,
         ws="none",
         lifespan="on",
         log_level="warning",

@@ -31,7 +31,9 @@ async def at_token(simulator: Simulator, call: Incoming) -> None:
 
 def at_admission(simulator: Simulator, call: Incoming) -> None:
     """A good token is refused; an app must fetch another and try again."""
-    if "refused_token" in CATALOGUE.get(call.kind, {}) and _take(simulator, call, ("refused_token",)):
+    if not simulator.faults.any_waiting or "refused_token" not in CATALOGUE.get(call.kind, {}):
+        return
+    if _take(simulator, call, ("refused_token",)):
         raise refusals.invalid_token("Fault refused_token: the token is good; fetch another and try again.")
 
 

@@ -87,7 +87,7 @@ class Office:
         """End it at once and see the merchant told: for a result that overtakes the answer."""
         await asyncio.wait([self._end(command, fate)])
 
-    def _end(self, command: Command, fate: Fate) -> asyncio.Task[None]:
+    def _end(self, command: Command, fate: Fate) -> asyncio.Future[None]:
         command.quiet()  # its alarm has rung, or a fault was faster
         if not fate.timed_out:
             return self._carry_out(command, fate)
@@ -99,13 +99,13 @@ class Office:
             task.add_done_callback(self._tasks.discard)
         return notice
 
-    async def _carry_out_late(self, command: Command, fate: Fate, notice: asyncio.Task[None]) -> None:
+    async def _carry_out_late(self, command: Command, fate: Fate, notice: asyncio.Future[None]) -> None:
         due_seconds = self._world.clock.seconds() + (fate.late_after_seconds or 0)
         await asyncio.wait([notice])
         await self._world.clock.sleep(max(0.0, due_seconds - self._world.clock.seconds()))
         self._carry_out(command, fate)
 
-    def _carry_out(self, command: Command, fate: Fate) -> asyncio.Task[None]:
+    def _carry_out(self, command: Command, fate: Fate) -> asyncio.Future[None]:
         command.settled_at = self._world.clock.now()
         outcome = self._outcome(command, fate)
         command.result, command.reason = outcome.result, outcome.reason
@@ -120,7 +120,7 @@ class Office:
         denied = authority.denial(self._world, self._certificate, command.asked)
         return denied or CARRY_OUT[command.asked.kind](self._world, command)
 
-    def _send_result(self, command: Command, outcome: Outcome) -> asyncio.Task[None]:
+    def _send_result(self, command: Command, outcome: Outcome) -> asyncio.Future[None]:
         def count() -> None:
             command.results_answered += 1
 
@@ -144,7 +144,7 @@ class Office:
         )
         return self._courier.dispatch(letter)
 
-    def _send_notice(self, command: Command) -> asyncio.Task[None]:
+    def _send_notice(self, command: Command) -> asyncio.Future[None]:
         is_broker = command.asked.side == "broker"
         letter = Letter(
             kind="queue_timeout",

@@ -8,8 +8,10 @@ import asyncio
 import re
 import socket
 import ssl
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 from urllib.parse import quote, urlsplit
 
@@ -40,12 +42,20 @@ Origin = tuple[str, str, int]
 Judge = Callable[[str], None]
 """Raises an OSError for an address that may not be called."""
 
+SWEEP_SECONDS = 0.5
+"""How often letters that were posted at once are looked at; so one is given up half a second late at most. An alarm for
+each would cost as much as writing it."""
+
 
 class Reply(msgspec.Struct, frozen=True):
     """What the merchant said."""
 
     status: int
     body: bytes
+
+
+Told = Callable[[Reply | OSError], object]
+"""Takes what became of a letter."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -61,9 +71,15 @@ class Line(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.idle_since_seconds = 0.0
+        self.due_seconds = 0.0  # when whoever posted at once gives up
         self.reusable = False
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Reply] | None = None
+        self._tell: Told | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._status = 0
+        self._has_length = False
+        self._wire_bytes = 0
+        self._body = b""
 
     # What the event loop calls
 
@@ -74,7 +90,7 @@ class Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """A piece of the answer; without a question it spoils the line."""
         self._wire_bytes += len(data)
-        if self._answer is None or self._wire_bytes > WIRE_MAX_BYTES:
+        if self._tell is None or self._wire_bytes > WIRE_MAX_BYTES:
             self._fail("the answer is too long")
             return
         try:
@@ -84,10 +100,10 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, which is also how an answer without a length ends."""
+        self._transport, self.reusable = None, False
         if self._status >= 200 and not self._has_length and exc is None:
             self._finish()
-        self._transport, self.reusable = None, False
-        if self._answer is not None:
+        if self._tell is not None:
             self._fail(str(exc or "the connection was closed without an answer"))
 
     # What the parser calls
@@ -119,43 +135,37 @@ class Line(asyncio.Protocol):
         """Whether it may carry another exchange."""
         return self.reusable and self._transport is not None and not self._transport.is_closing()
 
-    def send(self, message: bytes) -> asyncio.Future[Reply]:
-        """Write a request; the reply comes in its time."""
+    def send(self, message: bytes, tell: Told) -> None:
+        """Write a request; what became of it is told in its time."""
         if self._transport is None:
             raise ConnectionResetError("the connection was closed before anything was sent")
-        self._parser = httptools.HttpResponseParser(self)
         self._status, self._body, self._wire_bytes = 0, b"", 0
         self._has_length = self.reusable = False
-        self._answer = asyncio.get_running_loop().create_future()
+        self._tell = tell
         self._transport.write(message)
-        return self._answer
 
     def give_up(self) -> None:
         """Wait no longer."""
         self._fail("no answer in time")
 
-    def close(self) -> None:
-        """Hang up."""
+    def close(self, *, silently: bool = False) -> None:
+        """Hang up; ``silently`` tells nobody."""
         self.reusable = False
+        if silently:
+            self._tell = None
         if self._transport is not None:
             self._transport.abort()
 
     def _finish(self) -> None:
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_result(Reply(self._status, self._body[:REPLY_MAX_BYTES]))
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell(Reply(self._status, self._body[:REPLY_MAX_BYTES]))
 
     def _fail(self, why: str) -> None:
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_exception(ConnectionResetError(why))
+        tell, self._tell = self._tell, None
         self.close()
-
-    _status = 0
-    _has_length = False
-    _wire_bytes = 0
-    _body = b""
-    _parser: httptools.HttpResponseParser
+        if tell is not None:
+            tell(ConnectionResetError(why))
 
 
 class Poster:
@@ -166,6 +176,8 @@ class Poster:
         self._idle: defaultdict[Origin, list[Line]] = defaultdict(list)
         self._busy_count = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._posted: set[Line] = set()  # the lines whose letters were posted at once
+        self._sweeper: asyncio.TimerHandle | None = None
         self._trusted: ssl.SSLContext | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float | None) -> Reply:
@@ -175,9 +187,12 @@ class Poster:
         await self._take_slot()
         try:
             line = self._kept(target.origin) or await self._dial(target.origin)
-            alarm = asyncio.get_running_loop().call_later(limit_seconds, line.give_up) if limit_seconds else None
+            loop = asyncio.get_running_loop()
+            told: asyncio.Future[Reply] = loop.create_future()
+            alarm = loop.call_later(limit_seconds, line.give_up) if limit_seconds else None
             try:
-                return await line.send(message)
+                line.send(message, partial(_tell, told))
+                return await told
             finally:
                 if alarm is not None:
                     alarm.cancel()
@@ -185,16 +200,71 @@ class Poster:
         finally:
             self._give_slot()
 
+    def ready(self, url: str) -> tuple[Target, Line] | None:
+        """A line that may carry a letter to this plain URL now; without one ``post`` opens it, or waits its turn."""
+        if self._waiting or self._busy_count >= CONNECTIONS_MAX:
+            return None
+        target = _plain(url)
+        line = self._kept(target.origin) if target is not None else None
+        if target is None or line is None:
+            return None
+        return target, line
+
+    def post_at_once(
+        self,
+        ready: tuple[Target, Line],
+        body: bytes,
+        headers: Mapping[str, str],
+        limit_seconds: float,
+        tell: Told,
+    ) -> None:
+        """Write on a line that is ready. The reply is told, or the OSError that came instead of it."""
+        target, line = ready
+        message = _message(target, body, headers)
+
+        def told(reply: Reply | OSError) -> None:
+            self._posted.discard(line)
+            self._put_back(target.origin, line)
+            self._give_slot()
+            tell(reply)
+
+        self._busy_count += 1
+        self._posted.add(line)
+        line.due_seconds = time.monotonic() + limit_seconds
+        line.send(message, told)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def drop_posted(self) -> None:
+        """Hang up on the letters that were posted at once. Nobody is told what became of them."""
+        for line in self._posted:
+            line.close(silently=True)
+            self._give_slot()
+        self._posted.clear()
+
     def trust(self, context: ssl.SSLContext) -> None:
         """Whom to believe over TLS, and what to show, instead of the public authorities and nothing."""
         self._trusted = context
 
     def close(self) -> None:
         """Hang up everywhere."""
+        self.drop_posted()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         for lines in self._idle.values():
             for line in lines:
                 line.close()
         self._idle.clear()
+
+    def _sweep(self) -> None:
+        """Give up what has waited too long."""
+        self._sweeper = None
+        now_seconds = time.monotonic()
+        for line in tuple(self._posted):
+            if line.due_seconds <= now_seconds:
+                line.give_up()
+        if self._posted:
+            self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     async def _take_slot(self) -> None:
         while self._busy_count >= CONNECTIONS_MAX:
@@ -220,7 +290,7 @@ class Poster:
                 return
 
     def _kept(self, origin: Origin) -> Line | None:
-        lines, now_seconds = self._idle[origin], asyncio.get_running_loop().time()
+        lines, now_seconds = self._idle[origin], time.monotonic()
         while lines:
             line = lines.pop()
             if line.is_open and now_seconds - line.idle_since_seconds < KEEP_ALIVE_SECONDS:
@@ -230,7 +300,7 @@ class Poster:
 
     def _put_back(self, origin: Origin, line: Line) -> None:
         if line.is_open:
-            line.idle_since_seconds = asyncio.get_running_loop().time()
+            line.idle_since_seconds = time.monotonic()
             self._idle[origin].append(line)
         else:
             line.close()
@@ -260,12 +330,25 @@ class Poster:
         return self._trusted
 
 
+def _tell(told: asyncio.Future[Reply], reply: Reply | OSError) -> None:
+    if told.done():  # whoever waited may have been cancelled
+        return
+    if isinstance(reply, OSError):
+        told.set_exception(reply)
+    else:
+        told.set_result(reply)
+
+
 def _taken_apart(url: str) -> Target:
+    return _plain(url) or _taken_apart_with_care(url)
+
+
+def _plain(url: str) -> Target | None:
     plain = PLAIN_URL.fullmatch(url)
-    if plain is not None:
-        host, port, path = plain.groups()
-        return Target(("http", host, int(port)), path, f"{host}:{port}")
-    return _taken_apart_with_care(url)
+    if plain is None:
+        return None
+    host, port, path = plain.groups()
+    return Target(("http", host, int(port)), path, f"{host}:{port}")
 
 
 def _taken_apart_with_care(url: str) -> Target:

@@ -44,6 +44,7 @@ OTHER_NAMES = {
 """Names that M-Pesa's own pages print with a space, so that programs send them so, and the two that programs mix up
 because payouts have the one and all other commands the other (daraja.md 9)."""
 
+OBJECT = dict[str, Any]
 MISSING = object()
 PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 """What nearly all callback URLs look like; these need no taking apart to be good ones."""
@@ -106,6 +107,9 @@ class Fields:
 
     def shortcode(self, name: str) -> str:
         """Five to seven digits."""
+        value = self._values.get(name)
+        if type(value) is str and SHORTCODE.fullmatch(value):  # as nearly all are
+            return value
         value = self.text(name)
         if not SHORTCODE.fullmatch(value):
             raise refusals.invalid_field(name, f"{name} must be 5 to 7 digits.")
@@ -113,6 +117,9 @@ class Fields:
 
     def msisdn(self, name: str) -> str:
         """``2547XXXXXXXX`` or ``2541XXXXXXXX``. A plus before it is passed over: programs send one (daraja.md 7.8)."""
+        value = self._values.get(name)
+        if type(value) is str and MSISDN.fullmatch(value):  # as nearly all are
+            return value
         value = self.text(name).removeprefix("+")
         if not is_msisdn(value):
             raise refusals.invalid_field(name, f"{name} must be 12 digits like 254712345678, without spaces.")
@@ -120,6 +127,9 @@ class Fields:
 
     def amount_cents(self, name: str) -> int:
         """Whole shillings; M-Pesa takes no cents."""
+        number = self._values.get(name)
+        if type(number) is int and 1 <= number <= AMOUNT_MAX_SHILLINGS:  # as nearly all are
+            return number * 100
         value = self.text(name)
         if not (AMOUNT.fullmatch(value) and 1 <= int(value) <= AMOUNT_MAX_SHILLINGS):
             why = f"{name} must be a whole number from 1 to {AMOUNT_MAX_SHILLINGS}."
@@ -241,7 +251,7 @@ def read_simulation(fields: Fields) -> Simulation:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        return decode(body, dict[str, Any])
+        return decode(body, OBJECT)
     except msgspec.DecodeError as broken:
         raise refusals.invalid_payload(f"The body is no JSON object: {broken}") from None
 

@@ -276,7 +276,8 @@ def _stopped_at(simulator: Simulator) -> float | None:
 
 def _plain(record: Any, **instead: Any) -> Plain:
     """The fields of a record that last, those named in the spelling given."""
-    lasting = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in LIVES}
+    names = record.__struct_fields__ if isinstance(record, msgspec.Struct) else [each.name for each in fields(record)]
+    lasting = {name: getattr(record, name) for name in names if name not in LIVES}
     return lasting | instead
 
 

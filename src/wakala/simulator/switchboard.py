@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wakala.simulator.exchange import Called
+from wakala.simulator.exchange import Endpoint
 
 FAMILY = "/mpesa/"
 """Most paths begin so; one of them that no API has still asks for a token first."""
@@ -16,7 +16,8 @@ FAMILY = "/mpesa/"
 class Switchboard:
     """Wraps the application. A path may end in a slash; it is looked up without."""
 
-    def __init__(self, app: ASGIApp, paths: Mapping[str, Called], unknown: Called) -> None:
+    def __init__(self, app: ASGIApp, paths: Mapping[str, Endpoint], unknown: Endpoint) -> None:
+        self.direct = {path.encode(): endpoint for path, endpoint in paths.items()}  # as the reception looks them up
         self._app = app
         self._paths = paths
         self._unknown = unknown

@@ -8,7 +8,7 @@ from dataclasses import replace as replace_fields
 
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
-from wakala.rules.commands import BILL_OPT_INS, BY_PATH, KEPT_BY_GATEWAY, Mode
+from wakala.rules.commands import BILL_OPT_INS, BY_PATH, KEPT_BY_GATEWAY, RELAYED_PATHS, Mode
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import (
     Accepted,
@@ -31,11 +31,13 @@ from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound
 from wakala.wire.daraja_errors import Trouble
 from wakala.wire.daraja_results import PulledPayment, read_ack, read_direct, read_pull
 from wakala.wire.http import HttpRequest
+from wakala.wire.loose_json import read_object
 from wakala.wire.stk_results import ResultClass
 
 REFRESH_EARLY_S = 60  # a token is renewed a minute before M-Pesa forgets it (daraja.md 1.2)
 BILL_KEY = "app_key"
 PULL = "pulltransactions/query"
+HTTP_OK = 200
 
 
 @dataclass(slots=True)
@@ -120,6 +122,8 @@ class Daraja:
 
     def _direct_fact(self, payment: Payment, reply: Reply) -> tuple[Fact, str]:
         """The answer itself is the outcome. Bill Manager's key stays here: whoever reads the answer needs none."""
+        if payment.command in RELAYED_PATHS:
+            return self._relayed_fact(reply), ""
         answer = read_direct(payment.command, reply.status, reply.body)
         if isinstance(answer, DecodedError):
             return self._push_trouble(answer, Evidence.ANSWER), ""
@@ -132,9 +136,17 @@ class Daraja:
             paid=answer.is_success,
             code=answer.code,
             description=answer.description,
-            results=json.dumps(answer.body, ensure_ascii=False),
+            results=json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")),
         )
         return fact, bill_key
+
+    def _relayed_fact(self, reply: Reply) -> Fact:
+        """Whatever M-Pesa says with status 200 is handed on; its codes are known too little to be judged."""
+        body = read_object(reply.body) if reply.status == HTTP_OK else None
+        if body is None or "errorCode" in body:
+            return self._push_trouble(decode_error(reply.status, reply.body), Evidence.ANSWER)
+        told = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return Settled(by=Evidence.ANSWER, paid=True, code="0", description="Answered.", results=told)
 
     async def ask(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
         """What became of it? By the query of its kind, where there is one; a question is simply asked again."""
@@ -394,7 +406,8 @@ def _as_it_came(out: Outbound, payment: Payment) -> tuple[str, object] | None:
     command = BY_PATH[payment.command]
     if isinstance(body, dict) and (command.mode is Mode.PROMPT or command.path in BILL_OPT_INS):
         body = body | {name: out.callback_url for name in ("CallBackURL", "callbackUrl", "callbackurl") if name in body}
-    return command.facade[-1], body
+    query = str(out.details.get("Query") or "")
+    return command.facade[-1] + (f"?{query}" if query else ""), body
 
 
 def _unanswered(reply: NoReply | Fact, retry_at_us: int) -> Fact:

@@ -18,13 +18,15 @@ from wakala.errors import (
 from wakala.identity import Source
 from wakala.journal.journal import LAST_ID, PAGE_LIMIT_ROWS, ApiAnswer, Journal
 from wakala.payments import Payments
+from wakala.rules.abilities import require_able
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
 from wakala.rules.bodies import StatusBody
-from wakala.rules.commands import Ask, Command, require_able
+from wakala.rules.commands import Ask, Command
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import access_token, mac
 from wakala.web.auth import caller
+from wakala.web.endpoints import Endpoints
 from wakala.web.notifications import Notifications
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import api as wire
@@ -50,8 +52,10 @@ class Api:
         public_url: str,
         trace_key: bytes,
         notifications: Notifications,
+        endpoints: Endpoints,
     ) -> None:
         self.notifications = notifications
+        self.endpoints = endpoints
         self._journal = journal
         self._directory = directory
         self._payments = payments

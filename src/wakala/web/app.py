@@ -1,13 +1,14 @@
 """All routes in one table."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
-from wakala.rules.commands import COMMANDS
+from wakala.rules.commands import BY_PATH, COMMANDS, Command
+from wakala.rules.exchange import BODY_LIMIT_BYTES
 from wakala.web.api import Api
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
@@ -37,8 +38,8 @@ def build(
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
-    def endpoint(handler: Handler, method: str | None = None) -> Endpoint:
-        return Endpoint(handler, surroundings, method=method)
+    def endpoint(handler: Handler, method: str | None = None, *, truncates: bool = False) -> Endpoint:
+        return Endpoint(handler, surroundings, method=method, truncates=truncates)
 
     fixed: dict[str, ASGIApp] = {
         "/openapi.json": endpoint(_openapi(surroundings), "GET"),
@@ -50,54 +51,111 @@ def build(
         fixed[f"{prefix}/notifications"] = endpoint(api.notifications.listed(environment), "GET")
         fixed[f"{prefix}/notifications/replay"] = endpoint(api.notifications.replay_window(environment), "POST")
         fixed[f"{prefix}/notifications/acknowledge"] = endpoint(api.notifications.read_up_to(environment), "POST")
+        fixed[f"{prefix}/endpoints"] = endpoint(api.endpoints.listed(environment), "GET")
+        for name in ("move", "test", "pause", "resume", "rotate"):
+            path = f"{prefix}/endpoints/{'callbackurl' if name == 'move' else name}"
+            fixed[path] = endpoint(getattr(api.endpoints, name)(environment), "POST")
         fixed[f"{prefix}/requests"] = endpoint(api.requests(environment), "GET")
         for command in COMMANDS:
             if environment in command.environments:
-                fixed[f"{prefix}/{command.path}"] = endpoint(api.command(command, environment), "POST")
+                fixed[f"{prefix}/{command.path}"] = Endpoint(
+                    api.command(command, environment),
+                    surroundings,
+                    method="POST",
+                    body_limit_bytes=_body_limit_bytes(command),
+                )
     for environment, prefix in _DARAJA.items():
-        for path, handler in _facade(facade, environment).items():
-            fixed[prefix + path] = fixed[f"{prefix}{path}/"] = endpoint(handler)  # SDKs differ in the last slash
-    patterns = _patterns(api, inbound, by_soap, pages, surroundings, shelter)
-    return _Table(fixed, Router(patterns, default=endpoint(_nothing)))
+        for path, (handler, limit_bytes) in _facade(facade, environment).items():
+            fixed[prefix + path] = fixed[f"{prefix}{path}/"] = Endpoint(  # SDKs differ in the last slash
+                handler, surroundings, refuse=facade.refuse, body_limit_bytes=limit_bytes
+            )
+    unknown = {
+        environment: Endpoint(facade.unknown(environment), surroundings, refuse=facade.refuse)
+        for environment in _DARAJA
+    }
+    nothing = _Nothing(endpoint(_nothing), unknown)
+    callbacks = {
+        kind: endpoint(shelter.over(kind, handler), "POST", truncates=True)
+        for kind, handler in _callbacks(inbound, by_soap).items()
+    }
+    return _Table(fixed, callbacks, Router(_patterns(api, inbound, pages, surroundings), default=nothing))
+
+
+def _body_limit_bytes(command: Command) -> int:
+    return BULK_LIMIT_BYTES if command.path in BULKY else BODY_LIMIT_BYTES
+
+
+class _Nothing:
+    """What no path leads to: Daraja's own no below Daraja's own beginnings, ours elsewhere."""
+
+    def __init__(self, ours: ASGIApp, daraja: dict[Environment, Endpoint]) -> None:
+        self._ours = ours
+        self._daraja = daraja
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        environment = Environment.SANDBOX if path.startswith("/sandbox/") else Environment.LIVE
+        below = path.removeprefix("/sandbox")
+        is_daraja = below.startswith(_DARAJA_BEGINNINGS) and not below.startswith("/mpesa/v1/")
+        await (self._daraja[environment] if is_daraja else self._ours)(scope, receive, send)
 
 
 class _Table:
-    """Fixed paths by look-up, patterns by trying."""
+    """Fixed paths by look-up, M-Pesa's calls by the kind that their path names, the other patterns by trying."""
 
-    def __init__(self, fixed: dict[str, ASGIApp], patterns: Router) -> None:
+    def __init__(self, fixed: Mapping[str, ASGIApp], callbacks: Mapping[str, ASGIApp], patterns: Router) -> None:
         self._fixed = fixed
+        self._callbacks = callbacks
         self._patterns = patterns
         patterns.redirect_slashes = False
 
     @property
     def paths(self) -> frozenset[str]:
         """Every path, patterns as they are written."""
-        return frozenset({*self._fixed, *(route.path for route in self._patterns.routes if isinstance(route, Route))})
+        callbacks = (f"/callbacks/{kind}/{{subject}}/{{secret}}" for kind in self._callbacks)
+        patterns = (route.path for route in self._patterns.routes if isinstance(route, Route))
+        return frozenset({*self._fixed, *callbacks, *patterns})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._fixed.get(scope.get("path", ""), self._patterns)
+        path: str = scope.get("path", "")
+        found = self._fixed.get(path)
+        if found is None:
+            found = self._patterns
+            parts = path.split("/")
+            if len(parts) == 5 and parts[1] == "callbacks" and parts[2] in self._callbacks:  # the first is before the /
+                found = self._callbacks[parts[2]]
+                scope["path_params"] = {"subject": parts[3], "secret": parts[4]}
         await found(scope, receive, send)
 
 
-def _facade(facade: Facade, environment: Environment) -> dict[str, Handler]:
-    """Daraja's own paths (daraja.md 2.0)."""
-    paths = dict.fromkeys(path for command in COMMANDS for path in command.facade)
-    return {
-        "/oauth/v1/generate": facade.token,
-        "/mpesa/stkpushquery/v1/query": facade.stk_query(environment),
-        **{path: facade.command(path, environment) for path in paths},
+_DARAJA_BEGINNINGS = (
+    *("/mpesa/", "/oauth/", "/v1/", "/v2/", "/standingorder/", "/pulltransactions/", "/imsi/"),
+    *("/registration/", "/sfcverify/", "/simportal/"),
+)
+"""Below these Daraja answers, whether there is such an API or not (daraja.md 2.0)."""
+
+BULKY = frozenset({"billmanager/bulkinvoicing", "billmanager/cancelbulkinvoices"})
+BULK_LIMIT_BYTES = 1_048_576  # a thousand invoices (daraja.md 2.16) of a kilobyte each
+_BILLS = "/v1/billmanager-invoice"
+
+
+def _facade(facade: Facade, environment: Environment) -> dict[str, tuple[Handler, int]]:
+    """Daraja's own paths (daraja.md 2.0), each with the longest body that it takes."""
+    found: dict[str, tuple[Handler, int]] = {
+        "/oauth/v1/generate": (facade.token, BODY_LIMIT_BYTES),
+        "/mpesa/stkpushquery/v1/query": (facade.stk_query(environment), BODY_LIMIT_BYTES),
     }
+    for command in BY_PATH.values():
+        for path in command.facade:
+            found[path] = (facade.command(path, environment), _body_limit_bytes(command))
+            if path.startswith(_BILLS):  # an e-mail on going live doubles it (daraja.md 2.16)
+                found[_BILLS + path] = found[path]
+    return found
 
 
-def _patterns(
-    api: Api, inbound: Inbound, by_soap: Inbound, pages: Pages, surroundings: Surroundings, shelter: Shelter
-) -> list[BaseRoute]:
-    """The busiest first."""
-
-    def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
-        return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
-
-    callbacks = {
+def _callbacks(inbound: Inbound, by_soap: Inbound) -> dict[str, Handler]:
+    """Where M-Pesa calls: ``/callbacks/{kind}/{subject}/{secret}``."""
+    return {
         "stk": inbound.stk,
         "c2b_confirmation": inbound.c2b_confirmation,
         "c2b_validation": inbound.c2b_validation,
@@ -114,11 +172,13 @@ def _patterns(
         "soap_c2b_confirmation": by_soap.c2b_confirmation,
         "soap_c2b_validation": by_soap.c2b_validation,
     }
-    routes: list[BaseRoute] = [
-        route("POST", f"/callbacks/{kind}/{{subject}}/{{secret}}", shelter.over(kind, handler), truncates=True)
-        for kind, handler in callbacks.items()
-    ]
-    routes.append(route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True))
+
+
+def _patterns(api: Api, inbound: Inbound, pages: Pages, surroundings: Surroundings) -> list[BaseRoute]:
+    def route(method: str, path: str, handler: Handler, *, truncates: bool = False) -> Route:
+        return Route(path, Endpoint(handler, surroundings, method=method, truncates=truncates))
+
+    routes: list[BaseRoute] = [route("POST", "/callbacks/{rest:path}", inbound.unknown, truncates=True)]
     for environment, prefix in PREFIXES.items():
         routes += [
             route("GET", f"{prefix}/requests/{{request_id}}", api.request(environment)),

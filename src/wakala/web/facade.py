@@ -4,8 +4,11 @@ Thin: `wire.facade` reads and writes Daraja's words, `payments` does what is don
 """
 
 import dataclasses
+import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from msgspec.structs import replace
@@ -24,8 +27,10 @@ from wakala.errors import (
 from wakala.identity import Source
 from wakala.journal.journal import ApiAnswer, Journal
 from wakala.payments import Payments
+from wakala.rules.abilities import require_able
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
-from wakala.rules.commands import KEPT_BY_GATEWAY, Ask, require_able
+from wakala.rules.bodies import REQUEST_ID
+from wakala.rules.commands import KEPT_BY_GATEWAY, Ask
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import access_token, same
@@ -33,15 +38,31 @@ from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.web.auth import caller
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import facade as wire
+from wakala.wire import facade_answers as answers
+from wakala.wire import facade_errors as refusals
 from wakala.wire.api import HttpAnswer
 from wakala.wire.daraja import stk_password
-from wakala.wire.facade import Called, RefusedInDarajaError
+from wakala.wire.facade import Called
+from wakala.wire.facade_errors import RefusedInDarajaError
 
 log = logging.getLogger("wakala.facade")
 
 TOKEN_LIFE_S = 3_599  # as M-Pesa says it (daraja.md 1.2)
-IDEMPOTENCY_KEY_LIMIT_CHARS = 64
 BILL_KEY_LIMIT_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What differs between Daraja's APIs before their own work begins; no methods are all methods."""
+
+    methods: tuple[str, ...] = ("POST",)
+    spelled: Callable[[RefusedInDarajaError], RefusedInDarajaError] = lambda refusal: refusal
+
+
+ORDINARY, ANY_METHOD = Manners(), Manners(())
+# Documented as GET with a body and called as POST by everyone (daraja.md 2.19).
+PULL = Manners(("POST",), refusals.in_words_of_pull)
+PULL_QUERY = Manners(("POST", "GET"), refusals.in_words_of_pull)
 
 
 class Facade:
@@ -61,41 +82,65 @@ class Facade:
             query = dict(parse_qsl(incoming.query, keep_blank_values=True, encoding="latin-1"))
             _require_grant(query.get("grant_type"))
         except RefusedInDarajaError as refusal:
-            return wire.refusal_answer(refusal, self._source.new_id("req"))
+            return refusals.refusal_answer(refusal, self._source.new_id("req"))
         expires_s = self._source.now_us() // 1_000_000 + TOKEN_LIFE_S
-        return wire.token_answer(access_token(self._directory.token_key, app.id, expires_s), TOKEN_LIFE_S)
+        return answers.token_answer(access_token(self._directory.token_key, app.id, expires_s), TOKEN_LIFE_S)
+
+    def refuse(self, error: WakalaError) -> HttpAnswer:
+        """What goes wrong around an API, in Daraja's envelope as well."""
+        return refusals.refusal_answer(refusals.of_plumbing(error.status), self._source.new_id("req"))
 
     def _by_key(self, incoming: Incoming) -> App:
         try:
             return caller(incoming, self._directory, basic_only=True)
         except UnauthenticatedError:
-            raise wire.bad_authentication() from None
+            raise refusals.bad_authentication() from None
 
     def command(self, path: str, environment: Environment) -> Handler:
         """The handler of one of Daraja's paths."""
 
         async def carry(incoming: Incoming, app: App, exchange: Exchange) -> HttpAnswer:
-            called = wire.read_call(path, incoming.body, incoming.header("content-type") or "")
+            called = wire.read_call(path, incoming.body, incoming.header("content-type") or "", incoming.query)
             shortcode = self._shortcode(app, environment, called)
             self._check_password(shortcode, called.password, called.timestamp)
-            require_able(called.ask.command, shortcode)
+            try:
+                require_able(called.ask.command, shortcode)
+            except NotAllowedHereError as error:
+                raise _unable(called, error) from None
             return await self._carry(called, app, shortcode, exchange, incoming)
 
-        return self._handler(environment, carry)
+        return self._handler(environment, carry, _MANNERS.get(path, ORDINARY))
+
+    def unknown(self, environment: Environment) -> Handler:
+        """A path that no API of Daraja's has; even here the token is asked for first."""
+
+        async def nothing(_: Incoming, _app: App, _exchange: Exchange) -> HttpAnswer:
+            raise refusals.no_such_path()
+
+        return self._handler(environment, nothing, ANY_METHOD)
 
     def stk_query(self, environment: Environment) -> Handler:
         """What became of a push: from the journal once it is final, else by asking M-Pesa (daraja.md 2.2)."""
 
         async def query(incoming: Incoming, app: App, exchange: Exchange) -> HttpAnswer:
             asked = wire.read_stk_query(incoming.body, incoming.header("content-type") or "")
+            shortcode = next(
+                (
+                    one
+                    for one in self._directory.shortcodes_of(app.organisation_id, environment)
+                    if one.number == asked.shortcode
+                ),
+                None,
+            )
+            if shortcode is None:
+                raise refusals.no_such_merchant()
+            self._check_password(shortcode, asked.password, asked.timestamp)
             payment = await self._journal.payment_by_checkout(
                 app.organisation_id, environment, asked.checkout_request_id
             )
-            shortcode = self._directory.shortcode(payment.scope.shortcode_id) if payment else None
-            if payment is None or shortcode is None or shortcode.number != asked.shortcode:
-                raise wire.no_such_transaction()
-            self._check_password(shortcode, asked.password, asked.timestamp)
-            answer = wire.query_answer(payment)
+            if payment is None or payment.scope.shortcode_id != shortcode.id:
+                raise refusals.no_such_transaction()
+            answer = answers.query_answer(payment)
             seen = replace(exchange, payment_id=payment.id, scope=payment.scope)
             await self._journal.record_exchange(_answered(seen, answer, incoming))
             return answer
@@ -103,7 +148,10 @@ class Facade:
         return self._handler(environment, query)
 
     def _handler(
-        self, environment: Environment, work: Callable[[Incoming, App, Exchange], Awaitable[HttpAnswer]]
+        self,
+        environment: Environment,
+        work: Callable[[Incoming, App, Exchange], Awaitable[HttpAnswer]],
+        manners: Manners = ORDINARY,
     ) -> Handler:
         """Token first, then method, then the work; every no in Daraja's envelope, and on record."""
 
@@ -112,12 +160,12 @@ class Facade:
             try:
                 app = self._admitted(incoming)
                 exchange = self._exchange(incoming, app, environment)
-                _require_method(incoming, "POST")
+                _require_method(incoming, *manners.methods)
                 return await work(incoming, app, exchange)
             except RefusedInDarajaError as refusal:
-                answer = wire.refusal_answer(refusal, self._source.new_id("req"))
+                answer = refusals.refusal_answer(manners.spelled(refusal), self._source.new_id("req"))
             except WakalaError as error:
-                answer = wire.refusal_answer(_in_daraja(error), self._source.new_id("req"))
+                answer = refusals.refusal_answer(_in_daraja(error), self._source.new_id("req"))
                 if isinstance(error, OperatorError):
                     log.warning("%s: %s", incoming.path, error.sentence)
                     return answer  # the journal is what is missing
@@ -130,11 +178,11 @@ class Facade:
     def _admitted(self, incoming: Incoming) -> App:
         scheme, _, value = (incoming.header("authorization") or "").strip().partition(" ")
         if scheme.lower() != "bearer" or not value.strip():
-            raise wire.missing_token()
+            raise refusals.missing_token()
         try:
             return caller(incoming, self._directory)
         except UnauthenticatedError:
-            raise wire.invalid_token() from None
+            raise refusals.invalid_token() from None
 
     def _shortcode(self, app: App, environment: Environment, called: Called) -> Shortcode:
         shortcodes = self._directory.shortcodes_of(app.organisation_id, environment)
@@ -143,24 +191,23 @@ class Facade:
             shortcodes = tuple(one for one in shortcodes if one.kind in called.ask.command.kinds)[:1]
         try:
             return shortcode_for(app, environment, named, shortcodes)
-        except ForbiddenError:
-            raise (wire.no_such_product() if _is_unbound(app, environment) else wire.no_such_merchant()) from None
-        except WakalaError:
-            raise wire.no_such_merchant() from None
+        except WakalaError as error:
+            if isinstance(error, ForbiddenError) and _is_unbound(app, environment):
+                raise refusals.no_such_product(error.sentence) from None
+            raise refusals.no_such_shortcode(called.named_by, error.sentence) from None
 
     def _check_password(self, shortcode: Shortcode, password: str | None, timestamp: str) -> None:
         if password is None:
             return
         passkey = self._directory.credentials(shortcode.id).passkey
         if not same(password, stk_password(shortcode.number, passkey, timestamp)):
-            raise wire.wrong_password()
+            raise refusals.wrong_password()
 
     async def _carry(
         self, called: Called, app: App, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
     ) -> HttpAnswer:
-        key = (incoming.header("idempotency-key") or "")[:IDEMPOTENCY_KEY_LIMIT_CHARS]
-        is_daraja_id = bool(called.ask.request_id)
-        request_id = called.ask.request_id or key or self._source.new_id("req")
+        key = (incoming.header("idempotency-key") or "").strip()
+        request_id = called.ask.request_id or (_request_id(key) if key else self._source.new_id("req"))
         ask = dataclasses.replace(called.ask, request_id=request_id)
         await self._adopt_bill_key(ask, shortcode, incoming)
 
@@ -169,8 +216,8 @@ class Facade:
             return ApiAnswer(exchange.id, status, headers, body, incoming.elapsed_us())
 
         payment, is_repeat = await self._payments.accept(ask, app, shortcode, exchange, answered)
-        if is_repeat and is_daraja_id:
-            raise wire.duplicate()
+        if is_repeat and not key:
+            raise refusals.duplicate()
         answer = self._answer(payment)
         if is_repeat:
             repeated = replace(exchange, payment_id=payment.id, scope=payment.scope)
@@ -188,9 +235,9 @@ class Facade:
 
     def _answer(self, payment: Payment) -> HttpAnswer:
         try:
-            return wire.command_answer(payment)
+            return answers.command_answer(payment)
         except RefusedInDarajaError as refusal:
-            return wire.refusal_answer(refusal, payment.id)
+            return refusals.refusal_answer(refusal, payment.id)
 
     def _exchange(self, incoming: Incoming, app: App, environment: Environment) -> Exchange:
         return Exchange(
@@ -207,14 +254,29 @@ class Facade:
         )
 
 
-def _require_method(incoming: Incoming, method: str) -> None:
-    if incoming.method != method:
-        raise RefusedInDarajaError(405, "405.001", "Method Not Allowed")
+def _require_method(incoming: Incoming, *methods: str) -> None:
+    if methods and incoming.method not in methods:
+        raise refusals.wrong_method()
+
+
+def _request_id(key: str) -> str:
+    """An Idempotency-Key as a request ID: itself where it is one, else its digest, so that no two keys become one."""
+    return key if re.fullmatch(REQUEST_ID, key) else "key-" + hashlib.sha256(key.encode()).hexdigest()[:40]
+
+
+def _unable(called: Called, error: NotAllowedHereError) -> RefusedInDarajaError:
+    """What the shortcode cannot do. A push of the other type is called by the field that says so (daraja.md 6)."""
+    refusal = refusals.invalid("TransactionType") if called.password is not None else refusals.no_such_product()
+    refusal.reason = error.sentence
+    return refusal
+
+
+_MANNERS = {"/pulltransactions/v1/register": PULL, "/pulltransactions/v1/query": PULL_QUERY}
 
 
 def _require_grant(grant: str | None) -> None:
     if grant != "client_credentials":
-        raise wire.bad_grant_type()
+        raise refusals.bad_grant_type()
 
 
 def _is_unbound(app: App, environment: Environment) -> bool:
@@ -225,17 +287,17 @@ def _in_daraja(error: WakalaError) -> RefusedInDarajaError:
     """Our own no, in the words that come nearest."""
     match error:
         case RequestIdSpentError() | RequestInFlightError():
-            return wire.duplicate()
+            return refusals.duplicate()
         case NotAllowedHereError():
-            return wire.no_such_product()
+            return refusals.no_such_product(error.sentence)
         case InitiatorStoppedError():
             return RefusedInDarajaError(500, "500.001.1001", error.sentence)
         case ForbiddenError():
-            return wire.no_such_merchant()
+            return refusals.no_such_merchant()
         case OperatorError():
-            return wire.busy()
+            return refusals.busy()
         case _:
-            return RefusedInDarajaError(400, "400.002.05", "Invalid Request Payload")
+            return refusals.unreadable()
 
 
 def _answered(exchange: Exchange, answer: HttpAnswer, incoming: Incoming) -> Exchange:

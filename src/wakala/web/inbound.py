@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
-from wakala.deliveries import Deliveries
+from wakala.deliveries import Validations
 from wakala.directory import Directory
 from wakala.errors import MalformedUpstreamError, NotFoundError
 from wakala.identity import Source
@@ -55,7 +55,7 @@ class Inbound:
         journal: Journal,
         directory: Directory,
         payments: Payments,
-        deliveries: Deliveries,
+        validations: Validations,
         source: Source,
         sources: dict[Environment, tuple[Network, ...]],
         dialect: Dialect = DARAJA,
@@ -63,7 +63,7 @@ class Inbound:
         self._journal = journal
         self._directory = directory
         self._payments = payments
-        self._deliveries = deliveries
+        self._validations = validations
         self._source = source
         self._sources = sources
         self._dialect = dialect
@@ -240,10 +240,7 @@ class Inbound:
             return daraja.ValidationVerdict(False, code), "the gateway"
         if not shortcode.validation_url:
             return daraja.ValidationVerdict(True), "the gateway's default"
-        told = await self._deliveries.ask_validation(shortcode, body, _scope(shortcode))
-        if told is not None:
-            return told, "the merchant"
-        return daraja.ValidationVerdict(shortcode.response_type == "Completed"), "the registered default"
+        return await self._validations.decide(shortcode, body, _scope(shortcode))
 
     def _mac(self, kind: str, subject: str) -> str:
         return self._payments.callback_mac(self._dialect.prefix + kind, subject)

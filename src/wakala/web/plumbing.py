@@ -64,8 +64,17 @@ class Endpoint:
     """An ASGI endpoint around one handler. Bad input never becomes a 500; a bug becomes one, with a sentence."""
 
     def __init__(
-        self, handler: Handler, surroundings: Surroundings, *, method: str | None = None, truncates: bool = False
+        self,
+        handler: Handler,
+        surroundings: Surroundings,
+        *,
+        method: str | None = None,
+        truncates: bool = False,
+        body_limit_bytes: int = BODY_LIMIT_BYTES,
+        refuse: Callable[[WakalaError], HttpAnswer] | None = None,
     ) -> None:
+        self._body_limit_bytes = body_limit_bytes
+        self._refuse = refuse
         self._handler = handler
         self._methods = {"GET": ("GET", "HEAD"), None: None}.get(method, (method,))
         self._surroundings = surroundings
@@ -80,13 +89,18 @@ class Endpoint:
         except WakalaError as error:
             if error.status >= 500:
                 log.warning("%s %s: %s", scope["method"], _template(scope["path"]), error.sentence)
-            answer = problem(error, self._surroundings.public_url, _instance(scope["path"]))
+            answer = self._refused(error, scope["path"])
         except asyncio.CancelledError:  # the process ends and waits no longer; this is the last that the caller hears
-            answer = problem(StoppingError(CUT_SHORT), self._surroundings.public_url, _instance(scope["path"]))
+            answer = self._refused(StoppingError(CUT_SHORT), scope["path"])
         except Exception:
             log.exception("%s %s broke", scope["method"], _template(scope["path"]))
-            answer = problem(WakalaError(), self._surroundings.public_url, _instance(scope["path"]))
+            answer = self._refused(WakalaError(), scope["path"])
         await respond(send, answer)
+
+    def _refused(self, error: WakalaError, path: str) -> HttpAnswer:
+        if self._refuse is not None:
+            return self._refuse(error)
+        return problem(error, self._surroundings.public_url, _instance(path))
 
     def _check_method(self, method: str) -> None:
         if self._methods is not None and method not in self._methods:
@@ -99,10 +113,10 @@ class Endpoint:
         body = message.get("body", b"")
         if message.get("more_body"):
             body = await self._read_rest(body, receive)
-        if len(body) > BODY_LIMIT_BYTES:
+        if len(body) > self._body_limit_bytes:
             if not self._truncates:
                 raise PayloadTooLargeError
-            body = body[:BODY_LIMIT_BYTES]
+            body = body[: self._body_limit_bytes]
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         peer = scope["client"][0] if scope.get("client") else ""
         if surroundings.trusted_proxies and contains(surroundings.trusted_proxies, peer):
@@ -127,9 +141,9 @@ class Endpoint:
             message: Message = await receive()
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size <= BODY_LIMIT_BYTES + len(chunk):
+            if size <= self._body_limit_bytes + len(chunk):
                 chunks.append(chunk)
-            if not message.get("more_body") or size > 16 * BODY_LIMIT_BYTES:
+            if not message.get("more_body") or size > 16 * self._body_limit_bytes:
                 return b"".join(chunks)
 
 

@@ -22,6 +22,7 @@ from wakala.wire.explaining import explain_code
 from wakala.wire.view import both, id_names
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DECODERS = {command.path: msgspec.json.Decoder(command.body) for command in COMMANDS}
@@ -50,7 +51,8 @@ def read(command: Command, raw: bytes) -> Ask:
     """JSON to a checked request; every fault is named with its field."""
     try:
         body = _DECODERS[command.path].decode(raw)
-        json.loads(raw, object_pairs_hook=_once)
+        if raw.count(b":") != len(_decode(raw)):  # each name has a colon: as many as names is flat, and each name once
+            json.loads(raw, object_pairs_hook=_once)
     except msgspec.ValidationError as error:
         raise InvalidFieldsError(faults=(_fault(str(error)),)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Daraja's own words for our commands: requests in, acknowledgements and errors out, quirks included; pure.
+"""What callers of Daraja's own paths send, read as our commands, quirks included; pure.
 
 The order of the checks is M-Pesa's (daraja.md 10): JSON, then field by field; the first that is wrong is named. What
 an SDK sends for its own proof (Password, SecurityCredential) is looked at where it can be and never passed on.
@@ -7,101 +7,32 @@ an SDK sends for its own proof (Password, SecurityCredential) is looked at where
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
-from wakala.errors import InvalidAmountError, InvalidMsisdnError
-from wakala.rules import money, msisdn
+from wakala.errors import InvalidAmountError
+from wakala.rules import money
 from wakala.rules.addresses import is_web_address
-from wakala.rules.bodies import REQUEST_ID
-from wakala.rules.commands import BY_PATH, COMMANDS, Ask, Command, Mode
-from wakala.rules.payment import Answer, Face, Kind, Payment, State
-from wakala.rules.sides import originator_id
-from wakala.wire.api import HttpAnswer
+from wakala.rules.bodies import REQUEST_ID, TaxBody
+from wakala.rules.commands import BY_PATH, RELAYED_PATHS, Ask, Command, Mode
+from wakala.rules.payment import Face, Kind
+from wakala.rules.receipt import nairobi_to_us
+from wakala.wire.facade_errors import forbidden_word, invalid, unreadable, wrong_identifier_type
 from wakala.wire.loose_json import read_object, text
+from wakala.wire.outbound import OCCASION_MAX_CHARS, REMARKS_MAX_CHARS, REMARKS_MIN_CHARS
 
-JSON = (("content-type", "application/json;charset=UTF-8"),)
 _encode = msgspec.json.Encoder().encode
 
+TRANSFER_REFERENCE_MAX_CHARS = 13  # M-Pesa's own bound of an AccountReference between businesses (daraja.md 2.9)
+TAX_REFERENCE_MAX_CHARS = 20  # a PRN is longer
 
-class RefusedInDarajaError(Exception):
-    """An answer in Daraja's error envelope. Without a code the body is empty, as M-Pesa's is for wrong keys."""
+WIRE_MSISDN = re.compile(r"\+?(254[71][0-9]{8})")
+"""M-Pesa takes no other spelling (daraja.md 7.8); programs that send a plus get away with it."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
+FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
+"""No URL of a C2B registration may contain them, in any case (daraja.md 7.2)."""
 
-
-def bad_authentication() -> RefusedInDarajaError:
-    """No Basic credentials where a token is asked for, or wrong ones (daraja.md 1.2)."""
-    return RefusedInDarajaError(400, "400.008.01", "Invalid Authentication passed")
-
-
-def bad_grant_type() -> RefusedInDarajaError:
-    """The token wants one grant type only."""
-    return RefusedInDarajaError(400, "400.008.02", "Invalid grant type passed")
-
-
-def missing_token() -> RefusedInDarajaError:
-    """No bearer token: with status 404 (daraja.md 1.4)."""
-    return RefusedInDarajaError(404, "404.001.04", "Invalid Authentication Header")
-
-
-def invalid_token() -> RefusedInDarajaError:
-    """An expired or foreign token: with status 404 as well."""
-    return RefusedInDarajaError(404, "404.001.03", "Invalid Access Token")
-
-
-def no_such_product() -> RefusedInDarajaError:
-    """The app may not use this."""
-    message = "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found"
-    return RefusedInDarajaError(401, "401.002.01", message)
-
-
-def no_such_merchant() -> RefusedInDarajaError:
-    """The shortcode is not this app's."""
-    return RefusedInDarajaError(500, "500.001.1001", "Merchant does not exist")
-
-
-def wrong_password() -> RefusedInDarajaError:
-    """The Password does not follow from shortcode, passkey and timestamp."""
-    return RefusedInDarajaError(500, "500.001.1001", "[MerchantValidate] - Wrong credentials")
-
-
-def no_such_transaction() -> RefusedInDarajaError:
-    """A query for an ID that nobody was given (daraja.md 2.2)."""
-    return RefusedInDarajaError(500, "500.001.1001", "The transaction does not Exist")
-
-
-def duplicate() -> RefusedInDarajaError:
-    """The first request with this ID stands (daraja.md 1.4)."""
-    return RefusedInDarajaError(500, "500.002.1001", "Duplicate OriginatorConversationID.")
-
-
-def busy() -> RefusedInDarajaError:
-    """Nothing was done; come back later."""
-    return RefusedInDarajaError(500, "500.003.02", "System is busy. Please try again in few minutes.")
-
-
-def broken() -> RefusedInDarajaError:
-    """What became of it is unknown; ask, do not resend."""
-    return RefusedInDarajaError(500, "500.003.1001", "Internal Server Error")
-
-
-def _invalid(field: str) -> RefusedInDarajaError:
-    return RefusedInDarajaError(400, "400.002.02", f"Bad Request - Invalid {field}")
-
-
-def refusal_answer(error: RefusedInDarajaError, request_id: str) -> HttpAnswer:
-    """The envelope of every error."""
-    body = {"requestId": request_id, "errorCode": error.code, "errorMessage": error.message}
-    return error.status, JSON, _encode(body)
-
-
-# ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+TAX_OFFICE = "572572"  # the only one who is paid taxes (daraja.md 2.11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +43,7 @@ class Called:
     shortcode: str
     password: str | None = None
     timestamp: str = ""
+    named_by: str = ""  # the field that the shortcode stood in; a push is refused in words of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +65,7 @@ class _Fields:
     def text(self, name: str, *others: str) -> str:
         value = next((told for each in (name, *others) if (told := text(self._values.get(each)))), "")
         if not value:
-            raise _invalid(name)
+            raise invalid(name)
         return value
 
     def optional(self, name: str, *others: str) -> str:
@@ -142,50 +74,77 @@ class _Fields:
     def shortcode(self, name: str) -> str:
         value = self.text(name)
         if not re.fullmatch(r"[0-9]{5,7}", value):
-            raise _invalid(name)
+            raise invalid(name)
         return value
 
     def msisdn(self, name: str) -> str:
-        try:
-            return msisdn.parse(self.text(name))
-        except InvalidMsisdnError:
-            raise _invalid(name) from None
+        found = WIRE_MSISDN.fullmatch(self.text(name))
+        if not found:
+            raise invalid(name)
+        return found[1]
 
     def amount_cents(self, name: str) -> int:
         try:
             cents = money.parse_cents(self.text(name))
             money.whole_shillings(cents)
         except InvalidAmountError:
-            raise _invalid(name) from None
+            raise invalid(name) from None
         return cents
 
     def url(self, name: str) -> str:
         value = self.text(name)
         if not is_web_address(value):
-            raise _invalid(name)
+            raise invalid(name)
+        return value
+
+    def c2b_url(self, name: str) -> str:
+        value = self.url(name)
+        word = next((word for word in FORBIDDEN_WORDS if word in value.lower()), "")
+        if word:
+            raise forbidden_word(name, word)
         return value
 
     def timestamp(self, name: str) -> str:
         value = self.text(name)
-        if not re.fullmatch(r"[0-9]{14}", value):
-            raise _invalid(name)
+        if nairobi_to_us(value) is None:
+            raise invalid(name)
+        return value
+
+    def remarks(self) -> str:
+        value = self.text("Remarks")
+        if not REMARKS_MIN_CHARS <= len(value) <= REMARKS_MAX_CHARS:
+            raise invalid("Remarks")
+        return value
+
+    def occasion(self, *names: str) -> str:
+        value = self.optional(*names)
+        if len(value) > OCCASION_MAX_CHARS:
+            raise invalid(names[0])
+        return value
+
+    def identifier_type(self, *names: str) -> str:
+        value = self.text(*names)
+        if not re.fullmatch(r"[0-9]{1,2}", value):
+            raise invalid(names[0])
         return value
 
     def request_id(self, name: str) -> str:
         value = self.optional(name)
         if value and not re.fullmatch(REQUEST_ID, value):
-            raise _invalid(name)
+            raise invalid(name)
         return value
 
-    def details(self, *names: str) -> str:
+    def details(self, *names: str, **more: str) -> str:
         found = {name: told for name in names if (told := text(self._values.get(name)))}
-        return _encode(found).decode()
+        return _encode(found | more).decode()
 
 
-def read_call(path: str, raw: bytes, content_type: str) -> Called:
-    """A POST on one of Daraja's paths as a command of ours."""
-    commands = tuple(command for command in COMMANDS if path in command.facade)
+def read_call(path: str, raw: bytes, content_type: str, query: str = "") -> Called:
+    """A call on one of Daraja's paths as a command of ours; ``query`` goes with what is passed on as it came."""
+    commands = tuple(command for command in BY_PATH.values() if path in command.facade)
     values = _object(raw, content_type, commands[0])
+    if commands[0].path in RELAYED_PATHS:
+        return Called(_plain(commands[0], _encode({"Daraja": values, "Query": query}).decode()), "")
     return _READERS.get(path, _read_plain)(commands, _Fields(values), values)
 
 
@@ -208,7 +167,7 @@ def _object(raw: bytes, content_type: str, command: Command) -> dict[str, object
     if found is None:
         if command.path in _LISTS and raw.lstrip()[:1] == b"[":
             return {"list": _list(raw)}
-        raise RefusedInDarajaError(400, "400.002.05", "Invalid Request Payload")
+        raise unreadable()
     return found
 
 
@@ -219,7 +178,7 @@ def _list(raw: bytes) -> list[object]:
     try:
         found: list[object] = msgspec.json.decode(raw, type=list[object])
     except (ValueError, RecursionError):
-        raise RefusedInDarajaError(400, "400.002.05", "Invalid Request Payload") from None
+        raise unreadable() from None
     return found
 
 
@@ -244,7 +203,16 @@ def _read_push(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, o
     return Called(ask, shortcode, password, timestamp)
 
 
-def _read_payout(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, object]) -> Called:
+def _read_payout_v1(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, object]) -> Called:
+    """Version 1 knows no OriginatorConversationID; one that is sent is kept all the same (daraja.md 2.6)."""
+    return _read_payout(commands, fields, _, demands_id=False)
+
+
+def _read_payout(
+    commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, object], *, demands_id: bool = True
+) -> Called:
+    if demands_id:
+        fields.text("OriginatorConversationID")
     request_id = fields.request_id("OriginatorConversationID")
     fields.text("InitiatorName", "Initiator")
     fields.text("SecurityCredential")
@@ -256,13 +224,13 @@ def _read_payout(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str,
         amount_cents=amount_cents,
         msisdn=fields.msisdn("PartyB"),
         reference="",
-        description=fields.text("Remarks")[:100],
+        description=fields.remarks(),
         reference_data="[]",
         callback_url=_result_url(fields),
         details=_occasion(fields),
         face=Face.DARAJA,
     )
-    return Called(ask, shortcode)
+    return Called(ask, shortcode, named_by="PartyA")
 
 
 def _read_transfer(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, object]) -> Called:
@@ -270,12 +238,13 @@ def _read_transfer(commands: tuple[Command, ...], fields: _Fields, _: Mapping[st
     fields.text("Initiator", "InitiatorName")
     fields.text("SecurityCredential")
     command = _chosen(commands, fields.text("CommandID", "Command ID"), "CommandID")
-    fields.text("SenderIdentifierType")
-    fields.text("RecieverIdentifierType", "ReceiverIdentifierType")
+    sender_type = fields.identifier_type("SenderIdentifierType")
+    receiver_type = fields.identifier_type("RecieverIdentifierType", "ReceiverIdentifierType")
     amount_cents, shortcode = fields.amount_cents("Amount"), fields.shortcode("PartyA")
     details = {"ReceiverShortcode": fields.shortcode("PartyB")}
-    if occasion := fields.optional("Occassion", "Occasion"):
-        details["Occasion"] = occasion
+    if command.body is TaxBody and details["ReceiverShortcode"] != TAX_OFFICE:
+        raise invalid("PartyB")
+    reference = _transfer_reference(command, fields)
     if requester := fields.optional("Requester"):
         details["Requester"] = requester
     ask = Ask(
@@ -283,17 +252,39 @@ def _read_transfer(commands: tuple[Command, ...], fields: _Fields, _: Mapping[st
         request_id=request_id,
         amount_cents=amount_cents,
         msisdn="",
-        reference=fields.optional("AccountReference", "Account Reference")[:20],
-        description=fields.text("Remarks")[:100],
+        reference=reference,
+        description=fields.remarks(),
         reference_data="[]",
         callback_url=_result_url(fields),
-        details=_encode(details).decode(),
+        details="{}",
         face=Face.DARAJA,
     )
-    return Called(ask, shortcode)
+    if occasion := fields.occasion("Occassion", "Occasion"):
+        details["Occasion"] = occasion
+    # Identifier types come last: Daraja passes them on, and what stands behind it refuses them in words of its own.
+    _require_type(sender_type, ("4",), "PrimaryParty")
+    _require_type(receiver_type, ("4", "2") if command.command_id == "BusinessBuyGoods" else ("4",), "ReceiverParty")
+    return Called(replace(ask, details=_encode(details).decode()), shortcode, named_by="PartyA")
 
 
-def _read_operator(own: str, *names: str) -> Callable[..., Called]:
+def _transfer_reference(command: Command, fields: _Fields) -> str:
+    """The account with the other business: a paybill's and the tax office's want one (daraja.md 2.9)."""
+    names = ("AccountReference", "Account Reference")
+    wants_one = command.path in {"b2b/businesspaybill", "b2b/paytaxtokra"}
+    reference = fields.text(*names) if wants_one else fields.optional(*names)
+    if len(reference) > (
+        TAX_REFERENCE_MAX_CHARS if command.path == "b2b/paytaxtokra" else TRANSFER_REFERENCE_MAX_CHARS
+    ):
+        raise invalid("AccountReference")
+    return reference
+
+
+def _require_type(given: str, allowed: tuple[str, ...], party: str) -> None:
+    if given not in allowed:
+        raise wrong_identifier_type(party, given)
+
+
+def _read_operator(own: str, *names: str, allowed: tuple[str, ...]) -> Callable[..., Called]:
     """Reversal, status and balance: an operator's question or order about the shortcode in field ``own``."""
 
     def read(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, object]) -> Called:
@@ -301,26 +292,31 @@ def _read_operator(own: str, *names: str) -> Callable[..., Called]:
         fields.text("Initiator", "InitiatorName")
         fields.text("SecurityCredential")
         if fields.text("CommandID", "Command ID") != command.command_id:
-            raise _invalid("CommandID")
+            raise invalid("CommandID")
         if names and not fields.optional(*names):
-            raise _invalid(names[0])
+            raise invalid(names[0])
         is_reversal = command.kind is Kind.REVERSAL
         amount_cents = fields.amount_cents("Amount") if is_reversal else 0
-        shortcode = fields.shortcode(own)
-        fields.text("RecieverIdentifierType" if is_reversal else "IdentifierType", "ReceiverIdentifierType")
+        type_names = ("RecieverIdentifierType", "ReceiverIdentifierType") if is_reversal else ("IdentifierType",)
+        given = fields.optional(*type_names)
+        is_customer = given == "1" and given in allowed  # what a customer did; we ask as ourselves
+        shortcode = "" if is_customer and fields.msisdn(own) else fields.shortcode(own)
+        identifier_type = fields.identifier_type(*type_names)
+        occasion = fields.occasion("Occasion", "Occassion")
         ask = Ask(
             command=command,
             request_id=fields.request_id("OriginatorConversationID"),
             amount_cents=amount_cents,
             msisdn="",
             reference="",
-            description=fields.text("Remarks")[:100],
+            description=fields.remarks(),
             reference_data="[]",
             callback_url=_result_url(fields),
-            details=fields.details(*names, "Occasion"),
+            details=fields.details(*names, **({"Occasion": occasion} if occasion else {})),
             face=Face.DARAJA,
         )
-        return Called(ask, shortcode)
+        _require_type(identifier_type, allowed, "ReceiverParty" if is_reversal else "PrimaryParty")
+        return Called(ask, shortcode, named_by=own)
 
     return read
 
@@ -328,11 +324,11 @@ def _read_operator(own: str, *names: str) -> Callable[..., Called]:
 def _read_register(commands: tuple[Command, ...], fields: _Fields, _: Mapping[str, object]) -> Called:
     shortcode = fields.shortcode("ShortCode")
     if fields.text("ResponseType") not in {"Completed", "Cancelled"}:
-        raise _invalid("ResponseType")
-    fields.url("ConfirmationURL")
-    fields.url("ValidationURL")
+        raise invalid("ResponseType")
+    fields.c2b_url("ConfirmationURL")
+    fields.c2b_url("ValidationURL")
     details = fields.details("ResponseType", "ConfirmationURL", "ValidationURL")
-    return Called(_plain(commands[0], details), shortcode)
+    return Called(_plain(commands[0], details), shortcode, named_by="ShortCode")
 
 
 def _read_register_v1(commands: tuple[Command, ...], fields: _Fields, values: Mapping[str, object]) -> Called:
@@ -356,14 +352,15 @@ def _read_simulation(commands: tuple[Command, ...], fields: _Fields, _: Mapping[
         callback_url=None,
         face=Face.DARAJA,
     )
-    return Called(ask, shortcode)
+    return Called(ask, shortcode, named_by="ShortCode")
 
 
 def _read_plain(commands: tuple[Command, ...], fields: _Fields, values: Mapping[str, object]) -> Called:
     """An API whose body holds nothing of ours: it goes to M-Pesa as it came, but for where M-Pesa answers."""
     command = commands[0]
     body = values.get("list", values)
-    shortcode = fields.optional("BusinessShortCode", "ShortCode", "shortcode", "receiverShortCode")
+    named_by = next((name for name in _OWN_NAMES if fields.optional(name)), "")
+    shortcode = fields.optional(*_OWN_NAMES)
     url = fields.optional("CallBackURL", "callbackUrl", "callbackurl")
     ask = _plain(command, _encode({"Daraja": body}).decode())
     if command.mode is Mode.PROMPT:
@@ -371,7 +368,10 @@ def _read_plain(commands: tuple[Command, ...], fields: _Fields, values: Mapping[
         phone = fields.msisdn("PartyA") if command.kind is Kind.STANDING_ORDER else ""
         ask = replace(ask, amount_cents=amount, msisdn=phone)
         url = fields.url("callbackUrl" if command.kind is Kind.TILL_PUSH else "CallBackURL")
-    return Called(replace(ask, callback_url=url or None), shortcode)
+    return Called(replace(ask, callback_url=url or None), shortcode, named_by=named_by)
+
+
+_OWN_NAMES = ("BusinessShortCode", "ShortCode", "shortcode", "receiverShortCode")
 
 
 def _plain(command: Command, details: str) -> Ask:
@@ -381,7 +381,7 @@ def _plain(command: Command, details: str) -> Ask:
 def _chosen(commands: tuple[Command, ...], command_id: str, field: str) -> Command:
     found = next((command for command in commands if command.command_id == command_id), None)
     if found is None:
-        raise _invalid(field)
+        raise invalid(field)
     return found
 
 
@@ -391,98 +391,23 @@ def _result_url(fields: _Fields) -> str:
 
 
 def _occasion(fields: _Fields) -> str:
-    told = fields.optional("Occassion", "Occasion")
+    told = fields.occasion("Occassion", "Occasion")
     return _encode({"Occasion": told} if told else {}).decode()
 
 
 _TRANSFERS = ("/mpesa/b2b/v1/paymentrequest", "/mpesa/b2b/v1/remittax")
 _READERS: dict[str, Callable[..., Called]] = {
     **dict.fromkeys(BY_PATH["lnm/customerpaybill"].facade, _read_push),
-    **dict.fromkeys(BY_PATH["b2c/businesspayment"].facade, _read_payout),
+    "/mpesa/b2c/v1/paymentrequest": _read_payout_v1,
+    "/mpesa/b2c/v3/paymentrequest": _read_payout,
     **dict.fromkeys(BY_PATH["b2c/businesspaytopochi"].facade, _read_payout),
     **dict.fromkeys(_TRANSFERS, _read_transfer),
     "/mpesa/c2b/v1/registerurl": _read_register_v1,
     "/mpesa/c2b/v2/registerurl": _read_register,
     **dict.fromkeys(BY_PATH["c2b/customerpaybill"].facade, _read_simulation),
-    "/mpesa/reversal/v1/request": _read_operator("ReceiverParty", "TransactionID"),
-    "/mpesa/transactionstatus/v1/query": _read_operator("PartyA", "TransactionID", "OriginalConversationID"),
-    "/mpesa/accountbalance/v1/query": _read_operator("PartyA"),
+    "/mpesa/reversal/v1/request": _read_operator("ReceiverParty", "TransactionID", allowed=("11", "4")),
+    "/mpesa/transactionstatus/v1/query": _read_operator(
+        "PartyA", "TransactionID", "OriginalConversationID", allowed=("1", "2", "4")
+    ),
+    "/mpesa/accountbalance/v1/query": _read_operator("PartyA", allowed=("4", "2")),
 }
-
-
-# ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def token_answer(token: str, life_s: int) -> HttpAnswer:
-    """``expires_in`` is a string on the wire (daraja.md 1.2)."""
-    body = {"access_token": token, "expires_in": str(life_s)}
-    return 200, (*JSON, ("cache-control", "no-store")), _encode(body)
-
-
-def command_answer(payment: Payment) -> HttpAnswer:
-    """The first answer, and again for ever. Raises `RefusedInDarajaError` for what M-Pesa refused or nobody knows."""
-    if payment.kind is Kind.SERVICE and payment.results != "{}":
-        return 200, JSON, payment.results.encode()
-    if payment.answer is Answer.REFUSED or (payment.answer is None and payment.state is State.FAILED):
-        raise _refused(payment)
-    if payment.answer is not Answer.ACCEPTED:
-        raise broken()
-    return 200, JSON, _encode(_acknowledgement(payment))
-
-
-def _acknowledgement(payment: Payment) -> dict[str, Any]:
-    first, second = originator_id(payment) if payment.merchant_request_id else "", payment.checkout_request_id or ""
-    if payment.kind is Kind.PUSH:
-        words = "Success. Request accepted for processing"
-        return {
-            "MerchantRequestID": first,
-            "CheckoutRequestID": second,
-            "ResponseCode": "0",
-            "ResponseDescription": words,
-            "CustomerMessage": words,
-        }
-    if payment.kind is Kind.TILL_PUSH:
-        return {"code": "0", "status": "USSD Initiated Successfully"}
-    if payment.kind is Kind.STANDING_ORDER:
-        words = "Request accepted for processing"
-        done = "The service request is processed successfully."
-        return {
-            "ResponseHeader": {
-                "responseRefID": first or payment.request_id,
-                "responseCode": "200",
-                "responseDescription": words,
-                "ResultDesc": done,
-            },
-            "ResponseBody": {"responseDescription": words, "responseCode": "200"},
-        }
-    return {
-        "OriginatorConversationID": first or payment.request_id,
-        "ConversationID": second,
-        "ResponseCode": "0",
-        "ResponseDescription": "Accept the service request successfully.",
-    }
-
-
-_CODE = re.compile(r"([45][0-9]{2})\.[0-9.]+")
-
-
-def _refused(payment: Payment) -> RefusedInDarajaError:
-    """M-Pesa's own code and words; its status is the first part of the code."""
-    code, words = payment.answer_code or payment.result_code or "", payment.answer_desc or payment.result_desc or ""
-    match = _CODE.fullmatch(code)
-    return RefusedInDarajaError(int(match[1]), code, words) if match else busy()
-
-
-def query_answer(payment: Payment) -> HttpAnswer:
-    """What became of a push: the code is a string, and there is no receipt (daraja.md 2.2)."""
-    body = {
-        "ResponseCode": "0",
-        "ResponseDescription": "The service request has been accepted successsfully",
-        "MerchantRequestID": payment.merchant_request_id or "",
-        "CheckoutRequestID": payment.checkout_request_id or "",
-        "ResultCode": (payment.result_code or "1037") if payment.state.is_final else "4999",
-        "ResultDesc": (payment.result_desc or "")
-        if payment.state.is_final
-        else "The transaction is still under processing",
-    }
-    return 200, JSON, _encode(body)

@@ -29,6 +29,34 @@ def render(payment: Payment, event: str, body_format: BodyFormat, shortcode: str
     return _daraja_push(payment)
 
 
+_OURS, _PUSH_RESULT = b'{"type":', b'{"Body":{"stkCallback":'
+
+
+def headers_of(body: bytes, shortcode: str) -> tuple[tuple[str, str], ...]:
+    """What stands above a body: Daraja's own headers where it has Daraja's shape (daraja.md 3.1)."""
+    if body.startswith(_OURS):
+        return (("Content-Type", "application/json"),)
+    told = (("Content-Type", "application/json;charset=UTF-8"),)
+    return (*told, ("Businessshortcode", shortcode)) if body.startswith(_PUSH_RESULT) else told
+
+
+def render_test(body_format: BodyFormat, now_us: int) -> bytes:
+    """A notification that names no payment.
+
+    The other shapes have no word for a test, so theirs tell of a push that was cancelled and that nobody asked for: a
+    receiver which knows no such push has nothing to do.
+    """
+    if body_format is BodyFormat.WAKALA:
+        return _encode({"type": "endpoint.test", "timestamp": time_text(now_us), "data": {}})
+    inner = {
+        "MerchantRequestID": "wakala-endpoint-test",
+        "CheckoutRequestID": "ws_CO_wakala_endpoint_test",
+        "ResultCode": 1032,
+        "ResultDesc": "A test of this URL by Wakala. No payment was asked for.",
+    }
+    return _encode({"Body": {"stkCallback": inner}})
+
+
 def _wakala(payment: Payment, event: str, shortcode: str, now_us: int) -> bytes:
     return _encode({"type": event, "timestamp": time_text(now_us), "data": payment_view(payment, shortcode)})
 
@@ -39,7 +67,7 @@ def _daraja_push(payment: Payment) -> bytes:
         "MerchantRequestID": payment.merchant_request_id or "",
         "CheckoutRequestID": payment.checkout_request_id or "",
         "ResultCode": _number(payment.result_code),
-        "ResultDesc": payment.result_desc or payment.reason or "",
+        "ResultDesc": result_desc(payment),
     }
     if payment.state is State.SUCCEEDED:
         items: list[dict[str, Any]] = [{"Name": "Amount", "Value": float(shillings(payment.amount_cents))}]
@@ -50,6 +78,17 @@ def _daraja_push(payment: Payment) -> bytes:
         items.append({"Name": "PhoneNumber", "Value": int(payment.msisdn)})
         inner["CallbackMetadata"] = {"Item": items}
     return _encode({"Body": {"stkCallback": inner}})
+
+
+_OF_OTHER_SOURCES = frozenset({Evidence.C2B_CONFIRMATION, Evidence.BILL_MANAGER, Evidence.PULL})
+_PAID = "The service request is processed successfully."
+
+
+def result_desc(payment: Payment) -> str:
+    """M-Pesa's words for how it ended; what another source than the result says is paid is told in the usual ones."""
+    if payment.state is State.SUCCEEDED and payment.evidence in _OF_OTHER_SOURCES:
+        return _PAID
+    return payment.result_desc or payment.reason or ""
 
 
 def _daraja_result(payment: Payment) -> bytes:
@@ -63,7 +102,7 @@ def _daraja_result(payment: Payment) -> bytes:
     result: dict[str, Any] = {
         "ResultType": 0,
         "ResultCode": _number(payment.result_code if payment.state is not State.SUCCEEDED else "0"),
-        "ResultDesc": payment.result_desc or payment.reason or "",
+        "ResultDesc": result_desc(payment),
         "OriginatorConversationID": originator_id(payment),
         "ConversationID": payment.checkout_request_id or "",
         "TransactionID": payment.receipt or "",

@@ -20,7 +20,8 @@ def result_fact(payment: Payment, told: CommandResult, *, with_ids: bool = True)
         paid=told.paid,
         code=told.code,
         description=told.description,
-        receipt=told.receipt if payment.kind.moves_money else None,
+        # M-Pesa gives many failures one TransactionID (UCE0000000); a receipt is of money, and pays one payment only.
+        receipt=told.receipt if payment.kind.moves_money and told.paid else None,
         paid_us=told.paid_us,
         payer_name=told.party_name,
         merchant_request_id=told.originator_conversation_id or None,

@@ -2,13 +2,14 @@
 
 Before each attempt the lane is asked: is its endpoint active, is its breaker closed, are there hands and tokens left?
 
-What this process has just staged is handed over in memory (`offer`); everything else is found in the journal, a lane
-at a time, by `step`. Both ways end in the same attempt.
+What this process stages is handed over in memory (`reserve`, then `offer`). Everything else is found in the journal: a
+page of lanes at a time by `step`, and a lane that has more than its page fills itself again while it is being emptied.
+All ways end in the same attempt.
 """
 
 import asyncio
-import collections
 import logging
+from collections.abc import Coroutine
 
 from msgspec.structs import replace
 
@@ -18,22 +19,19 @@ from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import Bucket, Endpoint
+from wakala.workers.lanes import Lane, Turnstile
 
 log = logging.getLogger("wakala.courier")
 
-QUEUE_LIMIT = 256  # notifications of one lane in memory; what does not fit waits in the journal
+QUEUE_LIMIT = 256  # fresh notifications of one lane in memory; what does not fit waits in the journal
+OFFERED_LIMIT = 1_024  # the same, with those that were being committed while the last place was taken
+CLAIMED_LIMIT = 8_192  # of all backlogs in memory, shared out among the lanes; some 10 MB
+AHEAD_ROUNDS = 4  # a page of the journal is so many rounds of a lane's hands; half of it left, the next is fetched
+RATE_AHEAD_S = 30  # a lane with a rate limit holds no more than it may send in this time: well within a lease
+LANES_PAGE = 64  # lanes that are looked at in one turn; some milliseconds of the database, however many there are
 TOTAL_LIMIT = 512  # attempts at once over all lanes
 CUT_LIMIT_S = 1.0  # an attempt that is cancelled ends in a few turns of the loop
 FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
-
-
-class _Lane:
-    __slots__ = ("bucket", "queue", "running")
-
-    def __init__(self) -> None:
-        self.queue: collections.deque[Notification] = collections.deque()
-        self.running = 0
-        self.bucket: Bucket | None = None
 
 
 class Courier:
@@ -47,39 +45,48 @@ class Courier:
         self._standing = standing
         self._source = source
         self._lane_limit = lane_limit
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._short: dict[str, Lane] = {}  # lanes that found no hand free, in the order in which they asked
+        self._running = 0
+        self._turnstile = Turnstile(source.cpu_s)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cursor = ""
         self._in_hand: dict[str, Notification] = {}
         self._stopping = False
+
+    def reserve(self, notification: Notification, now_us: int) -> Notification:
+        """As it is to be staged: leased to us where its lane can take it at once, so that nobody has to look for it.
+
+        The second of a payment is found in the journal, which knows when the first has arrived.
+        """
+        is_ours = notification.state is DeliveryState.WAITING and notification.sequence == 1 and not self._stopping
+        if not is_ours or not self._takes(notification.lane):
+            return notification
+        return replace(notification, lease_us=self._deliveries.lease_end_us(now_us))
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was leased to us when it was staged; what does not fit is found later."""
         if notification.state is not DeliveryState.WAITING or notification.lease_us == 0:
             return
-        lane = self._lanes.setdefault(notification.lane, _Lane())
-        if len(lane.queue) < QUEUE_LIMIT:
-            lane.queue.append(notification)
+        lane = self._lanes.setdefault(notification.lane, Lane())
+        if len(lane.fresh) < OFFERED_LIMIT:
+            lane.fresh.append(notification)
             self._start(notification.lane, lane)
 
     async def step(self) -> bool:
-        """Claim what is due in each lane that has room; True while something was claimed."""
-        now_us = self._source.now_us()
-        claimed = False
-        for name in await self._journal.lanes_due(now_us):
-            lane = self._lanes.setdefault(name, _Lane())
-            self._start(name, lane)  # what was offered while all hands were full
-            room = self._room(name, lane, now_us)
-            if room <= 0 or self._stopping:
-                continue
-            due = await self._journal.notifications_due(name, now_us, room)
-            until_us = self._deliveries.lease_end_us(now_us)
-            taken = await asyncio.gather(*(self._journal.claim_notification(one, until_us) for one in due))
-            for notification, is_ours in zip(due, taken, strict=True):
-                if is_ours:
-                    lane.queue.append(replace(notification, lease_us=until_us))
-                    claimed = True
-            self._start(name, lane)
-        return claimed
+        """Look at a page of the lanes that wait and claim what is due in them; True while there are more lanes."""
+        page = await self._journal.lanes_waiting(self._source.now_us(), self._cursor, LANES_PAGE)
+        self._cursor = page[-1][0] if len(page) == LANES_PAGE else ""
+        due = [(name, self._lanes.setdefault(name, Lane())) for name, is_due in page if is_due]
+        for name, lane in due:
+            self._start(name, lane)  # what found no hand or no token before
+        try:
+            await asyncio.gather(*(self._fill(name, lane) for name, lane in due))
+        finally:
+            for name, lane in due:
+                self._forget_if_idle(name, lane)
+        await asyncio.sleep(0)  # a journal in this process answers without a pause, and others want their turn
+        return bool(self._cursor)
 
     async def stop(self) -> None:
         """Begin nothing more, give back what was not begun, finish the attempts that are running."""
@@ -87,16 +94,15 @@ class Courier:
         await self.hand_back()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.hand_back()  # a page that was being claimed
 
     async def hand_back(self) -> None:
         """End the leases of what is queued, and of attempts that were cut short: another process has them at once."""
-        held = [notification for lane in self._lanes.values() for notification in lane.queue]
+        held = [notification for lane in self._lanes.values() for notification in lane.clear()]
         if not self._tasks:
             held += self._in_hand.values()
             self._in_hand.clear()
-        for lane in self._lanes.values():
-            lane.queue.clear()
-        given = (self._journal.claim_notification(notification, 0) for notification in held)
+        given = (self._journal.hand_back_notification(notification) for notification in held)
         for fault in await asyncio.gather(*given, return_exceptions=True):
             if isinstance(fault, WakalaError):
                 log.warning("a notification stays leased until its lease ends: %s", fault.sentence)
@@ -108,34 +114,86 @@ class Courier:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CUT_LIMIT_S)
 
-    def _room(self, name: str, lane: _Lane, now_us: int) -> int:
-        """How many to claim: enough that the lane never idles until its next turn, one where its breaker is open."""
+    # ── from the journal ──
+
+    async def _fill(self, name: str, lane: Lane) -> None:
+        """Claim a page and begin with it."""
+        now_us = self._source.now_us()
+        room = self._room(name, lane, now_us)
+        if room <= 0 or lane.is_filling or self._stopping:
+            return
+        lane.is_filling = True
+        try:
+            until_us = self._deliveries.lease_end_us(now_us)
+            page = await self._journal.claim_notifications(name, now_us, until_us, room)
+        finally:
+            lane.is_filling = False
+        lane.has_more = len(page) == room
+        lane.backlog.extend(page)
+        self._start(name, lane)
+
+    def _fill_in_time(self, name: str, lane: Lane) -> None:
+        """Fetch the next page while the present one is under way."""
+        if lane.has_more and not lane.is_filling and 2 * len(lane.backlog) <= self._ahead(name):
+            self._spawn(self._fill_again(name, lane))
+
+    async def _fill_again(self, name: str, lane: Lane) -> None:
+        try:
+            await self._fill(name, lane)
+        except WakalaError as error:
+            lane.has_more = False  # `step` looks again, at its own pace
+            log.warning("lane %s: %s", name, error.sentence)
+
+    def _room(self, name: str, lane: Lane, now_us: int) -> int:
+        """How many to claim; one where its breaker is open and it is time to look again."""
         endpoint = self._deliveries.lane_terms(name)
         if endpoint is not None and not endpoint.is_active:
             return 0
         record = self._standing.record(name)
-        if record.streak < 0 and not record.may_begin(lane.running, now_us):
-            return 0
-        limit = self._limit(endpoint)
-        wanted = 1 if record.health.is_resting else 2 * limit
-        return wanted - lane.running - len(lane.queue)
+        if record.is_resting:
+            return 1 if record.may_begin(lane.running, now_us) and not lane.has_work else 0
+        return self._ahead(name) - len(lane.backlog)
+
+    def _ahead(self, name: str) -> int:
+        """How much of a backlog to have in memory: enough that no hand idles, and no more than may be sent soon."""
+        endpoint = self._deliveries.lane_terms(name)
+        wanted = min(AHEAD_ROUNDS * self._limit(endpoint), CLAIMED_LIMIT // max(1, len(self._lanes)))
+        if endpoint is not None and endpoint.rate_limit_per_s:
+            wanted = min(wanted, int(endpoint.rate_limit_per_s * RATE_AHEAD_S))
+        return max(1, wanted)
+
+    # ── who may begin ──
+
+    def _takes(self, name: str) -> bool:
+        """Whether what is staged now would be tried soon."""
+        endpoint = self._deliveries.lane_terms(name)
+        if (endpoint is not None and not endpoint.is_active) or self._standing.record(name).is_resting:
+            return False
+        lane = self._lanes.get(name)
+        return lane is None or len(lane.fresh) < QUEUE_LIMIT
 
     def _limit(self, endpoint: Endpoint | None) -> int:
         return (endpoint.concurrency_limit if endpoint else 0) or self._lane_limit
 
-    def _start(self, name: str, lane: _Lane) -> None:
-        while lane.queue and not self._stopping and self._may_begin(name, lane):
+    def _start(self, name: str, lane: Lane) -> None:
+        """Put to work as many hands as the lane may have; where they are short it stands in line for the next."""
+        limit = self._limit(self._deliveries.lane_terms(name))
+        while lane.has_work and lane.running < limit and not self._stopping:
+            if not self._has_hands(lane):
+                self._short[name] = lane
+                return
+            if not self._may_go_on(name, lane):
+                return
+            notification = lane.pop(self._source.now_us())
+            if notification is None:
+                return
             lane.running += 1
-            task = asyncio.get_running_loop().create_task(self._work(name, lane))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._running += 1
+            self._spawn(self._work(name, lane, notification))
 
-    def _may_begin(self, name: str, lane: _Lane) -> bool:
-        endpoint = self._deliveries.lane_terms(name)
-        return lane.running < self._limit(endpoint) and self._has_hands(lane) and self._may_go_on(name, lane, endpoint)
-
-    def _may_go_on(self, name: str, lane: _Lane, endpoint: Endpoint | None) -> bool:
+    def _may_go_on(self, name: str, lane: Lane) -> bool:
         """Whether one more attempt may begin now; takes a token where there is a rate limit."""
+        endpoint = self._deliveries.lane_terms(name)
         if endpoint is not None and not endpoint.is_active:
             return False
         record = self._standing.record(name)
@@ -148,37 +206,66 @@ class Courier:
         lane.bucket = bucket.taken() or bucket
         return lane.bucket is not bucket
 
-    def _has_hands(self, lane: _Lane) -> bool:
+    def _has_hands(self, lane: Lane) -> bool:
         """The last hands are for lanes where nothing runs yet: many slow endpoints never keep out one that is quick."""
-        return len(self._tasks) < (TOTAL_LIMIT if lane.running else FIRST_LIMIT)
+        return self._running < (TOTAL_LIMIT if lane.running else FIRST_LIMIT)
 
-    async def _work(self, name: str, lane: _Lane) -> None:
-        """One attempt after another until the lane is empty or has to rest."""
-        try:
-            while lane.queue and not self._stopping:
-                notification = lane.queue.popleft()
-                if notification.lease_us > self._source.now_us():  # else somebody else may have it by now
-                    await self._attempt(notification)
-                if not self._may_go_on_after_one(name, lane):
-                    break
-        finally:
-            lane.running -= 1
-            if not lane.queue and lane.running == 0 and lane.bucket is None:
-                self._lanes.pop(name, None)
+    def _next(self, name: str, lane: Lane) -> Notification | None:
+        """What a hand takes up after an attempt, whose own place is not counted: a probe must not follow itself.
 
-    def _may_go_on_after_one(self, name: str, lane: _Lane) -> bool:
-        """As `_may_go_on`, this attempt's own place not counted: a probe that failed must not follow itself."""
-        if not lane.queue:
-            return False
-        endpoint = self._deliveries.lane_terms(name)
+        While hands are short, a lane that has more than its share gives this one up.
+        """
+        if not lane.has_work or self._stopping:
+            return None
+        if self._short and lane.running > TOTAL_LIMIT // len(self._lanes):
+            return None
         lane.running -= 1
         try:
-            return lane.running < self._limit(endpoint) and self._may_go_on(name, lane, endpoint)
+            goes_on = lane.running < self._limit(self._deliveries.lane_terms(name)) and self._may_go_on(name, lane)
         finally:
             lane.running += 1
+        return lane.pop(self._source.now_us()) if goes_on else None
+
+    # ── work ──
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, name: str, lane: Lane, notification: Notification) -> None:
+        """One attempt after another until the lane is empty, has to rest or gives its hand to another."""
+        following: Notification | None = notification
+        try:
+            while following is not None:
+                self._in_hand[following.id] = following
+                if lane.backlog or lane.has_more:
+                    await self._turnstile.passed()
+                if self._stopping:
+                    break
+                self._fill_in_time(name, lane)
+                await self._attempt(following)
+                following = self._next(name, lane)
+        finally:
+            lane.running -= 1
+            self._running -= 1
+            self._pass_on(name, lane)
+
+    def _pass_on(self, name: str, lane: Lane) -> None:
+        """A hand is free: for the lane that has waited longest, then for its own."""
+        while self._short and self._running < TOTAL_LIMIT:
+            waiting = next(iter(self._short))
+            self._start(waiting, self._short.pop(waiting))
+        self._fill_in_time(name, lane)
+        self._start(name, lane)
+        self._forget_if_idle(name, lane)
+
+    def _forget_if_idle(self, name: str, lane: Lane) -> None:
+        if lane.is_idle and self._lanes.get(name) is lane:
+            del self._lanes[name]
+            self._short.pop(name, None)
 
     async def _attempt(self, notification: Notification) -> None:
-        self._in_hand[notification.id] = notification
         try:
             await self._deliveries.attempt(notification)
         except DatabaseFaultError as fault:

@@ -68,7 +68,7 @@ class Broker:
                 return
             started = time.monotonic()
             kind, handler = paths.get(scope["path"], ("broker_unknown", self.unknown))
-            call = Incoming(kind, scope["method"], scope["path"], {}, "", "text/xml", await _body(receive))
+            call = Incoming(kind, scope["method"], scope["path"], "", "text/xml", "", body=await _body(receive))
             said = await self._said(call, handler)
             self._note(call, said, started)
             await _send(send, said)
@@ -211,7 +211,7 @@ class Broker:
 
     def _note(self, call: Incoming, said: Said, started: float) -> None:
         self.simulator.calls.add(
-            at=self.simulator.clock.now(),
+            at_seconds=self.simulator.clock.seconds(),
             direction="in",
             kind=call.kind,
             method=call.method,

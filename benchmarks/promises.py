@@ -1,0 +1,259 @@
+"""The rows that a promise hangs on: what is measured, and what it is held against, both in the same run."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import asyncpg
+import msgspec
+
+import gateway
+import machine
+import mpesas
+from fill import fill, owe
+from load import Measured
+from outage import Outage, Seen
+from paced import Pace, Paced, percentile_ms
+from report import Promise
+
+if TYPE_CHECKING:
+    from run import Bench, Database
+
+DRAIN_LEAST = 0.8  # of the rate at which the same merchant is served on an ordinary day
+HEALTHY_P99_MOST = 1.5  # times what it is while nobody is down
+HEALTHY_SHARE = 0.1  # of the steady rate: what the well merchant is paid all the while
+DOWN_S = 8.0
+
+BARE_LEAST = 0.6  # of the rate of the least code that can do it
+DJANGO_LEAST, DJANGO_CALLBACKS_LEAST = 8.0, 5.0  # times the rates of the Django app, which is on PostgreSQL
+CALLBACK_P99_MOST_MS = 25.0
+
+CPU_OF_TWO_MOST = 1.1  # times that of one process
+LOCKED_MOST = 0.02  # of the time
+SAMPLE_REST_S = 0.005
+
+ADDED_MOST_MS = 10.0  # and the disk's own time to sync
+SHOPPER_MS = 30  # until the prompt is answered; as `load.CALLBACK_DELAY_S`
+
+TEN_MILLION = 10_000_000
+WHOLE = 500_000  # of them, the newest, with exchanges and notifications: what retention has left
+FULL_RATE_LEAST, FULL_P99_MOST = 0.9, 1.3  # of an empty store's
+
+
+def backlog(bench: "Bench", database: "Database") -> None:
+    """A merchant is back, and ``plan.backlog`` notifications have waited for it; another was well all the time."""
+    with bench.store(database) as url:
+        installation = gateway.install(bench.fresh("backlog"), url)
+        absent = installation.add_app("absent")
+        with installation.serve() as running:
+            asked = msgspec.structs.replace(bench.full(running, database), headers=absent.headers.decode())
+            steady = bench.drive(asked)
+            bench.note("steady_deliveries", database, steady)
+            pace = Outage(
+                **msgspec.structs.asdict(bench.full(running, database)), per_s=steady.rate_per_s * HEALTHY_SHARE
+            )
+            before = bench.drive_for(msgspec.structs.replace(pace, seconds=bench.plan.pace_s), "outage.py", Seen)
+        owe(installation.folder, url, "absent", bench.plan.backlog)
+        with installation.serve() as running:
+            down = msgspec.structs.replace(pace, gateway_pid=running.pid, owed=bench.plan.backlog, down_s=DOWN_S)
+            seen = bench.drive_for(down, "outage.py", Seen)
+            after = bench.drive_for(msgspec.structs.replace(pace, seconds=bench.plan.pace_s), "outage.py", Seen)
+    bench.report.note("backlog_drain", database, msgspec.to_builtins(seen))
+    well_ms = (before.p99_ms + after.p99_ms) / 2
+    print(
+        f"    well merchant's p99: {before.p99_ms:.1f} ms before, {seen.down_p99_ms:.1f} ms while the other was down,"
+    )
+    print(f"    {seen.p99_ms:.1f} ms during the drain, {after.p99_ms:.1f} ms after it", flush=True)
+    ratio = seen.rate_per_s / steady.rate_per_s
+    judge(bench, "backlog_drain", database, "drain rate over steady rate", ratio, DRAIN_LEAST, is_least=True)
+    ratio = seen.p99_ms / well_ms
+    judge(bench, "backlog_drain", database, "healthy p99, drain over none", ratio, HEALTHY_P99_MOST)
+    lost = bench.plan.backlog - seen.count
+    judge(bench, "backlog_drain", database, "lost, twice or out of order", lost + seen.twice + seen.out_of_order, 0)
+
+
+def judge(
+    bench: "Bench", name: str, database: str, what: str, value: float, bound: float, *, is_least: bool = False
+) -> None:
+    bench.report.judge(Promise(name, database, what, value, bound, is_least))
+
+
+# Speed
+
+
+def speed(bench: "Bench") -> None:
+    """The rows of all rounds against the bare path's and the Django app's, as far as they were measured."""
+    rows = {(str(row["name"]), str(row["database"])): row for row in bench.report.rows()}
+
+    def against(name: str, database: str, other: tuple[str, str], what: str, least: float) -> None:
+        if (name, database) in rows and other in rows:
+            ratio = float(rows[name, database]["rate_per_s"]) / float(rows[other]["rate_per_s"])
+            judge(bench, name, database, what, ratio, least, is_least=True)
+
+    for database in ("sqlite", "postgresql"):
+        django = "rate over the Django app's"
+        against("full_loop", database, ("bare_path", database), "rate over the bare path's", BARE_LEAST)
+        against("full_loop", database, ("mainfinity_full_loop", "postgresql"), django, DJANGO_LEAST)
+        theirs = ("mainfinity_callback_ingest", "postgresql")
+        against("callback_ingest", database, theirs, django, DJANGO_CALLBACKS_LEAST)
+        if half := rows.get(("callback_half_load", database)):
+            judge(bench, "callback_half_load", database, "p99 in ms", float(half["p99_ms"]), CALLBACK_P99_MOST_MS)
+
+
+# Two processes
+
+
+@dataclass(slots=True)
+class Sampled:
+    """Looks at what PostgreSQL's sessions wait for: how often any of them waited for another's lock."""
+
+    looks: int = 0
+    locked: int = 0
+    waited_for: Counter[str] = field(default_factory=Counter)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def share(self) -> float:
+        """Of all looks, those that found a session waiting for a lock."""
+        return self.locked / self.looks if self.looks else 0.0
+
+
+LOOK = """
+SELECT wait_event FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+@contextmanager
+def sampling(url: str) -> Iterator[Sampled]:
+    """Look every few milliseconds for as long as the block lasts."""
+    sampled = Sampled()
+
+    async def look() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            while not sampled.stop.is_set():
+                waiting = [row[0] for row in await connection.fetch(LOOK)]
+                sampled.looks += 1
+                sampled.locked += bool(waiting)
+                sampled.waited_for.update(waiting)
+                await asyncio.sleep(SAMPLE_REST_S)
+        finally:
+            await connection.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(look(),))
+    thread.start()
+    try:
+        yield sampled
+    finally:
+        sampled.stop.set()
+        thread.join()
+
+
+def two_gateways(bench: "Bench") -> None:
+    """One process, then two on the same database and the same core, in turn: every second request goes to each."""
+    shares: list[float] = []
+    rows: dict[str, list[Measured]] = {"one_gateway": [], "two_gateways": []}
+    with bench.store("postgresql") as url:
+        installation = gateway.install(bench.fresh("two"), url)
+        beside = installation.beside()
+        with installation.serve() as one, beside.serve() as other:
+            alone = bench.full(one, "postgresql")
+            both = msgspec.structs.replace(alone, second_port=other.port, second_pid=other.pid)
+            for _ in range(bench.plan.turns):
+                for name, load in (("one_gateway", alone), ("two_gateways", both)):
+                    with sampling(url or "") as sampled:
+                        rows[name].append(bench.drive(load))
+                    bench.note(name, "postgresql", rows[name][-1])
+                    if name == "two_gateways":
+                        shares.append(sampled.share)
+                        print(f"    of {sampled.looks} looks {sampled.locked} found a wait: {dict(sampled.waited_for)}")
+    cpu = [middle([row.cpu_us for row in rows[name]]) for name in ("two_gateways", "one_gateway")]
+    name, database = "two_gateways", "postgresql"
+    judge(bench, name, database, "CPU a payment, two over one", cpu[0] / cpu[1], CPU_OF_TWO_MOST)
+    judge(bench, name, database, "share of time with a lock waited for", middle(shares), LOCKED_MOST)
+
+
+def middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+# What the gateway adds
+
+
+def ordinary_rate(bench: "Bench", database: "Database") -> float:
+    """Whole payments a second when asked for as many as it can take: of this run's `full_loop`, measured if need be."""
+    rounds = bench.report.rounds.get(("full_loop", database))
+    if rounds is None:
+        with bench.store(database) as url, gateway.install(bench.fresh("ordinary"), url).serve() as running:
+            bench.note("full_loop", database, bench.drive(bench.full(running, database)))
+        rounds = bench.report.rounds["full_loop", database]
+    return middle([figures["rate_per_s"] for figures in rounds])
+
+
+def added_latency(bench: "Bench", database: "Database") -> None:
+    """The simulator asked directly and through the gateway, at half of what the gateway can take."""
+    key, secret = mpesas.KEY_AND_SECRET.split(":")
+    per_s = ordinary_rate(bench, database) / 2
+    syncs_s = machine.disk_sync_waits_s(1)
+    rows: dict[str, list[Paced]] = {"direct_half_load": [], "gateway_half_load": []}
+    with (
+        bench.store(database) as url,
+        mpesas.simulator(bench.folder, core=machine.LOAD_CORE, answer_after_ms=SHOPPER_MS) as mpesa,
+    ):
+        access = gateway.Access(mpesa.port, key, secret, mpesas.PASSKEY)
+        with gateway.install(bench.fresh("added"), url, access).serve() as running:
+            full = bench.full(running, database)
+            common = msgspec.structs.asdict(full) | {"per_s": per_s, "seconds": bench.plan.pace_s}
+            through = Pace(**common)
+            straight = {"mode": "callback", "gateway_port": mpesa.port, "headers": mpesa.headers}
+            straight |= {"path": mpesas.PUSH_PATH, "own_port": mpesa.peer_port, "gateway_pid": mpesa.pid}
+            direct = Pace(**(common | straight))
+            for _ in range(bench.plan.turns):
+                for name, load in (("direct_half_load", direct), ("gateway_half_load", through)):
+                    rows[name].append(bench.drive_for(load, "paced.py", Paced))
+                    bench.report.note(name, database, msgspec.to_builtins(rows[name][-1]))
+            syncs_s += machine.disk_sync_waits_s(1)
+    sync_ms = percentile_ms(syncs_s, 99)
+    print(f"    one sync of the disk: p50 {percentile_ms(syncs_s, 50):.2f} ms, p99 {sync_ms:.2f} ms", flush=True)
+    for what, column in (("request to answer", "p99_ms"), ("request to news of the outcome", "told_p99_ms")):
+        ours, theirs = (
+            middle([getattr(row, column) for row in rows[name]]) for name in ("gateway_half_load", "direct_half_load")
+        )
+        promise = Promise(
+            "gateway_half_load", database, f"added p99, {what}", ours - theirs, ADDED_MOST_MS + sync_ms, unit=" ms"
+        )
+        bench.report.judge(promise)
+
+
+# Ten million payments
+
+
+def ten_million(bench: "Bench", database: "Database") -> None:
+    """An empty store and one of ten million payments, in turn."""
+    rows: dict[str, list[Measured]] = {"ten_million_empty": [], "ten_million_full": []}
+    with bench.store(database) as empty_url, bench.store(database) as full_url:
+        empty = gateway.install(bench.fresh("empty"), empty_url)
+        full = gateway.install(bench.fresh("full"), full_url)
+        fill(full.folder, full_url, TEN_MILLION, whole=WHOLE)
+        with empty.serve() as at_empty, full.serve() as at_full:
+            for _ in range(bench.plan.turns):
+                for name, running in (("ten_million_empty", at_empty), ("ten_million_full", at_full)):
+                    load = msgspec.structs.replace(bench.full(running, database), seconds=bench.plan.pace_s)
+                    rows[name].append(bench.drive(load))
+                    bench.note(name, database, rows[name][-1])
+
+    def ratio(column: str) -> float:
+        ours, theirs = (
+            middle([getattr(row, column) for row in rows[f"ten_million_{each}"]]) for each in ("full", "empty")
+        )
+        return ours / theirs
+
+    name = "ten_million_full"
+    judge(
+        bench, name, database, "rate over that of an empty store", ratio("rate_per_s"), FULL_RATE_LEAST, is_least=True
+    )
+    judge(bench, name, database, "p99 over that of an empty store", ratio("p99_ms"), FULL_P99_MOST)

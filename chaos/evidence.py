@@ -1,0 +1,169 @@
+"""What is known at the end of a run, from four witnesses: the clients, M-Pesa, the journal and the merchants.
+
+All records are frozen and hold no object of the gateway, so a run in one process and a run of many fill them alike.
+Amounts are cents. An ID that was never told is None.
+"""
+
+from dataclasses import dataclass
+
+OUTCOMES = frozenset({"payment.succeeded", "payment.failed", "payment.expired", "collection.succeeded"})
+"""The types of notifications that tell how a payment ended; others add to it (a receipt, a flag)."""
+FINAL = frozenset({"succeeded", "failed", "expired"})
+
+
+# ── clients ──
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call of a client. ``content`` is equal for two calls where they mean the same (a body, or its digest).
+
+    ``status`` is None where no answer came. ``payment_id`` is what the answer named, whatever its status, and ``words``
+    the whole of an answer that named one.
+    """
+
+    request_id: str
+    content: str
+    amount_cents: int
+    status: int | None
+    payment_id: str | None = None
+    words: str = ""
+
+
+# ── M-Pesa ──
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """M-Pesa took a command: a phone rings, or a payout is queued. One for each time that it did."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money moved. ``request_id`` is None where a customer paid without being asked."""
+
+    receipt: str
+    amount_cents: int
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A callback that M-Pesa sent and the gateway acknowledged (2xx); one that was not is left out.
+
+    ``key`` is what the journal's copy of it is found by, see `Journal.callbacks`. ``paid`` is None where it tells no
+    outcome. ``receipt`` is that of money, where it names one.
+    """
+
+    key: str
+    request_id: str | None
+    paid: bool | None
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MPesa:
+    """The other side's own books."""
+
+    prompts: tuple[Prompted, ...] = ()
+    money: tuple[Moved, ...] = ()
+    calls: tuple[Called, ...] = ()
+    contradicted: frozenset[str] = frozenset()
+    """Requests of which M-Pesa itself once said the contrary of what it did: the gateway may have believed it."""
+
+
+# ── the journal ──
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A row. ``kind`` as in the journal; ``is_askable`` is True where M-Pesa can be asked about it (an ID of its own).
+
+    ``notifications`` is how many the payment says it has staged.
+    """
+
+    id: str
+    request_id: str
+    kind: str
+    state: str
+    amount_cents: int
+    receipt: str | None = None
+    evidence: str | None = None
+    flags: frozenset[str] = frozenset()
+    notifications: int = 0
+    is_askable: bool = True
+
+    @property
+    def is_final(self) -> bool:
+        """True where its outcome is decided."""
+        return self.state in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A notification as the journal has it."""
+
+    id: str
+    payment_id: str
+    sequence: int
+    type: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What the gateway wrote down. ``callbacks`` are the keys of those it holds; None where nobody looked."""
+
+    payments: tuple[Payment, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    callbacks: frozenset[str] | None = None
+
+
+# ── merchants ──
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One arrival at a merchant, in the order of arrival over all merchants. ``body`` may be a digest of it.
+
+    ``is_taken``: the merchant answered 2xx, whether or not that answer found its way back.
+    """
+
+    notification_id: str
+    payment_id: str
+    type: str
+    body: str
+    is_signed: bool = True
+    is_taken: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One delivery as its sender saw it: from its first byte to the answer, the time-out or the sender's death."""
+
+    notification_id: str
+    from_us: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All of it. ``is_calm``: faults ended long ago, so whatever had to happen has happened.
+
+    ``unreachable`` are the payments (by ID) whose merchant never takes anything, so that giving up is right.
+    ``unanswered`` are the requests whose client repeated them to the end and never got a clear answer.
+    ``attempts`` are empty where nobody watched the senders. ``broke`` are faults that no rule foresaw: what a gateway
+    logged as broken, beyond the errors it has names for.
+    """
+
+    asked: tuple[Asked, ...] = ()
+    mpesa: MPesa = MPesa()
+    journal: Journal = Journal()
+    told: tuple[Told, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    broke: tuple[str, ...] = ()
+    is_calm: bool = True
+    unreachable: frozenset[str] = frozenset()
+    unanswered: frozenset[str] = frozenset()

@@ -1,0 +1,202 @@
+"""A line between two processes that can be cut: a proxy on loopback.
+
+Network namespaces would need root and Linux; this runs wherever the tests run, and it can do what they cannot: close
+one half, or let a request through and lose its answer.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from random import Random
+
+CHUNK_BYTES = 65_536
+CONNECT_LIMIT_S = 2.0
+DIAL_REST_S = 0.02  # between two tries to listen again on a port that a dying connection still holds
+DIAL_TRIES = 100
+SLOW_S = (0.05, 0.4)  # for each piece that passes
+VANISHED_S = 60.0  # how long the far side goes on believing in a caller that is gone; in the wild it can be hours
+
+Witness = Callable[[], "Listener | None"]
+"""Makes somebody who listens to one connection; see `processes.acknowledgements`."""
+
+
+class Listener:
+    """Hears what passes on one connection, in both directions."""
+
+    def asked(self, data: bytes) -> None:
+        """Bytes from the one who connected."""
+
+    def answered(self, data: bytes) -> None:
+        """Bytes from the one who was called."""
+
+
+class _Pair:
+    """One connection through the link: the caller's side and the other side's."""
+
+    def __init__(self, near: asyncio.StreamWriter, far: asyncio.StreamWriter) -> None:
+        self.near = near
+        self.far = far
+        self.vanished = asyncio.Event()
+
+    def abort(self) -> None:
+        for writer in (self.near, self.far):
+            writer.transport.abort()
+
+
+class Link:
+    """Listens on ``port`` and passes bytes on to one of ``targets``, the next that answers."""
+
+    def __init__(
+        self, name: str, port: int, targets: Sequence[int], random: Random, witness: Witness = lambda: None
+    ) -> None:
+        self.name = name
+        self.port = port
+        self.mode = "open"
+        self._targets = targets
+        self._turn = itertools.count()
+        self._random = random
+        self._witness = witness
+        self._server: asyncio.Server | None = None
+        self._pairs: set[_Pair] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
+
+    @property
+    def url(self) -> str:
+        """Where a caller finds it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def open(self) -> None:
+        """Listen."""
+        for _ in range(DIAL_TRIES):
+            with suppress(OSError):
+                self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=1024)
+                return
+            await asyncio.sleep(DIAL_REST_S)
+        raise RuntimeError(f"The line {self.name} cannot listen on port {self.port}.")
+
+    async def close(self) -> None:
+        """End it with every connection."""
+        self._stop_listening()
+        self._abort_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # sockets are closed in the loop's next turn
+
+    async def suffer(self, mode: str, lasts_s: float) -> None:
+        """Be broken in one of the ways of `plan.CUTS` for a while, then whole again."""
+        self.mode = mode
+        if mode in {"refuse", "cut"}:
+            self._stop_listening()
+        if mode == "cut":
+            self._abort_all()
+        if mode == "hang":
+            self._flows.clear()
+        if mode == "half-close":
+            self._close_halves()
+        if mode == "vanish":
+            self._vanish()
+        try:
+            await asyncio.sleep(lasts_s)
+        finally:
+            await self.heal()
+
+    async def heal(self) -> None:
+        """Whole again; what lost an answer stays without it, so those connections end."""
+        if self.mode == "lose answers":
+            self._abort_all()
+        self.mode = "open"
+        self._flows.set()
+        if self._server is None:
+            await self.open()
+
+    def _stop_listening(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def _abort_all(self) -> None:
+        for pair in list(self._pairs):
+            pair.abort()
+
+    def _close_halves(self) -> None:
+        """One side of each connection hears that nothing more will come; the other way stays open."""
+        for pair in self._pairs:
+            writer = self._random.choice((pair.near, pair.far))
+            with suppress(OSError, RuntimeError):
+                writer.write_eof()
+
+    def _vanish(self) -> None:
+        """As if the caller's machine lost its power: it hears the end, the far side hears nothing at all."""
+        for pair in self._pairs:
+            pair.vanished.set()
+            pair.near.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        try:
+            far = await self._dial()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+        if far is None:
+            writer.transport.abort()
+            return
+        pair, listener = _Pair(writer, far[1]), self._witness()
+        self._pairs.add(pair)
+        try:
+            await asyncio.gather(
+                self._pass_on(pair, reader, pair.far, listener.asked if listener else None, is_answer=False),
+                self._pass_on(pair, far[0], pair.near, listener.answered if listener else None, is_answer=True),
+            )
+        finally:
+            self._pairs.discard(pair)
+            try:
+                if pair.vanished.is_set():
+                    await asyncio.sleep(VANISHED_S)
+            finally:
+                pair.abort()
+
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        first = next(self._turn)
+        for place in range(len(self._targets)):
+            port = self._targets[(first + place) % len(self._targets)]
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CONNECT_LIMIT_S):
+                    return await asyncio.open_connection("127.0.0.1", port)
+        return None
+
+    async def _pass_on(
+        self,
+        pair: _Pair,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        hear: Callable[[bytes], None] | None,
+        *,
+        is_answer: bool,
+    ) -> None:
+        """Until one side ends, which the other then hears: an end as an end, a reset as a reset."""
+        try:
+            while data := await reader.read(CHUNK_BYTES):
+                if hear is not None:
+                    hear(data)
+                if self.mode == "slow":
+                    await asyncio.sleep(self._random.uniform(*SLOW_S))
+                await self._flows.wait()
+                if self.mode == "lose answers" and is_answer:
+                    continue
+                if pair.vanished.is_set():
+                    break
+                writer.write(data)
+                await writer.drain()
+            if not pair.vanished.is_set():
+                writer.write_eof()
+        except (OSError, RuntimeError):
+            if not pair.vanished.is_set():
+                pair.abort()

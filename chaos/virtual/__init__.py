@@ -1,0 +1,1 @@
+"""The gateway's real code in a world that a seed decides: time, network, disk, M-Pesa, shops, clients, deaths."""

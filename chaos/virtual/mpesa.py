@@ -1,0 +1,380 @@
+"""A lean M-Pesa, written from the reference and not from the gateway: pushes, payouts, customers' own payments.
+
+The project's own simulator is far richer and costs more for each payment. Thousands of runs in CI want this one, and a
+second M-Pesa is a second opinion. It keeps the books that the judge compares with the journal: what it took, what
+moved, what it told.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from evidence import Called, Moved, Prompted
+from virtual.network import HEADERS, Answer, Network, Request
+from virtual.weather import Weather
+
+PATIENCE_S = 30.0  # how long M-Pesa waits for the answer to a callback
+TOKEN_LIFE_S = 600  # shorter than Daraja's hour, so that tokens run out within a run
+CALL_LIMIT = 3  # a C2B confirmation is sent at most so often; every other callback once, or twice by mistake
+
+PAID = (0, "The service request is processed successfully.")
+ENDS = ((1, "The balance is insufficient for the transaction."), (1032, "Request cancelled by user"))
+PAYOUT_FAILED = (1, "The balance is insufficient for the transaction.")
+
+
+@dataclass
+class Command:
+    """Something that M-Pesa took. ``request_id`` is the merchant's, as the harness reads it off the command."""
+
+    request_id: str
+    amount: int
+    msisdn: str
+    reference: str
+    checkout_id: str
+    merchant_id: str
+    result_url: str
+    timeout_url: str = ""
+    end: tuple[int, str] | None = None
+    receipt: str | None = None
+
+
+@dataclass
+class Books:
+    """What M-Pesa knows at the end."""
+
+    prompts: list[Prompted] = field(default_factory=list)
+    money: list[Moved] = field(default_factory=list)
+    calls: list[Called] = field(default_factory=list)
+    contradicted: set[str] = field(default_factory=set)
+
+
+class MPesa:
+    """One server behind ``mpesa.test``, and its customers' phones."""
+
+    def __init__(self, network: Network, chance: Random, weather: Weather, confirmation_url: str | None) -> None:
+        self.books = Books()
+        self._network = network
+        self._chance = chance
+        self._weather = weather
+        self._confirmation_url = confirmation_url
+        self._tokens: dict[str, float] = {}
+        self._pushes: dict[str, Command] = {}
+        self._payouts: dict[str, Command] = {}
+        self._count = 0
+
+    # ── what it is asked ──
+
+    async def serve(self, request: Request) -> Answer | None:
+        """One call of the gateway."""
+        path = request.url.partition("mpesa.test")[2].partition("?")[0]
+        if path == "/oauth/v1/generate":
+            return self._token()
+        token = request.header("authorization").partition(" ")[2]
+        if self._tokens.get(token, 0) < self._now_s() or self._happens(self._weather.token_refused):
+            return _error(404, "404.001.03", "Invalid Access Token")
+        body = json.loads(request.body)
+        match path:
+            case "/mpesa/stkpush/v1/processrequest":
+                return await self._take(self._push, body)
+            case "/mpesa/stkpushquery/v1/query":
+                return self._query(body)
+            case "/mpesa/b2c/v3/paymentrequest":
+                return await self._take(self._payout, body)
+            case "/mpesa/transactionstatus/v1/query":
+                return self._status(body)
+            case _:
+                return _error(404, "404.001.01", f"Resource not found {path}")
+
+    def _token(self) -> Answer:
+        if self._happens(self._weather.turned_away):
+            return _error(429, "500.003.02", "Error Occurred: Spike Arrest Violation")
+        token = f"token{self._number()}"
+        self._tokens[token] = self._now_s() + TOKEN_LIFE_S
+        return _json({"access_token": token, "expires_in": str(TOKEN_LIFE_S - 1)})
+
+    async def _take(self, command: Any, body: dict[str, Any]) -> Answer:
+        """A command, with what can go wrong around it."""
+        if self._happens(self._weather.turned_away):
+            return _error(500, "500.003.02", "System is busy. Please try again in few minutes.")
+        if self._happens(self._weather.broke_before):
+            return _error(500, "500.002.1001", "System internal error.")
+        answer: Answer = command(body)
+        if self._happens(self._weather.hasty):
+            await asyncio.sleep(self._chance.random() * 20)
+        if self._happens(self._weather.broke_after):
+            return _error(500, "500.003.1001", "Internal Server Error")
+        return answer
+
+    # ── pushes ──
+
+    def _push(self, body: dict[str, Any]) -> Answer:
+        number = self._number()
+        push = Command(
+            request_id=body["TransactionDesc"],
+            amount=int(body["Amount"]),
+            msisdn=body["PhoneNumber"],
+            reference=body["AccountReference"],
+            checkout_id=f"ws_CO_{number:020d}",
+            merchant_id=f"merchant-{number}",
+            result_url=body["CallBackURL"],
+        )
+        self._pushes[push.checkout_id] = push
+        self.books.prompts.append(Prompted(push.request_id))
+        self._tell(f"phone {push.msisdn} rings for {push.request_id}, KES {push.amount}")
+        self._network.loop.spawn(self._customer(push))
+        return _json(
+            {
+                "MerchantRequestID": push.merchant_id,
+                "CheckoutRequestID": push.checkout_id,
+                "ResponseCode": "0",
+                "ResponseDescription": "Success. Request accepted for processing",
+                "CustomerMessage": "Success. Request accepted for processing",
+            }
+        )
+
+    async def _customer(self, push: Command) -> None:
+        """Reads the prompt, pays or does not; then everybody is told."""
+        await asyncio.sleep(self._chance.random() * (0.05 if self._happens(self._weather.hasty) else 50))
+        push.end = PAID if self._chance.random() < 0.7 else self._chance.choice(ENDS)
+        callback: dict[str, Any] = {
+            "MerchantRequestID": push.merchant_id,
+            "CheckoutRequestID": push.checkout_id,
+            "ResultCode": push.end[0],
+            "ResultDesc": push.end[1],
+        }
+        if push.end is PAID:
+            push.receipt = self._move(push.amount, push.request_id)
+            items = {
+                "Amount": float(push.amount),
+                "MpesaReceiptNumber": push.receipt,
+                "TransactionDate": int(self._nairobi()),
+                "PhoneNumber": int(push.msisdn),
+            }
+            callback["CallbackMetadata"] = {"Item": [{"Name": key, "Value": value} for key, value in items.items()]}
+            if self._confirmation_url:
+                self._network.loop.spawn(self._confirm(push, push.request_id))
+        await self._call_back(push, push.result_url, {"Body": {"stkCallback": callback}}, paid=push.end is PAID)
+
+    def _query(self, body: dict[str, Any]) -> Answer:
+        push = self._pushes.get(body["CheckoutRequestID"])
+        if self._happens(self._weather.query_broke):
+            told = self._chance.choice(
+                (
+                    ("500.001.1001", "The transaction does not exist"),
+                    ("500.003.1001", "Internal Server Error"),
+                    ("500.003.02", "Error Occurred: Spike Arrest Violation"),
+                )
+            )
+            return _error(500, *told)
+        if push is None:
+            return _error(500, "500.001.1001", "The transaction does not exist")
+        if push.end is None:
+            return _error(500, "500.001.1001", "The transaction is being processed")
+        code, words = push.end
+        if self._happens(self._weather.query_lies):
+            code, words = ENDS[1] if push.end is PAID else PAID
+            self.books.contradicted.add(push.request_id)
+            self._tell(f"a query about {push.request_id} is told the contrary: {code}")
+        return _json(
+            {
+                "ResponseCode": "0",
+                "ResponseDescription": "The service request has been accepted successsfully",
+                "MerchantRequestID": push.merchant_id,
+                "CheckoutRequestID": push.checkout_id,
+                "ResultCode": str(code),
+                "ResultDesc": words,
+            }
+        )
+
+    # ── customers' own payments ──
+
+    def pay_in(self, amount: int, msisdn: str, reference: str) -> None:
+        """A customer pays without being asked."""
+        if self._confirmation_url is None:
+            return
+        own = Command("", amount, msisdn, reference, "", "", "")
+        own.receipt = self._move(amount, None)
+        self._tell(f"{msisdn} pays KES {amount} for {reference} unasked: {own.receipt}")
+        self._network.loop.spawn(self._confirm(own, None))
+
+    async def _confirm(self, command: Command, request_id: str | None) -> None:
+        body = {
+            "TransactionType": "Pay Bill",
+            "TransID": command.receipt,
+            "TransTime": self._nairobi(),
+            "TransAmount": f"{command.amount}.00",
+            "BusinessShortCode": "600100",
+            "BillRefNumber": command.reference,
+            "InvoiceNumber": "",
+            "OrgAccountBalance": "1000.00",
+            "ThirdPartyTransID": "",
+            "MSISDN": f"{command.msisdn[:4]} ***** {command.msisdn[-3:]}",
+            "FirstName": "AKINYI",
+            "MiddleName": "",
+            "LastName": "",
+        }
+        for _ in range(CALL_LIMIT):
+            if await self._call(self._confirmation_url or "", body, request_id, paid=True, receipt=command.receipt):
+                return
+            await asyncio.sleep(1 + self._chance.random() * 60)
+
+    # ── payouts ──
+
+    def _payout(self, body: dict[str, Any]) -> Answer:
+        request_id = body["OriginatorConversationID"]
+        if request_id in self._payouts:
+            self.books.prompts.append(Prompted(request_id))
+            return _error(500, "500.002.1001", "Duplicate OriginatorConversationID.")
+        number = self._number()
+        payout = Command(
+            request_id=request_id,
+            amount=int(body["Amount"]),
+            msisdn=body["PartyB"],
+            reference="",
+            checkout_id=f"AG_{number:020d}",
+            merchant_id=request_id,
+            result_url=body["ResultURL"],
+            timeout_url=body["QueueTimeOutURL"],
+        )
+        self._payouts[request_id] = payout
+        self.books.prompts.append(Prompted(request_id))
+        self._tell(f"payout {request_id}, KES {payout.amount}, is queued")
+        self._network.loop.spawn(self._carry_out(payout))
+        return _json(_queued(request_id, payout.checkout_id))
+
+    async def _carry_out(self, payout: Command) -> None:
+        await asyncio.sleep(self._chance.random() * (0.05 if self._happens(self._weather.hasty) else 20))
+        if self._happens(self._weather.timed_out_in_queue):
+            timed_out = _result(1, "The service request timed out in the queue.", payout, {})
+            self._network.loop.spawn(self._call_back(payout, payout.timeout_url, timed_out, paid=None))
+            await asyncio.sleep(self._chance.random() * 60)
+        payout.end = PAID if self._chance.random() < 0.8 else PAYOUT_FAILED
+        more: dict[str, Any] = {}
+        if payout.end is PAID:
+            payout.receipt = self._move(payout.amount, payout.request_id)
+            more = {"TransactionAmount": payout.amount, "TransactionReceipt": payout.receipt}
+        result = _result(*payout.end, payout, more)
+        await self._call_back(payout, payout.result_url, result, paid=payout.end is PAID)
+
+    def _status(self, body: dict[str, Any]) -> Answer:
+        """Transaction Status is itself queued; its Result comes later."""
+        if self._happens(self._weather.query_broke):
+            return _error(500, "500.003.1001", "Internal Server Error")
+        number = self._number()
+        enquiry = Command("", 0, "", "", f"AG_{number:020d}", f"enquiry-{number}", body["ResultURL"])
+        payout = self._payouts.get(body["OriginalConversationID"])
+        self._network.loop.spawn(self._find(enquiry, payout))
+        return _json(_queued(enquiry.merchant_id, enquiry.checkout_id))
+
+    async def _find(self, enquiry: Command, payout: Command | None) -> None:
+        await asyncio.sleep(self._chance.random() * 3)
+        if payout is None:
+            result = _result(2033, "The transaction receipt number does not exist.", enquiry, {})
+            await self._call_back(enquiry, enquiry.result_url, result, paid=None)
+            return
+        status = "Pending" if payout.end is None else "Completed" if payout.end is PAID else "Failed"
+        found = {
+            "TransactionStatus": status,
+            "Amount": str(payout.amount),
+            "OriginatorConversationID": payout.request_id,
+            "ConversationID": payout.checkout_id,
+            "DebitPartyName": "600100 - Market",
+            "CreditPartyName": f"{payout.msisdn} - AKINYI",
+            "FinalisedTime": self._nairobi(),
+        }
+        if payout.receipt:
+            found["ReceiptNo"] = payout.receipt
+        enquiry.request_id = payout.request_id
+        paid = None if payout.end is None else payout.end is PAID
+        await self._call_back(enquiry, enquiry.result_url, _result(0, PAID[1], enquiry, found), paid=paid)
+
+    # ── telling ──
+
+    async def _call_back(self, command: Command, url: str, body: dict[str, Any], *, paid: bool | None) -> None:
+        """Once; or never, late, or twice."""
+        weather = self._weather
+        if self._happens(weather.callback_lost):
+            self._tell(f"the callback of {command.request_id or command.merchant_id} is lost at M-Pesa")
+            return
+        if self._happens(weather.callback_late):
+            await asyncio.sleep(self._chance.random() * 600)
+        else:
+            await asyncio.sleep(self._chance.random() * 2)
+        if self._happens(weather.callback_doubled):
+            self._network.loop.spawn(self._late_copy(command, url, body, paid))
+        await self._call(url, body, command.request_id or None, paid=paid, receipt=command.receipt)
+
+    async def _late_copy(self, command: Command, url: str, body: dict[str, Any], paid: bool | None) -> None:
+        await asyncio.sleep(self._chance.random() * self._chance.choice((0.05, 5, 300)))
+        await self._call(url, body, command.request_id or None, paid=paid, receipt=command.receipt)
+
+    async def _call(
+        self, url: str, body: dict[str, Any], request_id: str | None, *, paid: bool | None, receipt: str | None
+    ) -> bool:
+        raw = json.dumps(body).encode()
+        answer = await self._network.call(Request("POST", url, HEADERS, raw), PATIENCE_S)
+        if answer is None or not 200 <= answer[0] < 300:
+            return False
+        self.books.calls.append(Called(raw.decode(), request_id, paid, receipt))
+        return True
+
+    # ── small things ──
+
+    def _move(self, amount: int, request_id: str | None) -> str:
+        receipt = f"UA{self._number():08d}"
+        self.books.money.append(Moved(receipt, amount * 100, request_id))
+        self._tell(f"KES {amount} move for {request_id or 'nobody'}: {receipt}")
+        return receipt
+
+    def _nairobi(self) -> str:
+        """The time as M-Pesa writes it: the run begins on 2026-01-01, three hours ahead of UTC."""
+        seconds = int(self._now_s()) + 3 * 3_600
+        days, rest = divmod(seconds, 86_400)
+        return f"202601{days + 1:02d}{rest // 3_600:02d}{rest // 60 % 60:02d}{rest % 60:02d}"
+
+    def _now_s(self) -> float:
+        return self._network.loop.now_s
+
+    def _number(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _tell(self, words: str) -> None:
+        self._network.tell(f"M-Pesa: {words}")
+
+    def _happens(self, likelihood: float) -> bool:
+        return likelihood > 0 and self._chance.random() < likelihood
+
+
+def _json(body: dict[str, Any]) -> Answer:
+    return 200, json.dumps(body).encode()
+
+
+def _error(status: int, code: str, words: str) -> Answer:
+    return status, json.dumps({"requestId": "1-2-3", "errorCode": code, "errorMessage": words}).encode()
+
+
+def _queued(originator_id: str, conversation_id: str) -> dict[str, Any]:
+    return {
+        "OriginatorConversationID": originator_id,
+        "ConversationID": conversation_id,
+        "ResponseCode": "0",
+        "ResponseDescription": "Accept the service request successfully.",
+    }
+
+
+def _result(code: int, words: str, command: Command, parameters: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ResultType": 0,
+        "ResultCode": code,
+        "ResultDesc": words,
+        "OriginatorConversationID": command.merchant_id,
+        "ConversationID": command.checkout_id,
+        "TransactionID": command.receipt or "UA0000000X",
+    }
+    if parameters:
+        items = [{"Key": key, "Value": value} for key, value in parameters.items()]
+        result["ResultParameters"] = {"ResultParameter": items}
+    return {"Result": result}

@@ -1,0 +1,108 @@
+"""One gateway process: it starts, serves, dies as the seed wants it, and is started again."""
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from virtual.network import Wire
+from virtual.store import Store
+from virtual.time import Process
+from wakala.errors import WakalaError
+from wakala.identity import Source
+from wakala.runtime import Gateway
+
+if TYPE_CHECKING:
+    from virtual.world import World
+
+DOWN_S = 20.0  # how long a dead process stays away at most
+STEPS = (50, 4_000)  # a process that dies at an await dies within so many steps of work
+RESTS_S = {"directory": 20.0, "courier": 7.0, "finisher": 7.0, "standing": 60.0, "puller": 86_400.0}
+"""How long workers rest. Longer than in life, where they look several times a second: a look that finds nothing costs
+a run as much as one that does, and what is due is late by these seconds, no more."""
+
+
+class Node:
+    """The supervisor of one gateway."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.deaths = 0
+        self._world = world
+        self._name = f"gateway-{number}"
+        self._chance = world.chance(self._name)
+        self._process: Process | None = None
+        self._stores: list[Store] = []
+        self._dead: list[object] = []
+
+    def start(self) -> None:
+        """A new process on the same store."""
+        world = self._world
+        self._process = process = Process(world.loop, self._name, self._died)
+        if world.network.happens(world.weather.dies_at_await):
+            process.dies_after = self._chance.randint(*STEPS)
+        process.spawn(self._boot(process))
+
+    async def _boot(self, process: Process) -> None:
+        world = self._world
+        store = Store(world.path, process, world.loop, self._chance, world.weather, is_shared=world.plan.nodes > 1)
+        self._stores.append(store)
+        source = Source(world.loop.now_us, self._chance.randbytes)
+        gateway = Gateway(world.settings, source, store=store, client=partial(_wire, world, process))
+        for worker in gateway._loops:
+            worker._rest_s = RESTS_S[worker.name]
+        try:
+            await gateway.start()
+        except WakalaError as error:
+            world.network.tell(f"{self._name} does not start: {error}")
+            process.die("at its start")
+            return
+        world.network.tell(f"{self._name} listens")
+        world.network.listening[process] = gateway.app
+
+    def _died(self, process: Process, how: str) -> None:
+        world = self._world
+        self.deaths += 1
+        world.network.tell(f"{self._name} dies {how}")
+        self._stores[-1].abandon()
+        world.network.cut_off(process)
+        world.loop.spawn(self._start_again(self._chance.random() * DOWN_S))
+
+    async def _start_again(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        self.start()
+
+    def calm_down(self) -> None:
+        """It lives on from now."""
+        if self._process is not None:
+            self._process.dies_after = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """True while it is down, starting, or waiting for somebody's answer."""
+        network = self._world.network
+        process = self._process
+        return process is None or process not in network.listening or network.under_way.get(process, 0) > 0
+
+    def end(self) -> None:
+        """The run is over; the store is let go."""
+        if self._process is not None:
+            self._process.is_alive = False
+        for store in self._stores:
+            store.abandon()
+
+
+def _wire(world: "World", process: Process, **_: object) -> Wire:
+    return Wire(world.network, process)
+
+
+def read_due_us(reader: apsw.Connection) -> int | None:
+    """When the journal next wants something done; None where nothing is open."""
+    found: list[tuple[Any, ...]] = reader.execute(
+        "SELECT min(due) FROM ("
+        " SELECT min(next_check_us) AS due FROM payments"
+        " UNION ALL SELECT min(max(due_us, lease_us)) FROM notifications WHERE state = 'waiting'"
+        " UNION ALL SELECT min(due_us) FROM confirmations)"
+    ).fetchall()
+    due: int | None = found[0][0]
+    return due

@@ -1,0 +1,179 @@
+"""Those who use the gateway: clients that ask, shops that are told, and an operator who changes things meanwhile."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from random import Random
+from urllib.parse import urlsplit
+
+from evidence import Asked, Told
+from virtual.house import PAYBILL, House
+from virtual.mpesa import MPesa
+from virtual.network import GATEWAY, Answer, Network, Request
+from virtual.weather import Plan
+
+PATIENCE_S = 45.0  # a client's time-out: longer than the gateway's own towards M-Pesa
+TRIES_LIMIT = 6
+PHONES = tuple(f"2547000001{number:02d}" for number in range(4))
+SLOW_S = 30.0  # a shop that takes its time; the gateway waits for half of it
+
+
+# ── shops ──
+
+
+@dataclass
+class Shop:
+    """A merchant. ``mood`` is how it answers."""
+
+    number: int
+    secret: bytes
+    mood: str = "well"
+    is_deaf: bool = False
+
+
+class Shops:
+    """All merchants, behind ``shop-N.test``; every arrival is kept, in order."""
+
+    MOODS = ("500", "slow", "silent", "redirect")
+
+    def __init__(self, network: Network, chance: Random, house: House, plan: Plan) -> None:
+        self.told: list[Told] = []
+        self.shops = [Shop(number, _key(app.webhook_secret)) for number, app in enumerate(house.apps)]
+        self._network = network
+        self._chance = chance
+        self._weather = plan.weather
+        if plan.deaf_merchant:
+            self.shops[-1].is_deaf = True
+        for shop in self.shops:
+            network.servers[f"shop-{shop.number}.test"] = self.serve
+
+    async def serve(self, request: Request) -> Answer | None:
+        """A notification arrives."""
+        host = urlsplit(request.url).netloc
+        shop = self.shops[int(host.removeprefix("shop-").removesuffix(".test"))]
+        mood = "500" if shop.is_deaf else shop.mood
+        self._take(shop, request, is_taken=mood in {"well", "slow"})
+        match mood:
+            case "500":
+                return 500, b"oops"
+            case "silent":
+                return None
+            case "slow":
+                await asyncio.sleep(self._chance.random() * SLOW_S)
+            case "redirect":
+                return 302, b""
+        return 200, b"ok"
+
+    def _take(self, shop: Shop, request: Request, *, is_taken: bool) -> None:
+        body = json.loads(request.body)
+        told = Told(
+            notification_id=request.header("webhook-id"),
+            payment_id=body["data"]["PaymentID"],
+            type=body["type"],
+            body=hashlib.sha256(request.body).hexdigest(),
+            is_signed=_is_signed(shop.secret, request),
+            is_taken=is_taken,
+        )
+        self.told.append(told)
+        words = "takes" if is_taken else "does not take"
+        self._network.tell(f"shop-{shop.number} {words} {told.type} ({told.notification_id[-6:]})")
+
+    async def moods(self, until_s: float) -> None:
+        """Shops fall ill and recover, until the storm is over."""
+        loop = self._network.loop
+        while loop.now_s < until_s:
+            await asyncio.sleep(5 + self._chance.random() * 40)
+            shop = self._chance.choice(self.shops)
+            is_unwell = self._network.happens(3 * self._weather.merchant_unwell)
+            shop.mood = self._chance.choice(self.MOODS) if is_unwell else "well"
+            self._network.tell(f"shop-{shop.number} is {shop.mood}")
+        for shop in self.shops:
+            shop.mood = "well"
+
+
+def _key(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix("whsec_"))
+
+
+def _is_signed(key: bytes, request: Request) -> bool:
+    """Standard Webhooks 1.0.0, written anew: a test must not trust the code it checks."""
+    signed = f"{request.header('webhook-id')}.{request.header('webhook-timestamp')}.".encode() + request.body
+    right = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    return right in request.header("webhook-signature").split(" ")
+
+
+# ── clients ──
+
+
+class Clients:
+    """Programs that ask for payments, again and again until they are answered."""
+
+    def __init__(self, network: Network, chance: Random, house: House, plan: Plan, mpesa: MPesa) -> None:
+        self.asked: list[Asked] = []
+        self._network = network
+        self._chance = chance
+        self._plan = plan
+        self._mpesa = mpesa
+        pairs = [f"{app.app.consumer_key}:{app.consumer_secret}" for app in house.apps]
+        self._keys = [base64.b64encode(pair.encode()).decode() for pair in pairs]
+
+    def start(self) -> None:
+        """Everything that will be asked for, each at its time."""
+        chance = self._chance
+        for number in range(self._plan.payments):
+            at_s = chance.random() * self._plan.storm_s * 0.6
+            kind = chance.choices(("push", "payout", "own"), (6, 2, 1 if self._plan.is_registered else 0))[0]
+            if kind == "own":
+                self._network.loop.spawn(self._pay_unasked(at_s, number))
+            else:
+                self._network.loop.spawn(self._want(at_s, number, kind))
+
+    async def _pay_unasked(self, at_s: float, number: int) -> None:
+        await asyncio.sleep(at_s)
+        self._mpesa.pay_in(self._chance.randint(1, 500), self._chance.choice(PHONES), f"OWN-{number}")
+
+    async def _want(self, at_s: float, number: int, kind: str) -> None:
+        """One request: asked until it is answered; sometimes by two programs at once, or again with other content."""
+        await asyncio.sleep(at_s)
+        chance = self._chance
+        request_id = f"R{number}"
+        app = chance.randrange(len(self._keys))
+        body = self._body(kind, request_id, chance.randint(1, 1_000), chance.choice(PHONES))
+        path = "/lnm/customerpaybill" if kind == "push" else "/b2c/businesspayment"
+        for _ in range(chance.choice((0, 0, 0, 1, 2))):  # twins
+            self._network.loop.spawn(self._insist(path, app, request_id, body, chance.random()))
+        await self._insist(path, app, request_id, body, 0)
+        if chance.random() < 0.15:
+            await self._ask(path, app, request_id, body | {"Amount": int(body["Amount"]) + 1})
+        elif chance.random() < 0.15:
+            await asyncio.sleep(chance.random() * 100)
+            await self._ask(path, app, request_id, body)
+
+    def _body(self, kind: str, request_id: str, amount: int, msisdn: str) -> dict[str, str | int]:
+        body: dict[str, str | int] = {"RequestID": request_id, "Amount": amount}
+        if kind == "payout":
+            return body | {"ReceiverMSISDN": msisdn, "SenderShortcode": PAYBILL}
+        # M-Pesa shows the description to nobody we ask; so it tells our books whose prompt a prompt is.
+        return body | {"SenderMSISDN": msisdn, "AccountReference": f"INV-{request_id}", "Description": request_id}
+
+    async def _insist(self, path: str, app: int, request_id: str, body: dict[str, str | int], after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        for attempt in range(TRIES_LIMIT):
+            status = await self._ask(path, app, request_id, body)
+            if status is not None and status not in {409, 503, 500}:
+                return
+            await asyncio.sleep(2**attempt * (0.5 + self._chance.random()))
+
+    async def _ask(self, path: str, app: int, request_id: str, body: dict[str, str | int]) -> int | None:
+        raw = json.dumps(body).encode()
+        headers = (("authorization", f"Basic {self._keys[app]}"), ("content-type", "application/json"))
+        request = Request("POST", f"{GATEWAY}/sandbox/mpesa/v1{path}", headers, raw)
+        answer = await self._network.call(request, PATIENCE_S)
+        status, told = answer or (None, b"{}")
+        payment_id = json.loads(told).get("PaymentID")
+        self._network.tell(f"client of {request_id}: {status} {json.loads(told).get('State') or ''}")
+        self.asked.append(Asked(request_id, raw.decode(), int(body["Amount"]) * 100, status, payment_id))
+        return status

@@ -1,0 +1,81 @@
+"""What goes wrong, and how often: drawn from the seed before anything happens, and over when the calm begins."""
+
+from dataclasses import dataclass, fields
+from random import Random
+
+RARE, SOME, OFTEN = 0.02, 0.1, 0.3
+
+
+@dataclass(slots=True)
+class Weather:
+    """Chances from 0 to 1, each for one call, one commit or one payment; and how many times the gateway dies."""
+
+    # on the way between any two
+    refused: float = 0  # no connection: not a byte left
+    lost_before: float = 0  # it never arrives, and nobody says so
+    cut_before: float = 0  # the connection breaks before it arrives
+    lost_after: float = 0  # it arrives; the answer does not
+    cut_after: float = 0
+    slow: float = 0  # the answer comes late, often too late
+    doubled: float = 0  # it arrives twice (never a command to M-Pesa: no network does that)
+    # M-Pesa
+    token_refused: float = 0
+    turned_away: float = 0  # too busy: surely not taken
+    broke_before: float = 0  # a 500 that says nothing, before the command was taken
+    broke_after: float = 0  # the same, after it was
+    hasty: float = 0  # the customer is faster than M-Pesa's answer
+    callback_lost: float = 0
+    callback_late: float = 0
+    callback_doubled: float = 0
+    query_broke: float = 0
+    query_lies: float = 0  # a query says the contrary of what happens
+    timed_out_in_queue: float = 0  # M-Pesa says that it gave up, and carries it out all the same
+    # merchants
+    merchant_unwell: float = 0
+    # the store
+    commit_fails: float = 0
+    commit_slow: float = 0
+    word_lost: float = 0  # committed, and an error says that it is not (a connection that breaks at COMMIT)
+    dies_before_commit: float = 0
+    dies_after_commit: float = 0
+    # the gateway
+    dies_at_await: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run: its length, its size, its weather."""
+
+    seed: int
+    nodes: int
+    storm_s: float
+    payments: int
+    is_registered: bool  # C2B confirmations come for pushes, too
+    deaf_merchant: bool  # one merchant never takes anything
+    schedule_s: tuple[float, ...]
+    weather: Weather
+
+
+SHORT_SCHEDULE_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)
+LONG_SCHEDULE_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+
+
+def plan(seed: int) -> Plan:
+    """The plan of a seed. Each fault is absent in half of the runs, so that rare ones are also met alone."""
+    chance = Random(f"{seed} plan")
+    weather = Weather()
+    for field in fields(Weather):
+        setattr(weather, field.name, chance.choice((0, 0, 0, RARE, SOME, OFTEN)))
+    for field_name, most in (("dies_before_commit", 0.02), ("dies_after_commit", 0.02), ("dies_at_await", 0.9)):
+        setattr(weather, field_name, chance.choice((0, most / 3, most)))
+    weather.word_lost = min(weather.word_lost, SOME)
+    return Plan(
+        seed=seed,
+        nodes=2 if chance.random() < 0.3 else 1,
+        storm_s=chance.choice((60, 200, 400)),
+        payments=chance.randint(4, 12),
+        is_registered=chance.random() < 0.5,
+        deaf_merchant=chance.random() < 0.1,
+        schedule_s=LONG_SCHEDULE_S if chance.random() < 0.1 else SHORT_SCHEDULE_S,
+        weather=weather,
+    )

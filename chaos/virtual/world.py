@@ -1,0 +1,228 @@
+"""One run: a seed becomes a world, the storm passes, the calm comes, and all four witnesses are heard."""
+
+import asyncio
+import gc
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+import apsw
+
+from checker import Violation, check
+from evidence import Evidence, Journal, Owed, Payment
+from evidence import MPesa as MPesaEvidence
+from virtual.house import house
+from virtual.mpesa import MPesa
+from virtual.network import GATEWAY, Network
+from virtual.node import Node, read_due_us
+from virtual.people import Clients, Shops
+from virtual.story import Story
+from virtual.time import START_US, StandstillError, VirtualLoop
+from virtual.weather import Plan, Weather, plan
+from wakala.errors import WakalaError
+from wakala.rules.signing import mac
+
+CALM_LIMIT_S = 9 * 86_400.0  # the longest schedule ends after three and a half days
+QUIET_LIMIT_TURNS = 200  # nearly half an hour, far longer than any lease; what is still due after it is stuck
+TURN_S = 8.0  # in which every worker takes a turn
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a seed."""
+
+    plan: Plan
+    evidence: Evidence
+    violations: list[Violation]
+    story: Story
+    deaths: int
+
+    @property
+    def digest(self) -> str:
+        """Equal for two runs that went the same way, to the last line."""
+        return self.story.digest
+
+
+class World:
+    """All parts of one run."""
+
+    def __init__(self, seed: int) -> None:
+        self.plan = plan(seed)
+        self.house = house()
+        self.story = Story()
+        self.loop = VirtualLoop()
+        self.name = f"run-{os.getpid()}.db"
+        self.settings = self.house.at(self.name, self.plan.schedule_s)
+        self.path: Path = self.settings.sqlite_path or Path()
+        self.weather = self.plan.weather
+        self.network = Network(self.loop, self.chance("network"), self.weather, self.story)
+        confirmation_url = self._confirmation_url() if self.plan.is_registered else None
+        self.mpesa = MPesa(self.network, self.chance("m-pesa"), self.weather, confirmation_url)
+        self.network.servers["mpesa.test"] = self.mpesa.serve
+        self.shops = Shops(self.network, self.chance("shops"), self.house, self.plan)
+        self.clients = Clients(self.network, self.chance("clients"), self.house, self.plan, self.mpesa)
+        self.nodes = [Node(self, number) for number in range(self.plan.nodes)]
+
+    def chance(self, name: str) -> Random:
+        """A die of its own for each part, so that a change in one does not change the luck of all."""
+        return Random(f"{self.plan.seed} {name}")
+
+    def _confirmation_url(self) -> str:
+        secret = mac(self.house.master.derive("callback"), "callback c2b_confirmation", self.house.shortcode_id)
+        return f"{GATEWAY}/callbacks/c2b_confirmation/{self.house.shortcode_id}/{secret}"
+
+    # ── the course of a run ──
+
+    async def live(self) -> None:
+        """The storm, then the calm."""
+        for node in self.nodes:
+            node.start()
+        self.clients.start()
+        self.loop.spawn(self.shops.moods(self.plan.storm_s))
+        await asyncio.sleep(self.plan.storm_s)
+        self._calm_down()
+        await self._wait_for_the_end()
+
+    def _calm_down(self) -> None:
+        self.story.tell(self.loop.now_s, "the storm is over")
+        for name in Weather.__dataclass_fields__:
+            setattr(self.weather, name, 0)
+        for node in self.nodes:
+            node.calm_down()
+
+    async def _wait_for_the_end(self) -> None:
+        """Let everything that is due happen; between two things that are due, time jumps."""
+        reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            quiet_turns, lines = 0, 0
+            while self.loop.now_s < CALM_LIMIT_S and quiet_turns < QUIET_LIMIT_TURNS:
+                await asyncio.sleep(TURN_S)
+                quiet_turns = quiet_turns + 1 if lines == len(self.story.lines) else 0
+                lines = len(self.story.lines)
+                if self.loop.busy or any(node.is_busy for node in self.nodes):
+                    continue
+                due_us = read_due_us(reader)
+                if due_us is None:
+                    return
+                self.loop.jump_to(due_us)
+        finally:
+            reader.close()
+
+    # ── the evidence ──
+
+    def evidence(self, broke: list[str]) -> Evidence:
+        """What all four know."""
+        books = self.mpesa.books
+        journal, app_of = read_journal(self.path)
+        deaf = {self.house.apps[shop.number].app.id for shop in self.shops.shops if shop.is_deaf}
+        return Evidence(
+            asked=tuple(self.clients.asked),
+            mpesa=MPesaEvidence(
+                tuple(books.prompts), tuple(books.money), tuple(books.calls), frozenset(books.contradicted)
+            ),
+            journal=journal,
+            told=tuple(self.shops.told),
+            attempts=tuple(self.network.attempts),
+            broke=tuple(broke),
+            unreachable=frozenset(payment_id for payment_id, app_id in app_of.items() if app_id in deaf),
+        )
+
+
+def read_journal(path: Path) -> tuple[Journal, dict[str, str]]:
+    """The journal by plain SQL, not by the gateway's own readers; and the app of each payment."""
+    database = apsw.Connection(str(path))
+    try:
+        rows: list[tuple[Any, ...]] = database.execute(
+            "SELECT id, request_id, kind, state, amount_cents, receipt, evidence, flags, notifications,"
+            " checkout_request_id, app_id FROM payments ORDER BY id"
+        ).fetchall()
+        payments = tuple(_payment(row) for row in rows)
+        owed = tuple(
+            Owed(*row)
+            for row in database.execute(
+                "SELECT id, payment_id, sequence, type, state FROM notifications ORDER BY payment_id, sequence"
+            )
+        )
+        kept = frozenset(
+            row[0].decode() for row in database.execute("SELECT request_body FROM exchanges WHERE direction = 'in'")
+        )
+    finally:
+        database.close()
+    return Journal(payments, owed, kept), {row[0]: row[10] for row in rows}
+
+
+def _payment(row: tuple[Any, ...]) -> Payment:
+    identity, request_id, kind, state, amount_cents, receipt, evidence, flags, notifications, checkout_id, _ = row
+    return Payment(
+        id=identity,
+        request_id=request_id,
+        kind=kind,
+        state=state,
+        amount_cents=amount_cents,
+        receipt=receipt,
+        evidence=evidence,
+        flags=frozenset(flags.split(",")) - {""},
+        notifications=notifications,
+        is_askable=checkout_id is not None or kind == "payout",
+    )
+
+
+def run(seed: int) -> Run:
+    """One seed from its first to its last line."""
+    world = World(seed)
+    log = _Log(world)
+    main = world.loop.create_task(world.live())
+    was_collecting = gc.isenabled()
+    gc.disable()  # a collection would close coroutines of the dead, at moments that no seed decides
+    try:
+        with log:
+            world.loop.run_until_complete(main)
+    except StandstillError:
+        log.broke.append("everything waits for something that will never happen")
+    finally:
+        for node in world.nodes:
+            node.end()
+        faults = [*world.loop.faults, *(e for e in world.loop.unheard() if not isinstance(e, WakalaError))]
+        log.broke += [f"{type(fault).__name__} ended a task: {fault}" for fault in faults]
+        evidence = world.evidence(log.broke)
+        world.loop.bury()
+        if was_collecting:
+            gc.enable()
+    for violation in (violations := check(evidence)):
+        world.story.tell(world.loop.now_s, f"BROKEN {violation}")
+    return Run(world.plan, evidence, violations, world.story, sum(node.deaths for node in world.nodes))
+
+
+class _Log(logging.Handler):
+    """What the gateway logs becomes lines of the story; what it calls broken becomes evidence."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self.broke: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._logger = logging.getLogger("wakala")
+        self._before = (self._logger.level, self._logger.propagate, self._logger.handlers[:])
+        self._logger.setLevel(logging.WARNING)
+        self._logger.propagate = False
+        self._logger.handlers[:] = [self]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        level, self._logger.propagate, self._logger.handlers[:] = self._before
+        self._logger.setLevel(level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        error = record.exc_info[1] if record.exc_info else None
+        words = record.getMessage()
+        self._world.story.tell(self._world.loop.now_s, f"log: {words}")
+        if error is not None and not isinstance(error, WakalaError):
+            self.broke.append(f"{words} ({type(error).__name__}: {error})")
+
+
+__all__ = ["START_US", "Run", "World", "run"]

@@ -1,0 +1,1 @@
+UPDATE endpoint_health SET streak = 0, failing_since_us = NULL WHERE lane = ?

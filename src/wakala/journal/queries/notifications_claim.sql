@@ -1,0 +1,16 @@
+-- Claim a page of what is due in one lane, oldest first; a later notification of a payment waits for the earlier one
+-- (asked in such a way that no planner can look at all that waits instead).
+WITH page (claimed_id) AS MATERIALIZED (
+    SELECT n.id FROM notifications AS n
+    WHERE n.state = 'waiting' AND n.lane = ? AND n.due_us <= ? AND n.lease_us <= ?
+    AND (
+        SELECT MIN(CASE WHEN earlier.state = 'waiting' THEN 1 END) FROM notifications AS earlier
+        WHERE earlier.payment_id = n.payment_id AND earlier.sequence < n.sequence
+    ) IS NULL
+    ORDER BY n.due_us LIMIT ?
+    -- postgres: FOR UPDATE OF n SKIP LOCKED
+)
+UPDATE notifications SET lease_us = ? FROM page WHERE id = claimed_id
+RETURNING
+    id, payment_id, sequence, organisation_id, app_id, shortcode_id, environment, type, body, lane, url, state, attempts,
+    due_us, lease_us, created_us, last_status, last_error, settled_us

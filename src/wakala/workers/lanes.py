@@ -1,0 +1,107 @@
+"""What the courier keeps of one endpoint in memory, and the turnstile where a backlog lets everything else pass."""
+
+import asyncio
+import collections
+from collections.abc import Callable
+
+from wakala.rules.delivery import Notification
+from wakala.rules.endpoints import Bucket
+
+TICK_S = 0.002  # an attempt takes some 0.3 ms of the processor, so a tick's worth is never long in anybody's way
+TICK_LIMIT = 16.0  # attempts a tick, where they cost next to nothing
+LOOK_S = 0.05  # how often the processor is asked: long enough to mean something, short enough to follow
+BUSY_SHARE = 0.55  # of one core, all work together: half of it sends more than ordinary business ever does
+MORE, LESS = 1.1, 0.85  # up slowly, down quickly: a second from one to many
+
+
+class Lane:
+    """``fresh`` was staged by this process, ``backlog`` was claimed from the journal; they take turns."""
+
+    __slots__ = ("_was_fresh", "backlog", "bucket", "fresh", "has_more", "is_filling", "running")
+
+    def __init__(self) -> None:
+        self.fresh: collections.deque[Notification] = collections.deque()
+        self.backlog: collections.deque[Notification] = collections.deque()
+        self.running = 0
+        self.bucket: Bucket | None = None
+        self.has_more = False  # the last page from the journal was a full one
+        self.is_filling = False
+        self._was_fresh = False
+
+    @property
+    def has_work(self) -> bool:
+        """True where something is in memory."""
+        return bool(self.fresh or self.backlog)
+
+    @property
+    def is_idle(self) -> bool:
+        """True where nothing would be lost by forgetting it; a bucket must remember its last token."""
+        return not (self.has_work or self.running or self.is_filling or self.bucket)
+
+    def pop(self, now_us: int) -> Notification | None:
+        """The next one whose lease still holds; without it somebody else may have it by now."""
+        while self.has_work:
+            self._was_fresh = bool(self.fresh) and not (self._was_fresh and self.backlog)
+            notification = (self.fresh if self._was_fresh else self.backlog).popleft()
+            if notification.lease_us > now_us:
+                return notification
+        return None
+
+    def clear(self) -> list[Notification]:
+        """Forget all of it."""
+        left = [*self.fresh, *self.backlog]
+        self.fresh.clear()
+        self.backlog.clear()
+        return left
+
+
+class Turnstile:
+    """Where attempts from backlogs stand in line: so many begin in a tick as leave the processor time for the rest.
+
+    A backlog has no hurry, but a merchant who is well must not notice that another one's backlog is being sent. So it
+    gets what is left up to a share of the processor, evenly, and never less than one attempt a tick.
+    """
+
+    def __init__(self, cpu_s: Callable[[], float]) -> None:
+        """``cpu_s`` says how many seconds of the processor this process has used."""
+        self._cpu_s = cpu_s
+        self._line: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._allowance = 1.0
+        self._credit = 0.0
+        self._looked_s = self._used_s = 0.0
+        self._is_ticking = False
+
+    async def passed(self) -> None:
+        """Come through, in the order of arrival."""
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[None] = loop.create_future()
+        self._line.append(place)
+        if not self._is_ticking:
+            self._is_ticking = True
+            loop.call_soon(self._tick, loop)
+        await place
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._line:
+            self._is_ticking, self._credit = False, 0.0
+            return
+        self._look(loop.time())
+        self._credit += self._allowance
+        while self._line and self._credit >= 1:
+            place = self._line.popleft()
+            if not place.done():
+                self._credit -= 1
+                place.set_result(None)
+        if not self._line:
+            self._credit = 0.0  # what was not used is not saved up
+        loop.call_later(TICK_S, self._tick, loop)
+
+    def _look(self, now_s: float) -> None:
+        """Now and then: more where the processor has time to spare, less where it has not."""
+        elapsed_s, used_s = now_s - self._looked_s, self._cpu_s()
+        if elapsed_s < LOOK_S:
+            return
+        share = (used_s - self._used_s) / elapsed_s
+        self._looked_s, self._used_s = now_s, used_s
+        change = MORE if share < BUSY_SHARE else LESS
+        self._allowance = min(TICK_LIMIT, max(1.0, self._allowance * change))

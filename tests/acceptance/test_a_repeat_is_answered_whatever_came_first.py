@@ -1,0 +1,67 @@
+"""M-Pesa's callback may come before its answer, and the answer never: whoever repeats the request is still told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.gateway import House, eventually, running_gateway
+
+RULES = {"hang_seconds": 4.0}
+
+
+@pytest.fixture
+async def stack(database_url: str) -> AsyncIterator[AsyncExitStack]:  # so that the database outlives what it holds
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def opened(stack: AsyncExitStack, folder: Path, database_url: str, **settings: Any) -> House:
+    database = None if database_url.startswith("sqlite") else database_url
+    house = await stack.enter_async_context(running_gateway(folder, database_url=database, **settings))
+    await house.box.control("rules", RULES)
+    await house.box.fault("stk_push", "hang_after_prompt")
+    return house
+
+
+async def test_a_callback_before_an_answer_that_never_comes(
+    stack: AsyncExitStack, tmp_path: Path, database_url: str
+) -> None:
+    house = await opened(stack, tmp_path, database_url)
+    await house.autopilot("pay")
+
+    first = await house.push("R-1")
+    again = await house.push("R-1")
+
+    assert (first.status_code, first.json()["State"]) == (202, "unknown")
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert (await house.request("R-1"))["State"] == "succeeded"
+    assert house.prompts() == 1
+
+
+async def test_a_gateway_that_died_while_it_waited_leaves_an_answer(
+    stack: AsyncExitStack, tmp_path: Path, database_url: str
+) -> None:
+    # The one that waits is as good as dead once its lease is over; the finisher never gets to see the payment.
+    slow = {"daraja": {"answer_limit_s": 30}, "finisher": {"poll_s": 600, "send_lease_s": 0.2}}
+    house = await opened(stack, tmp_path, database_url, **slow)
+    waiting = asyncio.create_task(house.push("R-1"))
+    await eventually(house.prompts)
+    await house.customer("approve")
+    await house.request_in("R-1", "succeeded")
+
+    told: dict[str, Any] = {}
+
+    async def is_told() -> bool:
+        answer = await house.push("R-1")
+        if answer.status_code == 202:
+            told.update(answer.json())
+        return bool(told)
+
+    await eventually(is_told)
+    assert told["State"] == "unknown"
+    assert (await waiting).json() == told
+    assert house.prompts() == 1

@@ -1,0 +1,285 @@
+"""The checker: silent on an honest history of any size, and loud on each promise that is broken in it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from checker import Invariant, check
+from evidence import Asked, Attempt, Called, Evidence, Journal, Moved, Owed, Payment, Prompted, Told
+
+KINDS = ("push", "payout", "collection")
+ENDS = ("succeeded", "failed", "expired")
+
+
+def honest(*stories: tuple[str, str, int]) -> Evidence:
+    """A history without a fault: of each payment its kind, its end and its amount."""
+    history = Evidence(journal=Journal(callbacks=frozenset()))
+    for number, (kind, end, amount_cents) in enumerate(stories):
+        history = _with(history, number, kind, "succeeded" if kind == "collection" else end, amount_cents)
+    return history
+
+
+def _with(history: Evidence, number: int, kind: str, end: str, amount_cents: int) -> Evidence:
+    is_paid, is_asked = end == "succeeded", kind != "collection"
+    payment_id, receipt = f"pay_{number}", f"R{number}" if is_paid else None
+    request_id = f"ORDER-{number}" if is_asked else f"c2b:{receipt}"
+    evidence = "gateway" if end == "expired" else "stk_callback" if is_asked else "c2b_confirmation"
+    payment = Payment(payment_id, request_id, kind, end, amount_cents, receipt, evidence, notifications=2)
+    outcome = f"{'payment' if is_asked else 'collection'}.{end}"
+    owed = (
+        Owed(f"ntf_{number}a", payment_id, 1, outcome, "delivered"),
+        Owed(f"ntf_{number}b", payment_id, 2, "payment.updated", "delivered"),
+    )
+    told = tuple(Told(one.id, payment_id, one.type, f"body of {one.id}") for one in owed)
+    mpesa = history.mpesa
+    call = Called(f"key {number}", request_id if is_asked else None, is_paid, receipt)
+    is_called = end != "expired"
+    return replace(
+        history,
+        asked=(*history.asked, *((Asked(request_id, "body", amount_cents, 202, payment_id),) * is_asked)),
+        mpesa=replace(
+            mpesa,
+            prompts=(*mpesa.prompts, *((Prompted(request_id),) * is_asked)),
+            money=(
+                *mpesa.money,
+                *((Moved(receipt, amount_cents, request_id if is_asked else None),) if receipt else ()),
+            ),
+            calls=(*mpesa.calls, *((call,) * is_called)),
+        ),
+        journal=Journal(
+            (*history.journal.payments, payment),
+            (*history.journal.owed, *owed),
+            (history.journal.callbacks or frozenset()) | ({call.key} if is_called else set()),
+        ),
+        told=(*history.told, *told),
+    )
+
+
+# ── each promise, broken ──
+
+Breach = Callable[[Evidence], Evidence]
+
+
+def _payment(history: Evidence, **changes: object) -> Evidence:
+    """The first payment, changed."""
+    first, *others = history.journal.payments
+    payments = (replace(first, **changes), *others)  # type: ignore[arg-type]
+    return replace(history, journal=replace(history.journal, payments=payments))
+
+
+def _owed(history: Evidence, **changes: object) -> Evidence:
+    """The first notification in the journal, changed."""
+    first, *others = history.journal.owed
+    owed = (replace(first, **changes), *others)  # type: ignore[arg-type]
+    return replace(history, journal=replace(history.journal, owed=owed))
+
+
+def _mpesa(history: Evidence, **changes: object) -> Evidence:
+    return replace(history, mpesa=replace(history.mpesa, **changes))  # type: ignore[arg-type]
+
+
+def _without_payment(history: Evidence) -> Evidence:
+    return replace(history, journal=replace(history.journal, payments=history.journal.payments[1:]))
+
+
+def _second_payment(history: Evidence) -> Evidence:
+    again = replace(history.journal.payments[0], id="pay_again", receipt=None)
+    return replace(history, journal=replace(history.journal, payments=(*history.journal.payments, again)))
+
+
+def _second_outcome(history: Evidence) -> Evidence:
+    first = history.journal.owed[0]
+    again = Owed("ntf_again", first.payment_id, 3, first.type, "delivered")
+    told = Told("ntf_again", first.payment_id, first.type, "body")
+    journal = replace(history.journal, owed=(*history.journal.owed, again))
+    return _payment(replace(history, journal=journal, told=(*history.told, told)), notifications=3)
+
+
+def _collection_beside(history: Evidence) -> Evidence:
+    money = history.mpesa.money[0]
+    beside = Payment("pay_c", "c2b:R0", "collection", "succeeded", money.amount_cents, "R0", "c2b_confirmation")
+    return replace(history, journal=replace(history.journal, payments=(*history.journal.payments, beside)))
+
+
+def _first_told(history: Evidence, **changes: object) -> Evidence:
+    first = replace(history.told[0], **changes)  # type: ignore[arg-type]
+    return replace(history, told=(*history.told, first))
+
+
+BREACHES: dict[str, tuple[Invariant, Breach]] = {
+    "a payment never ends": (Invariant.STUCK, lambda h: _payment(h, state="pending", evidence=None)),
+    "a notification waits for ever": (Invariant.STUCK, lambda h: _owed(h, state="waiting")),
+    "an accepted request is not in the journal": (Invariant.LOST_REQUEST, _without_payment),
+    "a client was given another's payment": (
+        Invariant.LOST_REQUEST,
+        lambda h: replace(h, asked=(replace(h.asked[0], request_id="OTHER"), *h.asked[1:])),
+    ),
+    "a request ID has two payments": (Invariant.SPENT_TWICE, _second_payment),
+    "a request ID was taken for two contents": (
+        Invariant.SPENT_TWICE,
+        lambda h: replace(h, asked=(*h.asked, replace(h.asked[0], content="another body"))),
+    ),
+    "money moved and the journal says failed": (
+        Invariant.LOST_MONEY,
+        lambda h: _payment(h, state="failed", receipt=None),
+    ),
+    "money moved, M-Pesa said so, and it expired": (
+        Invariant.LOST_MONEY,
+        lambda h: _payment(h, state="expired", evidence="gateway", receipt=None, is_askable=False),
+    ),
+    "money moved, M-Pesa could be asked, and it expired": (
+        Invariant.LOST_MONEY,
+        lambda h: _mpesa(_payment(h, state="expired", evidence="gateway", receipt=None), calls=()),
+    ),
+    "a customer's own payment is missing": (
+        Invariant.LOST_MONEY,
+        lambda h: _mpesa(
+            h, money=(*h.mpesa.money, Moved("RX", 100)), calls=(*h.mpesa.calls, Called("key 0", None, True, "RX"))
+        ),
+    ),
+    "M-Pesa moved money for a request nobody wrote down": (
+        Invariant.LOST_MONEY,
+        lambda h: _mpesa(h, money=(*h.mpesa.money, Moved("RX", 100, "NOBODYS"))),
+    ),
+    "a success without money": (
+        Invariant.INVENTED_MONEY,
+        lambda h: _payment(_mpesa(h, money=h.mpesa.money[1:]), receipt=None),
+    ),
+    "a success in another amount": (Invariant.INVENTED_MONEY, lambda h: _payment(h, amount_cents=12_345_600)),
+    "money moved twice": (
+        Invariant.DOUBLED_MONEY,
+        lambda h: _mpesa(h, money=(*h.mpesa.money, Moved("RX", h.mpesa.money[0].amount_cents, "ORDER-0"))),
+    ),
+    "money is told twice": (Invariant.DOUBLED_MONEY, _collection_beside),
+    "two prompts": (Invariant.DOUBLED_PROMPT, lambda h: _mpesa(h, prompts=(*h.mpesa.prompts, Prompted("ORDER-0")))),
+    "a receipt in two payments": (Invariant.RECEIPT_TWICE, _collection_beside),
+    "a receipt that M-Pesa does not know": (Invariant.RECEIPT_TWICE, lambda h: _payment(h, receipt="RX")),
+    "a receipt of another request's money": (
+        Invariant.RECEIPT_TWICE,
+        lambda h: _payment(_mpesa(h, money=(*h.mpesa.money, Moved("RX", 1, "OTHER"))), receipt="RX"),
+    ),
+    "an acknowledged callback is not kept": (
+        Invariant.LOST_CALLBACK,
+        lambda h: replace(h, journal=replace(h.journal, callbacks=frozenset())),
+    ),
+    "an end without evidence": (Invariant.NO_EVIDENCE, lambda h: _payment(h, evidence=None)),
+    "an end by somebody who cannot know": (Invariant.NO_EVIDENCE, lambda h: _payment(h, evidence="stk_answer")),
+    "evidence without an end": (Invariant.NO_EVIDENCE, lambda h: _payment(h, state="unknown")),
+    "refused, and money moved": (
+        Invariant.MOVED_AFTER_REFUSAL,
+        lambda h: _payment(h, state="failed", evidence="stk_answer", receipt=None),
+    ),
+    "nobody is told of the end": (
+        Invariant.UNTOLD,
+        lambda h: replace(h, journal=replace(h.journal, owed=h.journal.owed[1:])),
+    ),
+    "delivered to a merchant that refused it": (
+        Invariant.UNTOLD,
+        lambda h: replace(h, told=(replace(h.told[0], is_taken=False), *h.told[1:])),
+    ),
+    "delivered to nobody": (Invariant.UNTOLD, lambda h: replace(h, told=h.told[1:])),
+    "given up though the merchant was there": (Invariant.UNTOLD, lambda h: _owed(h, state="given_up")),
+    "a notification is missing between two": (Invariant.UNTOLD, lambda h: _payment(h, notifications=3)),
+    "two outcomes": (Invariant.TOLD_TWICE, _second_outcome),
+    "an outcome that is not the journal's": (Invariant.TOLD_WRONG, lambda h: _owed(h, type="payment.failed")),
+    "a notification that nobody owes": (
+        Invariant.TOLD_WRONG,
+        lambda h: _first_told(h, notification_id="ntf_x", type="payment.updated"),
+    ),
+    "the second before the first": (
+        Invariant.OUT_OF_ORDER,
+        lambda h: replace(h, told=(h.told[1], h.told[0], *h.told[2:])),
+    ),
+    "another body the second time": (Invariant.CHANGED_BODY, lambda h: _first_told(h, body="other")),
+    "two attempts at one notification at once": (
+        Invariant.AT_ONCE,
+        lambda h: replace(h, attempts=(Attempt("ntf_0a", 0, 9), Attempt("ntf_0b", 8, 9), Attempt("ntf_0a", 8, 20))),
+    ),
+    "something breaks": (Invariant.BROKE, lambda h: replace(h, broke=("KeyError",))),
+    "no valid signature": (Invariant.FORGED, lambda h: _first_told(h, is_signed=False)),
+}
+
+
+def some_stories() -> some.SearchStrategy[list[tuple[str, str, int]]]:
+    story = some.tuples(some.sampled_from(KINDS), some.sampled_from(ENDS), some.integers(100, 15_000_000))
+    return some.lists(story, max_size=8)
+
+
+@given(some_stories())
+def test_an_honest_history_has_no_violation(stories: list[tuple[str, str, int]]) -> None:
+    assert check(honest(*stories)) == []
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_each_broken_promise_is_named(name: str) -> None:
+    invariant, breach = BREACHES[name]
+    history = honest(("push", "succeeded", 15_000))
+
+    found = check(breach(history))
+
+    assert invariant in {violation.invariant for violation in found}, found
+    assert all(violation.subject and violation.sentence.endswith(".") for violation in found)
+
+
+@given(some_stories(), some.sampled_from(sorted(BREACHES)))
+def test_a_breach_is_found_among_any_others_payments(stories: list[tuple[str, str, int]], name: str) -> None:
+    invariant, breach = BREACHES[name]
+    history = honest(("push", "succeeded", 15_000), *stories)
+
+    assert invariant in {violation.invariant for violation in check(breach(history))}
+
+
+@pytest.mark.parametrize("invariant", Invariant)
+def test_every_promise_can_be_found_broken(invariant: Invariant) -> None:
+    assert invariant in {found for found, _ in BREACHES.values()}
+
+
+# ── what looks like a breach and is none ──
+
+
+def test_work_in_flight_is_no_breach_before_the_calm() -> None:
+    under_way = _payment(honest(("push", "succeeded", 15_000)), state="pending", evidence=None, receipt=None)
+    open_still = replace(_owed(under_way, state="waiting"), is_calm=False, told=())
+    journal = replace(open_still.journal, owed=())
+    open_still = _payment(replace(open_still, journal=journal), notifications=0)
+
+    assert check(open_still) == []
+
+
+def test_a_notification_that_arrives_again_is_no_breach() -> None:
+    history = honest(("push", "succeeded", 15_000))
+
+    assert check(replace(history, told=(*history.told, *history.told))) == []
+
+
+def test_an_expiry_that_m_pesa_never_spoke_of_is_no_loss() -> None:
+    history = _payment(
+        honest(("push", "expired", 15_000)), is_askable=False
+    )  # its answer was lost, and its callbacks too
+
+    assert check(_mpesa(history, money=(Moved("R0", 15_000, "ORDER-0"),))) == []
+
+
+def test_money_that_m_pesa_denied_and_then_told_must_be_flagged() -> None:
+    history = _payment(honest(("push", "succeeded", 15_000)), state="failed", evidence="stk_query", receipt=None)
+    history = _owed(_mpesa(history, contradicted=frozenset({"ORDER-0"})), type="payment.failed")
+    told = (replace(history.told[0], type="payment.failed"), *history.told[1:])
+    history = replace(history, told=told)
+
+    assert {violation.invariant for violation in check(history)} == {Invariant.LOST_MONEY}
+    assert check(_payment(history, flags=frozenset({"evidence_conflict"}))) == []
+
+
+def test_money_in_doubt_that_a_person_must_look_at_is_not_doubled() -> None:
+    history = _collection_beside(_payment(honest(("push", "succeeded", 15_000)), receipt=None))
+    *others, beside = history.journal.payments
+    owed = (*history.journal.owed, Owed("ntf_c", beside.id, 1, "collection.succeeded", "delivered"))
+    payments = (*others, replace(beside, flags=frozenset({"ambiguous"}), notifications=1))
+    told = (*history.told, Told("ntf_c", beside.id, "collection.succeeded", "body"))
+
+    journal = replace(history.journal, payments=payments, owed=owed)
+
+    assert check(replace(history, journal=journal, told=told)) == []

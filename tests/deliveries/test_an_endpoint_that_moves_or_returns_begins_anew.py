@@ -1,0 +1,213 @@
+"""After a pause, a 410, days of failure or a move: what waited goes where it should, and old failures do not count."""
+
+import dataclasses
+
+import pytest
+from msgspec.structs import replace
+from standardwebhooks import Webhook
+
+from deliveries.conftest import Clock
+from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import WAKALA, desk_of, scope_of, state_of
+from services.gateway import PAYBILL, House, eventually
+from wakala.deliveries import standing
+from wakala.deliveries.desk import Window
+from wakala.rules.accounts import Environment, Shortcode
+from wakala.rules.delivery import DeliveryState, Notification
+from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, worst_notice
+
+DAY_S = 86_400
+
+
+async def note_of(house: House, request_id: str) -> Notification:
+    view = await house.request_in(request_id, "succeeded")
+    (note,) = await house.gateway.journal.notifications_of(view["PaymentID"])
+    return note
+
+
+async def noted(house: House, request_id: str, state: DeliveryState, attempts: int = 0) -> Notification:
+    async def look() -> bool:
+        note = await note_of(house, request_id)
+        return note.state is state and note.attempts >= attempts
+
+    await eventually(look)
+    return await note_of(house, request_id)
+
+
+async def paybill(house: House) -> Shortcode:
+    return await house.admin.shortcode(PAYBILL, Environment.SANDBOX)
+
+
+async def test_what_met_the_410_waits_too_and_arrives_at_the_new_url(house: House) -> None:
+    house.merchant.replies[WAKALA] = (410, {})
+    await house.push("GONE")
+
+    async def disabled() -> bool:
+        return await state_of(house) is EndpointState.DISABLED
+
+    await eventually(disabled)
+    note = await noted(house, "GONE", DeliveryState.WAITING, attempts=1)
+    assert note.last_status == 410
+    desk = desk_of(house)
+    await desk.set_url(house.app.app, await desk.endpoint(house.app.app), f"{house.merchant.url}/new", Waiting.SEND)
+    await house.gateway._refresh()
+    await house.gateway.courier.step()
+    (post,) = await house.merchant.received("/new", 1)
+    assert post.headers["webhook-id"] == note.id
+
+
+async def test_what_waits_for_a_late_try_is_sent_when_the_endpoint_is_resumed(house: House) -> None:
+    house.merchant.replies[WAKALA] = (503, {})
+    desk = desk_of(house)
+    await desk.set_terms(replace(await desk.endpoint(house.app.app), schedule_s=(DAY_S,)))
+    await house.settle_directory()
+    await house.push("LATE")
+    await noted(house, "LATE", DeliveryState.WAITING, attempts=1)
+    house.merchant.replies.clear()
+    assert await desk.pause(await desk.endpoint(house.app.app))
+    assert await desk.resume(await desk.endpoint(house.app.app))
+    assert not await desk.resume(await desk.endpoint(house.app.app))
+    await house.gateway.courier.step()
+    await noted(house, "LATE", DeliveryState.DELIVERED)
+
+
+async def test_days_of_failure_disable_and_a_resumed_endpoint_is_not_disabled_by_its_past(
+    house: House, clock: Clock
+) -> None:
+    house.merchant.replies[WAKALA] = (500, {})
+    desk = desk_of(house)
+    long = tuple([DAY_S / 2] * 20)
+    await desk.set_terms(replace(await desk.endpoint(house.app.app), schedule_s=long))
+    await house.settle_directory()
+    await house.push("DAYS")
+    for attempt in range(1, 21):
+        await noted(house, "DAYS", DeliveryState.WAITING, attempts=attempt)
+        await house.gateway.standing.step()
+        if await state_of(house) is not EndpointState.ACTIVE:
+            break
+        clock.advance(DAY_S / 2 * 1.1)
+        await house.gateway.courier.step()
+    assert await state_of(house) is EndpointState.DISABLED
+    events = await house.gateway.journal.endpoints.events(house.app.app.organisation_id, "~", 10)
+    told = [event.name for event in reversed(events)]
+    assert told == ["endpoint.terms", "endpoint.failing", "endpoint.failing", "endpoint.disabled"]
+    assert worst_notice(DISABLE_AFTER_S) == DAY_S
+    assert await desk.resume(await desk.endpoint(house.app.app))
+    await house.gateway._refresh()
+    before = (await note_of(house, "DAYS")).attempts
+    await house.gateway.courier.step()
+    await noted(house, "DAYS", DeliveryState.WAITING, attempts=before + 1)
+    await house.gateway.standing.step()
+    assert await state_of(house) is EndpointState.ACTIVE
+
+
+async def test_a_dead_old_url_that_may_finish_does_no_harm_to_the_new_one(house: House, clock: Clock) -> None:
+    house.merchant.replies["/old"] = (410, {})
+    desk = desk_of(house)
+    await desk.set_url(house.app.app, await desk.endpoint(house.app.app), f"{house.merchant.url}/old", Waiting.SEND)
+    await desk.pause(await desk.endpoint(house.app.app))
+    await house.settle_directory()
+    await house.push("OLD")
+    await house.request_in("OLD", "succeeded")
+    await house.admin.set_callback_url(house.app.app, f"{house.merchant.url}/old")
+    await desk.set_url(
+        await house.admin.app("shop"),
+        await desk.endpoint(house.app.app),
+        f"{house.merchant.url}/new",
+        Waiting.FINISH_OLD,
+    )
+    await desk.resume(await desk.endpoint(house.app.app))
+    await house.gateway._refresh()
+    await house.push("NEW", SenderMSISDN="254712000002")
+    await house.merchant.received("/new", 1)
+    ended = await noted(house, "OLD", DeliveryState.GIVEN_UP, attempts=1)
+    assert ended.lane != house.app.app.id
+    assert len(house.merchant.at("/old")) == 1
+    assert await state_of(house) is EndpointState.ACTIVE
+    assert house.gateway.standing.record(house.app.app.id).streak > 0
+
+
+async def test_what_waited_for_a_shortcode_obeys_the_endpoint_that_it_gets(house: House) -> None:
+    desk, shortcode = desk_of(house), await paybill(house)
+    await desk.pause(await desk.endpoint(house.app.app))
+    await house.settle_directory()
+    await house.push("BRANCH")
+    await house.request_in("BRANCH", "succeeded")
+    own = await desk.endpoint(house.app.app, shortcode)
+    await desk.set_url(house.app.app, own, f"{house.merchant.url}/branch", Waiting.SEND)
+    await desk.pause(await desk.endpoint(house.app.app, shortcode))
+    await desk.resume(await desk.endpoint(house.app.app))
+    await house.gateway._refresh()
+
+    async def moved() -> bool:
+        await house.gateway.courier.step()
+        return (await note_of(house, "BRANCH")).lane == own.lane
+
+    await eventually(moved)
+    assert house.merchant.posts == []
+    await desk.resume(await desk.endpoint(house.app.app, shortcode))
+    await house.gateway._refresh()
+    await house.gateway.courier.step()
+    await house.merchant.received("/branch", 1)
+
+
+async def test_a_shortcodes_first_endpoint_can_hold_what_waits_for_it(house: House) -> None:
+    desk, shortcode = desk_of(house), await paybill(house)
+    await desk.pause(await desk.endpoint(house.app.app))
+    await house.settle_directory()
+    await house.push("HELD")
+    await house.request_in("HELD", "succeeded")
+    own = await desk.endpoint(house.app.app, shortcode)
+    assert await desk.set_url(house.app.app, own, f"{house.merchant.url}/branch", Waiting.HOLD) == 1
+    await noted(house, "HELD", DeliveryState.KEPT)
+
+
+async def test_a_replay_without_a_url_is_kept_and_counts_as_no_failure(house: House) -> None:
+    app = await house.add_app("demo", "silent")
+    await house.push("SILENT", app=app)
+    note = await noted(house, "SILENT", DeliveryState.KEPT)
+    assert await desk_of(house).replay(note)
+    await house.gateway.courier.step()
+    await noted(house, "SILENT", DeliveryState.KEPT)
+    assert house.gateway.standing.record(app.app.id).health.attempts == 0
+
+
+async def test_a_shortcodes_first_own_secret_overlaps_with_the_one_that_signed_so_far(house: House) -> None:
+    desk, shortcode = desk_of(house), await paybill(house)
+    of_the_app = await desk.rotate(house.app.app, await desk.endpoint(house.app.app), 0)
+    own = await desk.rotate(house.app.app, await desk.endpoint(house.app.app, shortcode))
+    await house.settle_directory()
+    await house.push("SIGNED")
+    (post,) = await house.merchant.received(WAKALA, 1)
+    for secret in (of_the_app, own):
+        Webhook(secret).verify(post.body, dict(post.headers))
+    assert len(post.headers["webhook-signature"].split()) == 2
+
+
+async def test_urls_that_come_with_requests_do_not_fill_the_memory_or_the_journal(
+    house: House, monkeypatch: object
+) -> None:
+    known = house.gateway.standing
+    for number in range(standing.HOSTS_LIMIT + 10):
+        known.record(f"app host-{number}")
+    assert len(known._records) <= standing.HOSTS_LIMIT + 1
+    await house.push("HOST", CallbackUrl=f"{house.merchant.url}/own")
+    await noted(house, "HOST", DeliveryState.DELIVERED)
+    await known.step()
+    assert await house.gateway.journal.endpoints.health() == []
+
+
+async def test_a_window_that_one_call_cannot_take_is_gone_on_with(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, scope = desk_of(house), scope_of(house)
+    for number in range(3):
+        await house.push(f"W-{number}", SenderMSISDN=f"25471200000{number}")
+    await house.merchant.received(WAKALA, 3)
+    notes = [await noted(house, f"W-{number}", DeliveryState.DELIVERED) for number in range(3)]
+    window = Window(0, max(note.created_us for note in notes) + 1_000_000)
+    monkeypatch.setattr("wakala.deliveries.desk.REPLAY_LIMIT", 1)
+    monkeypatch.setattr("wakala.deliveries.desk.PAGE_ROWS", 3)
+    count, after = await desk.replay_window(scope, window, dry_run=True)
+    assert (count, after) == (3, max(note.id for note in notes))
+    rest = dataclasses.replace(window, after=after or "")
+    assert await desk.replay_window(scope, rest, dry_run=True) == (0, None)
