@@ -120,6 +120,7 @@ class Payments:
         self._offer = offer
         self._recent: OrderedDict[str, Payment] = OrderedDict()
         self._under_way: dict[str, Payment] = {}
+        self._doubtful: deque[Notification] = deque(maxlen=RECENT_LIMIT_PAYMENTS)
         self._unwritten: deque[tuple[Payment, Fact, tuple[Exchange, ...]]] = deque()
 
     # ── accept ──
@@ -236,6 +237,9 @@ class Payments:
 
     async def write_late(self) -> None:
         """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
+        while self._doubtful:  # written after all, perhaps, and leased to a courier that was never given it
+            await self._journal.hand_back_notification(self._doubtful[0])
+            self._doubtful.popleft()
         while self._unwritten:
             payment, fact, exchanges = self._unwritten.popleft()
             try:
@@ -302,6 +306,7 @@ class Payments:
             except DatabaseFaultError as fault:
                 self._recent.pop(payment.id, None)
                 if isinstance(fault, DatabaseAwayError):
+                    self._doubtful += [one for one in (notification, twin) if one is not None and one.lease_us]
                     raise
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
