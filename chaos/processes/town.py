@@ -1,8 +1,7 @@
 """Everybody who takes part, as processes with lines between them that can be cut.
 
-shops -> [line] -> gateways -> [a line each] -> simulator -> [line] -> gateways
-gateways -> [a line each] -> merchants
-gateways -> [a line each] -> PostgreSQL
+Shops call gateways by one line, M-Pesa calls them back by another; each gateway has a line of its own to the simulator
+and to PostgreSQL, and there is one to each merchant.
 """
 
 import asyncio
