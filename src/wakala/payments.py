@@ -299,10 +299,10 @@ class Payments:
                     answer=answered(change.payment) if answered else None,
                     claims_receipt=claimed,
                 )
-            except DatabaseAwayError:
-                raise
-            except DatabaseFaultError:
+            except DatabaseFaultError as fault:
                 self._recent.pop(payment.id, None)
+                if isinstance(fault, DatabaseAwayError):
+                    raise
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
