@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wakala.rules.outcome import Sentence
-from wakala.wire import command_results, daraja_errors, stk_results
+from wakala.wire import command_results, daraja_errors, other_results, stk_results
 from wakala.wire.daraja_codes import ErrorRow, ResultClass, ResultRow, Trouble
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "result-codes.md"
@@ -58,6 +58,26 @@ def page() -> str:
         "| Code | Class | M-Pesa's usual text | Cause | What to do |",
         "|---|---|---|---|---|",
         *map(result_line, command_results.ROWS),
+        "",
+        "## Results of standing orders",
+        "",
+        "| Code | Class | M-Pesa's usual text | Cause | What to do |",
+        "|---|---|---|---|---|",
+        *map(result_line, other_results.STANDING_ORDER_BY_CODE.values()),
+        "",
+        "## Results of till checkouts",
+        "",
+        "| Code | Class | M-Pesa's usual text | Cause | What to do |",
+        "|---|---|---|---|---|",
+        *map(result_line, other_results.EXPRESS_BY_CODE.values()),
+        "",
+        "## Answers given at once",
+        "",
+        "Each of these APIs has an envelope and a code of its own for success; see [commands.md](commands.md).",
+        "",
+        "| Code | Class | M-Pesa's usual text | Cause | What to do |",
+        "|---|---|---|---|---|",
+        *map(result_line, other_results.SERVICE_BY_CODE.values()),
         "",
         "## Errors of the gateway",
         "",

@@ -10,9 +10,48 @@ from pathlib import Path
 import msgspec
 
 from wakala.rules.accounts import ShortcodeKind
-from wakala.rules.commands import COMMANDS, Command, Mode
+from wakala.rules.commands import COMMANDS, RELAYED, Command, Mode
+from wakala.wire.daraja_codes import family_of
+from wakala.wire.daraja_direct import ENVELOPES
+from wakala.wire.loose_json import read_object
+from wakala.wire.result_data import result_data
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "commands.md"
+SAMPLES = ROOT / "tests" / "wire" / "samples" / "commands"
+
+# M-Pesa's own samples of results, by the beginning of a command's path; the longest that fits counts.
+RESULTS = {
+    "b2c/": ("b2c_result_success*",),
+    "b2c/businesspaytopochi": ("b2pochi_result_success*",),
+    "b2c/hakikisha": ("b2c_hakikisha_response*",),
+    "b2b/": ("b2b_result_success*",),
+    "b2b/disbursefundstobusiness": ("b2b_result_disburse_funds*",),
+    "b2b/expresscheckout": ("b2b_express_callback_*",),
+    "b2b/paytaxtokra": ("tax_result_success*",),
+    "reversal/": ("reversal_result_success*",),
+    "transactionstatus/": ("transaction_status_result_b2c_doc*", "transaction_status_result_c2b_prod*"),
+    "accountbalance/": ("account_balance_result*",),
+    "standingorder/": ("ratiba_callback_*",),
+    "qrcode/": ("qr_response*",),
+    "billmanager/optin": ("billmanager_optin_response*",),
+    "billmanager/": ("billmanager_cancel_ok*",),
+    "pulltransactions/register": ("pull_register_response*",),
+    "pulltransactions/query": ("pull_query_response*",),
+    "organisation/": ("org_info_response*",),
+    "imsi/checkati": ("imsi_response*",),
+    "imsi/checkswap": ("swap_response*",),
+    "c2b/": (),
+}
+OF_A_PUSH = ("MpesaReceiptNumber", "Amount", "TransactionTime")  # of the payment itself, as `wire.view` shows it
+
+PLACES = {
+    "stk": "results-of-a-push",
+    "command": "results-of-payouts-transfers-reversals-and-enquiries",
+    "standing_order": "results-of-standing-orders",
+    "express": "results-of-till-checkouts",
+    "service": "answers-given-at-once",
+}
 
 OUTCOMES = {
     Mode.PROMPT: "a person answers; a notification tells",
@@ -33,12 +72,24 @@ def page() -> str:
         "A shortcode that M-Pesa would refuse for sure is refused here first, with the reason. *Operator* marks what",
         "speaks as the shortcode's API operator (`wakala shortcode initiator`).",
         "",
-        "| Command | Does | Wakala API | Daraja's path | Required fields | For | Outcome |",
-        "|---|---|---|---|---|---|---|",
+        "*Results* are the names below `ResultData`; they come from M-Pesa's own samples. *Codes* says what stands for",
+        "success and leads to the others.",
+        "",
+        "| Command | Does | Wakala API | Daraja's path | Required fields | For | Outcome | Results | Codes |",
+        "|---|---|---|---|---|---|---|---|---|",
         *map(line, COMMANDS),
         "",
         "`RequestID` is yours and spent for ever. A command that is answered at once is given one if you send none.",
         "Besides: `GET /oauth/v1/generate` (a token) and `POST /mpesa/stkpushquery/v1/query` (what became of a push).",
+        "",
+        "## Passed on as it came",
+        "",
+        "Daraja's own paths have these too. Too little is known of their bodies for words of the Wakala API: what is",
+        "asked goes to M-Pesa as it came, and its answer back. Each call is recorded and traced like the rest.",
+        "",
+        "| Daraja's path | Is | Reference |",
+        "|---|---|---|",
+        *(f"| `{each.facade[0]}` | {each.summary} | {each.source} |" for each in RELAYED),
         "",
     ]
     return "\n".join(lines)
@@ -54,6 +105,8 @@ def line(command: Command) -> str:
         ", ".join(f"`{name}`" for name in required(command)),
         ", ".join(kinds(command)) + (", operator" if command.initiated else ""),
         OUTCOMES[command.mode],
+        ", ".join(f"`{name}`" for name in results(command)),
+        codes(command),
     )
     return "| " + " | ".join(cells) + " |"
 
@@ -63,6 +116,32 @@ def required(command: Command) -> Iterator[str]:
     for field in msgspec.structs.fields(command.body):
         if field.required:
             yield field.name
+
+
+def results(command: Command) -> list[str]:
+    """The names under which a result tells."""
+    if command.path.startswith("lnm/"):
+        return list(OF_A_PUSH)
+    start = max((start for start in RESULTS if command.path.startswith(start)), key=len)
+    found: dict[str, None] = {}
+    for pattern in RESULTS[start]:
+        for sample in sorted(SAMPLES.glob(f"{pattern}.json")):
+            told = sample.read_text()
+            found |= dict.fromkeys(result_data(command.path, _result_in(told)))
+    return list(found)
+
+
+def _result_in(told: str) -> str:
+    """A stored result is what stands inside ``Result``."""
+    found = read_object(told.encode()) or {}
+    return msgspec.json.encode(found.get("Result", found)).decode()
+
+
+def codes(command: Command) -> str:
+    """What stands for success, and where every other code is explained."""
+    envelope = ENVELOPES.get(command.path)
+    successes = " or ".join(f"`{code}`" for code in sorted(envelope.successes)) if envelope else "`0`"
+    return f"{successes}; [others](result-codes.md#{PLACES[family_of(command.path)]})"
 
 
 def kinds(command: Command) -> Iterator[str]:

@@ -53,10 +53,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": set(),
     # Knows nothing of what answers behind it.
     "redirect": set(),
+    # Knows the gateway by its API alone; the client that brings notifications brings them here too.
+    "tunnel": {"outgoing"},
 }
 MAY_NOT_IMPORT_ERRORS = {"simulator", "redirect"}
 # Only to start them: imported inside the command's function, so that no other command pays for it.
-LAZILY: dict[str, set[str]] = {"cli": {"simulator", "demo", "redirect"}}
+LAZILY: dict[str, set[str]] = {"cli": {"simulator", "demo", "redirect", "tunnel"}}
 
 
 def files() -> list[Path]:

@@ -16,7 +16,7 @@ from wakala.rules.accounts import (
     ShortcodeKind,
     Side,
 )
-from wakala.rules.addresses import is_web_address
+from wakala.rules.addresses import require_web_address
 from wakala.rules.sides import BrokerAccess
 from wakala.rules.signing import SECRET_PREFIX, app_digest, stored_digest
 from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey, new_data_key, seal
@@ -208,8 +208,8 @@ class Administration:
 
 
 def _check_url(url: str | None) -> None:
-    if url is not None and not is_web_address(url):
-        raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
+    if url is not None:
+        require_web_address(url)
 
 
 def _check(details: ShortcodeDetails) -> None:

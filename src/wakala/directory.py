@@ -152,6 +152,10 @@ class Directory:
         """An app's endpoints, its own first."""
         return tuple(self._endpoints[key] for key in sorted(self._endpoints) if key[0] == app_id)
 
+    def keys_of(self, endpoint: Endpoint) -> tuple[SigningKey, ...]:
+        """An endpoint's own keys; without any, those of its app sign."""
+        return self._signing_keys.get(endpoint.id, ())
+
     def signers(self, endpoint: Endpoint) -> tuple[Signer, ...]:
         """What signs for an endpoint, the newest first, so that who reads one signature reads that of today's key.
 

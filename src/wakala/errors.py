@@ -107,6 +107,15 @@ class MethodNotAllowedError(CallerError):
     sentence = "Use the method that GET /openapi.json gives for this path."
 
 
+class UrlTestFailedError(CallerError):
+    """Notifications would not arrive at the URL that was to be saved."""
+
+    code = "url_test_failed"
+    status = 422
+    title = "The URL did not pass its test"
+    sentence = "Nothing was changed. Mend what is listed under errors, or force the change if you know better."
+
+
 class RequestIdSpentError(CallerError):
     """The request ID was used before, with another content."""
 

@@ -28,6 +28,11 @@ class Source:
         return int.from_bytes(self.random_bytes(4)) / 2**32
 
 
+def first_id(prefix: str, at_us: int) -> str:
+    """Sorts before every ID that is made from that moment on."""
+    return f"{prefix}_{max(0, at_us) // 1000:012x}"
+
+
 class _Well:
     """The system's randomness, fetched in larger draughts: an ID needs eight bytes and there are many IDs."""
 

@@ -15,13 +15,16 @@ from starlette.types import ASGIApp
 
 from wakala.config import Settings, master_key
 from wakala.deliveries import Deliveries, Standing, Validations
+from wakala.deliveries.bell import Bell
 from wakala.deliveries.desk import Desk
+from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.errors import StoppingError
 from wakala.identity import Source, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
+from wakala.journal.partitions import Partitions
 from wakala.journal.postgres import GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
 from wakala.journal.spill import Spill
 from wakala.journal.sqlite import SqliteDatabase
@@ -38,15 +41,18 @@ from wakala.upstream.sides import Sides
 from wakala.web.api import Api
 from wakala.web.app import build
 from wakala.web.dialects import BROKER, DARAJA
+from wakala.web.endpoints import Endpoints
 from wakala.web.facade import Facade
 from wakala.web.inbound import Inbound
 from wakala.web.notifications import Notifications
 from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
 from wakala.web.shelter import Shelter
+from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
+from wakala.workers.pruner import Ages, Pruner
 from wakala.workers.puller import Puller
 
 log = logging.getLogger("wakala")
@@ -71,6 +77,14 @@ def database(settings: Settings, *, exclusive: bool = False) -> Database:
     if path is not None:
         return SqliteDatabase(path, exclusive=exclusive)
     return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
+
+
+def pruner(settings: Settings, store: Database, source: Source) -> Pruner:
+    """What forgets, by the settings' ages."""
+    retention = settings.retention
+    ages = Ages(retention.exchanges_days, retention.notifications_days, retention.undelivered_days)
+    partitions = Partitions(store) if isinstance(store, PostgresDatabase) else None
+    return Pruner(Journal(store), source, ages, partitions)
 
 
 class Gateway:
@@ -142,7 +156,9 @@ class Gateway:
             stage=self._stage,
             offer=self._offer,
         )
+        self.bell = Bell()
         trace_key = master.derive("trace")
+        desk = Desk(self.journal, master, self.source)
         self.api = Api(
             self.journal,
             self.directory,
@@ -150,7 +166,18 @@ class Gateway:
             self.source,
             settings.public_url,
             trace_key,
-            Notifications(self.journal, self.directory, Desk(self.journal, master, self.source)),
+            Notifications(self.journal, self.directory, desk, self.bell, self.source.now_us),
+            Endpoints(
+                self.directory,
+                desk,
+                self.standing,
+                Prober(self.to_merchants, self.source, discreet=True),
+                Defaults(
+                    settings.deliveries.schedule_s,
+                    settings.deliveries.answer_limit_s,
+                    settings.deliveries.lane_limit,
+                ),
+            ),
         )
         sources = {
             Environment.SANDBOX: networks(settings.callbacks.sandbox_sources),
@@ -180,7 +207,8 @@ class Gateway:
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
-            Loop("puller", Puller(self.directory, pulling).step, pull.poll_s),
+            Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),
+            Loop("pruner", pruner(settings, self.database, self.source).step, settings.retention.pause_s),
         ]
 
     @property
@@ -211,8 +239,9 @@ class Gateway:
             loop.start()
 
     def leave(self) -> None:
-        """Readiness says no from now on; everything else goes on."""
+        """Readiness says no from now on, and who waits for news is answered; everything else goes on."""
         self._is_leaving = True
+        self.bell.close()
 
     def hurry(self) -> None:
         """A stop that is under way, or comes, waits for nobody any more."""
@@ -256,6 +285,7 @@ class Gateway:
 
     def _offer(self, notification: Notification) -> None:
         self.courier.offer(notification)
+        self.bell.ring(notification.scope.app_id)
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> list[BaseException]:

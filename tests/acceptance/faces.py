@@ -3,24 +3,53 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from services.gateway import CUSTOMER, SANDBOX, House, basic, eventually
+from services.gateway import CUSTOMER, SANDBOX, STORE, House, basic, eventually
+from wakala.rules.accounts import ShortcodeKind
 from wakala.rules.commands import BY_PATH
 
 NUMBER = "600984"
 FINAL = ("succeeded", "failed", "expired")
 TAX_OFFICE = "572572"
+OTHER, OTHER_TILL, BULK = "600000", "600997", "600998"
+REVERSAL, STATUS = "reversal/transactionreversal", "transactionstatus/transactionstatusquery"
 
 BODIES: dict[str, dict[str, Any]] = {
     "b2c/businesspayment": {"Amount": 150, "ReceiverMSISDN": CUSTOMER},
     "b2c/salarypayment": {"Amount": 150, "ReceiverMSISDN": CUSTOMER},
     "b2c/promotionpayment": {"Amount": 150, "ReceiverMSISDN": CUSTOMER},
     "b2c/businesspaytopochi": {"Amount": 150, "ReceiverMSISDN": CUSTOMER},
-    "b2b/businesspaybill": {"Amount": 150, "ReceiverShortcode": "600000", "AccountReference": "SUP-1"},
-    "b2b/businessbuygoods": {"Amount": 150, "ReceiverShortcode": "600992"},
-    "b2b/businesspaytobulk": {"Amount": 150, "ReceiverShortcode": "600998"},
+    "b2b/businesspaybill": {"Amount": 150, "ReceiverShortcode": OTHER, "AccountReference": "SUP-1"},
+    "b2b/businessbuygoods": {"Amount": 150, "ReceiverShortcode": OTHER_TILL},
+    "b2b/businesspaytobulk": {"Amount": 150, "ReceiverShortcode": BULK},
+    "b2b/disbursefundstobusiness": {"Amount": 150, "ReceiverShortcode": OTHER},
+    "b2b/businesstobusinesstransfer": {"Amount": 150, "ReceiverShortcode": OTHER},
+    "b2b/merchanttomerchanttransfer": {"Amount": 150, "ReceiverShortcode": OTHER_TILL},
+    "b2b/businesstransferfrommmftoutility": {"Amount": 150},
+    "b2b/businesstransferfromutilitytommf": {"Amount": 150},
+    "b2b/merchanttransferfrommerchanttoworking": {"Amount": 150},
+    "b2b/merchantservicesmmfaccounttransfer": {"Amount": 150},
+    "b2b/agencyfloatadvance": {"Amount": 150, "ReceiverShortcode": OTHER},
     "b2b/paytaxtokra": {"Amount": 150, "AccountReference": "PRN2026112401"},
+    REVERSAL: {"Amount": 150},
+    STATUS: {},
     "accountbalance/accountbalance": {},
 }
+"""Every command that M-Pesa queues, without what has to exist first; see `bodies_for`."""
+
+
+def payer_of(path: str) -> str:
+    """Which of our shortcodes gives a command: a till's own movements want a till."""
+    return NUMBER if ShortcodeKind.PAYBILL in BY_PATH[path].kinds else STORE
+
+
+async def bodies_for(house: House, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The bodies, with a customer's payment each for what gives one back or asks about one."""
+    found = {path: dict(BODIES[path]) for path in paths}
+    for path in (REVERSAL, STATUS):
+        if path in found:
+            order = {"number": NUMBER, "msisdn": CUSTOMER, "amount": 150, "account": "SALE"}
+            found[path]["TransactionID"] = (await house.box.control("c2b/pay", order))["receipt"]
+    return found
 
 
 class Face(Protocol):
@@ -37,7 +66,7 @@ class WakalaFace:
     """Our own API."""
 
     async def ask(self, house: House, path: str, request_id: str, **changes: Any) -> dict[str, Any]:
-        body = {"RequestID": request_id, "Shortcode": NUMBER} | BODIES.get(path, {}) | changes
+        body = {"RequestID": request_id, "Shortcode": payer_of(path)} | BODIES.get(path, {}) | changes
         if path.startswith(("b2c", "b2b")):
             body["SenderShortcode"] = body.pop("Shortcode")
         answer = await house.client.post(f"{SANDBOX}/{path}", json=body, headers=basic(house.app))
@@ -84,13 +113,18 @@ class DarajaFace:
         """What stands in the bodies of one family only."""
         group = path.partition("/")[0]
         if group == "b2c":
-            return {"PartyA": NUMBER, "PartyB": asked["ReceiverMSISDN"], "Amount": asked["Amount"], "Occassion": ""}
+            return {
+                "PartyA": payer_of(path),
+                "PartyB": asked["ReceiverMSISDN"],
+                "Amount": asked["Amount"],
+                "Occassion": "",
+            }
         if group == "b2b":
             return {
                 "SenderIdentifierType": "4",
                 "RecieverIdentifierType": "4",
-                "PartyA": NUMBER,
-                "PartyB": asked.get("ReceiverShortcode", TAX_OFFICE),
+                "PartyA": payer_of(path),
+                "PartyB": asked.get("ReceiverShortcode", TAX_OFFICE if path == "b2b/paytaxtokra" else payer_of(path)),
                 "Amount": asked["Amount"],
                 "AccountReference": asked.get("AccountReference", ""),
             }

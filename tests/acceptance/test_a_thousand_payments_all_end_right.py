@@ -1,8 +1,10 @@
 """A thousand payments: callbacks at once, before the answer, lost, doubled. Each final, right, and told of once."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
+from acceptance.sides import both_sides, paying_out
 from services.town import FINAL, Gateway, Town
 
 COUNT = 1_000
@@ -61,6 +63,7 @@ async def test_lost_and_doubled_callbacks_end_right(town: Town) -> None:
     assert set(ended) == {"succeeded", "failed"}
 
 
+@both_sides
 async def test_two_sources_lost_and_doubled_still_make_one_payment(town: Town) -> None:
     gateway = await town.serve()
     await town.register("174379")
@@ -71,3 +74,27 @@ async def test_two_sources_lost_and_doubled_still_make_one_payment(town: Town) -
     await town.pay_many([gateway], orders(300), AT_ONCE)
     await all_end_right(town, gateway, 300)
     assert not [note for note in town.merchant.notes if note.type == "collection.succeeded"]
+
+
+@both_sides
+@paying_out
+async def test_payouts_whose_results_are_lost_and_doubled_end_right(town: Town) -> None:
+    gateway = await town.serve(finisher__schedule_s="1,2,3,4,6,8,10,15,20,25,30", finisher__expire_s="40")
+    await town.control("rules", {"result_after_min_seconds": 0.1, "result_after_max_seconds": 0.5})
+    for name in ("lost", "doubled"):
+        await town.fault("b2c_result", name, probability=0.3)
+    wanted = [f"PAY-{n}" for n in range(100)]
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        await asyncio.gather(
+            *(town.pay_out(gateway, each, Amount=10 + n, ReceiverMSISDN=f"2547{n:08d}") for n, each in enumerate(some))
+        )
+    await town.is_told(*wanted)
+    payments = await town.all_payments(gateway)
+    paid = {each["receipt"]: each for each in await town.commands() if each["kind"] == "b2c"}
+    assert len(payments) == len(paid) == len(wanted)
+    for request_id, payment in payments.items():
+        assert (payment["State"], payment["Evidence"] in {"result", "status"}) == ("succeeded", True)
+        assert paid[payment["MpesaReceiptNumber"]]["amount_cents"] == payment["Amount"] * 100
+        assert len(town.merchant.outcomes(request_id)) == 1
+    assert {payment["Evidence"] for payment in payments.values()} == {"result", "status"}

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+from acceptance.sides import both_sides, paying_out
 from services.town import PAYBILL, Gateway, Town
+from wakala.rules.accounts import Side
 
 AMOUNT = 150
 
@@ -96,6 +98,7 @@ async def test_a_callback_that_names_another_amount_is_asked_about(town: Town) -
     assert len(town.merchant.outcomes("ORDER-1")) == 1
 
 
+@both_sides
 async def test_reports_twice_late_and_in_the_wrong_order_make_one_outcome(town: Town) -> None:
     gateway = await town.serve(finisher__schedule_s="600", finisher__expire_s="900")
     await town.register(PAYBILL)
@@ -127,6 +130,7 @@ async def test_reports_twice_late_and_in_the_wrong_order_make_one_outcome(town: 
     assert len(await town.all_payments(gateway)) == len(prompts)
 
 
+@both_sides
 async def test_a_confirmation_after_the_query_brings_the_receipt_of_the_same_payment(town: Town) -> None:
     """The callback is lost and the query has no receipt: the confirmation must not become a second payment."""
     gateway = await town.serve()
@@ -147,3 +151,56 @@ async def test_a_confirmation_after_the_query_brings_the_receipt_of_the_same_pay
     notes = [note.type for note in town.merchant.notes]
     assert notes == ["payment.succeeded", "payment.updated"]
     assert prompt["account"] == payment["AccountReference"]
+
+
+def forged_result(side: Side, conversation_id: str, amount: int = AMOUNT) -> bytes:
+    """A Result that says that a payout was made, in the words of either side."""
+    told = {"ResultType": 0, "ResultCode": 0, "ResultDesc": "Done.", "OriginatorConversationID": conversation_id}
+    told |= {"ConversationID": conversation_id, "TransactionID": "UKN0FORGED"}
+    values = {"TransactionAmount": amount, "TransactionReceipt": "UKN0FORGED"}
+    if side is Side.DARAJA:
+        parameters = [{"Key": key, "Value": value} for key, value in values.items()]
+        return json.dumps({"Result": {**told, "ResultParameters": {"ResultParameter": parameters}}}).encode()
+    fields = "".join(f"<{name}>{value}</{name}>" for name, value in told.items())
+    pairs = "".join(
+        f"<ResultParameter><Key>{key}</Key><Value>{value}</Value></ResultParameter>" for key, value in values.items()
+    )
+    inner = f"<Result>{fields}<ResultParameters>{pairs}</ResultParameters></Result>"
+    return (
+        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+        '<res:ResultMsg xmlns:res="http://api-v1.gen.mm.vodafone.com/mminterface/result">'
+        f"<![CDATA[{inner}]]></res:ResultMsg></soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
+
+@both_sides
+@paying_out
+async def test_a_result_of_a_stranger_settles_no_payout(town: Town) -> None:
+    gateway = await town.serve(finisher__schedule_s="600", finisher__expire_s="900")
+    await town.fault("b2c_result", "late", delay_ms=3_600_000)
+    await town.pay_out(gateway, "PAY-1")
+    [command] = await town.commands()
+    url, conversation_id = command["result_url"], command["conversation_id"]
+    if town.side is Side.BROKER:  # whose own URL stands in the message; ours is what it keeps for itself
+        assert "/soap_result/" in url
+    path, secret = url.rsplit("/", 1)
+
+    assert await call_back(town, f"{path}/{secret[::-1]}", forged_result(town.side, conversation_id)) == 404
+    assert await call_back(town, url, b"<a" if town.side is Side.BROKER else b'{"Result":') in {200, 500}
+    assert await call_back(town, url, forged_result(town.side, "AG_20261124_another")) == 200
+    assert await call_back(town, url, forged_result(town.side, conversation_id, AMOUNT - 149)) == 200
+
+    shown = [each["Verdict"].removeprefix("quarantined: ") for each in await verdicts(town)]
+    assert shown[:2] == ["the secret in the path is not ours", "it cannot be read"]
+    assert shown[2] == "its conversation IDs are not those M-Pesa gave us"
+    assert "another amount" in shown[3]
+    payment = await town.payment(gateway, "PAY-1")
+    assert (payment["State"], payment["MpesaReceiptNumber"]) == ("pending", None)
+    assert payment["Flags"] == ["evidence_conflict", "amount_differs"]
+    assert not town.merchant.notes
+
+    await town.control("clock", {"advance_seconds": 3_600})
+    await town.is_told("PAY-1")
+    settled = await town.payment(gateway, "PAY-1")
+    assert (settled["State"], settled["MpesaReceiptNumber"]) == ("succeeded", (await town.commands())[0]["receipt"])
+    assert len(town.merchant.outcomes("PAY-1")) == 1

@@ -133,7 +133,12 @@ def test_a_callback_url_that_cannot_be_called_is_refused(installed: Command, url
 
 def test_a_callback_url_is_changed(installed: Command) -> None:
     installed("app", "create", "--name", "shop")
-    assert installed("app", "callback-url", "shop", "https://shop.example/new").code == 0
+    refused = installed("app", "callback-url", "shop", "https://nowhere.invalid/new")
+    assert refused.code == 1
+    assert "Nothing was changed" in refused.err
+    assert "Correct the name" in refused.err
+    assert listed(installed("app", "list", "--json"))[0]["CallbackUrl"] is None
+    assert installed("app", "callback-url", "shop", "https://shop.example/new", "--force").code == 0
     assert listed(installed("app", "list", "--json"))[0]["CallbackUrl"] == "https://shop.example/new"
     ended = installed("app", "callback-url", "nobody", "https://shop.example/new")
     assert ended.code == 4

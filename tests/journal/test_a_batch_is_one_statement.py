@@ -81,7 +81,7 @@ async def test_the_one_statement_searches_by_indexes_whatever_is_in_it(writer: _
     steps = [str(row[0]) for row in await connection.fetch(f"EXPLAIN EXECUTE joined({values})")]
     assert not [step for step in steps if "Seq Scan" in step], steps
     updated = {name for name in (*GUARDS, *WRITES) if sql(name, "postgres").startswith("UPDATE")}
-    assert sum("Index Scan" in step for step in steps) == len(updated)
+    assert sum("Index Scan" in step for step in steps) >= len(updated)  # a partition each
 
 
 async def test_the_second_change_of_a_payment_may_be_asked_for_before_the_first_is_committed(journal: Journal) -> None:

@@ -21,6 +21,7 @@ from wakala.rules.payment import (
     Misfit,
     Payment,
     Refused,
+    Schedule,
     Sending,
     Settled,
     State,
@@ -199,3 +200,14 @@ def test_a_repeat_is_told_the_first_answer_or_in_flight_or_spent() -> None:
     assert repeat_of(first, first.fingerprint) is Repeat.IN_FLIGHT
     assert repeat_of(replace(first, answer=Answer.ACCEPTED), first.fingerprint) is Repeat.SAME
     assert repeat_of(replace(first, answer=Answer.ACCEPTED), "other") is Repeat.SPENT
+
+
+def test_after_a_long_stop_questions_still_have_their_pauses() -> None:
+    """The gateway was down for longer than the schedule: each question is given the time that its answer needs."""
+    schedule = Schedule(asks_s=(10, 20, 40), expire_s=60)
+    current, now_us = in_state(State.PENDING), NOW_US + 3_600_000_000
+    for checks in range(1, 4):
+        current = decide(current, StillOpen("Asked.", processing=False), now_us, schedule).payment
+        assert (current.checks, current.next_check_us) == (checks, now_us + 10_000_000)
+        now_us += 10_000_000
+    assert schedule.is_over(current)

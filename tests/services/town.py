@@ -14,15 +14,19 @@ from typing import Any
 
 import aiohttp
 
+from services.broker import access
 from services.merchant import Merchant, running_merchant
 from services.programs import WAKALA, Done, Program, command, free_port
 from services.waiting import until
 from wakala.administration import ShortcodeDetails
 from wakala.cli.visits import administration
 from wakala.config import load
-from wakala.rules.accounts import BodyFormat, Environment, ShortcodeKind
+from wakala.rules.accounts import BodyFormat, Environment, Product, ShortcodeKind, Side
+from wakala.rules.sides import BrokerAccess
 
-PAYBILL, STORE, TILL = "174379", "600991", "600992"
+PAYBILL, STORE, TILL, PAYER = "174379", "600991", "600992", "600984"
+OPERATOR, OPERATOR_PASSWORD = "testapi", "Safaricom999!*!"  # the sandbox's own, quoted in every tutorial
+CERTIFICATES = "broker-certificates"
 PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # printed in Safaricom's documentation
 SEED = "20260314"
 FINAL = frozenset({"succeeded", "failed", "expired"})
@@ -68,6 +72,8 @@ class Town:
     merchant: Merchant
     simulator_url: str
     port: int
+    side: Side = Side.DARAJA
+    broker_port: int = 0
     credentials: dict[str, str] = field(default_factory=dict)
     gateways: list[Gateway] = field(default_factory=list)
 
@@ -83,8 +89,11 @@ class Town:
         assert done.code == 0, done.err
         return json.loads(done.out)
 
-    async def settle_down(self, *, database_url: str) -> None:
-        """What an operator does before the first payment."""
+    async def settle_down(self, *, database_url: str, pays_out: bool = False) -> None:
+        """What an operator does before the first payment. With ``pays_out`` a third shortcode has B2C and an operator.
+
+        By which of M-Pesa's sides the shortcodes go is said here once; nothing above the connector is told.
+        """
         made = await command(
             *("init", str(self.folder), "--port", str(self.port)),
             *("--sandbox-url", self.simulator_url, "--database-url", database_url),
@@ -92,12 +101,28 @@ class Town:
         assert made.code == 0, made.err
         # What `wakala shortcode add` and `wakala app create` do, without a process for each of the three.
         async with administration(load(self.folder / "wakala.toml")) as desk:
-            await desk.add_shortcode("default", _shortcode(PAYBILL, ShortcodeKind.PAYBILL, None))
-            await desk.add_shortcode("default", _shortcode(STORE, ShortcodeKind.TILL, TILL))
+            shortcodes = [
+                await desk.add_shortcode("default", _shortcode(PAYBILL, ShortcodeKind.PAYBILL, None)),
+                await desk.add_shortcode("default", _shortcode(STORE, ShortcodeKind.TILL, TILL)),
+            ]
+            if pays_out:
+                payer = await desk.add_shortcode("default", _shortcode(PAYER, ShortcodeKind.PAYBILL, None))
+                await desk.set_initiator(payer, OPERATOR, OPERATOR_PASSWORD, await self._certificate())
+                await desk.add_product(payer, Product.B2C)
+                shortcodes.append(payer)
+            for shortcode in shortcodes if self.side is Side.BROKER else ():
+                await desk.use_broker(shortcode, self._broker())
             new = await desk.add_app("default", "shop", self.merchant.url, BodyFormat.WAKALA)
         basic = aiohttp.encode_basic_auth(new.app.consumer_key, new.consumer_secret)
         self.credentials = {"Authorization": basic}
         self.merchant.secret = new.webhook_secret
+
+    async def _certificate(self) -> str:
+        async with self.session.get(f"{self.simulator_url}/simulator/certificate") as answer:
+            return await answer.text()
+
+    def _broker(self) -> BrokerAccess:
+        return access(f"https://127.0.0.1:{self.broker_port}", self.folder / CERTIFICATES)
 
     async def register(self, *numbers: str) -> None:
         """From now on M-Pesa confirms every payment to these shortcodes from a second source."""
@@ -146,6 +171,11 @@ class Town:
         """Ask for a payment."""
         body = {"RequestID": request_id, "Amount": 150, "SenderMSISDN": "0712345678", "AccountReference": "INV-1"}
         return await self.ask(gateway, f"lnm/{'customerbuygoods' if till else 'customerpaybill'}", {**body, **changes})
+
+    async def pay_out(self, gateway: Gateway, request_id: str, **changes: Any) -> Answer:
+        """Ask for a payout."""
+        body = {"RequestID": request_id, "SenderShortcode": PAYER, "Amount": 150, "ReceiverMSISDN": "0712345678"}
+        return await self.ask(gateway, "b2c/businesspayment", {**body, **changes})
 
     async def pay_many(self, gateways: Iterable[Gateway], orders: list[dict[str, Any]], at_once: int) -> None:
         """Ask for many payments, so many at a time, in turn at each gateway; each has to be accepted."""
@@ -241,6 +271,15 @@ class Town:
         """Let something go wrong; see the simulator's catalogue."""
         await self.control("faults", {"kind": kind, "name": name, **more})
 
+    async def commands(self) -> list[dict[str, Any]]:
+        """Every command of businesses that the simulator ever accepted, oldest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = await self.control(f"commands?after={found[-1]['number'] if found else 0}&limit=1000")
+            if not page["commands"]:
+                return found
+            found += page["commands"]
+
     async def prompts(self) -> list[dict[str, Any]]:
         """Every payment that the simulator ever opened, oldest first."""
         found: list[dict[str, Any]] = []
@@ -264,11 +303,17 @@ def _shortcode(number: str, kind: ShortcodeKind, till: str | None) -> ShortcodeD
 
 
 @asynccontextmanager
-async def running_town(folder: Path, database_url: str) -> AsyncIterator[Town]:
+async def running_town(
+    folder: Path, database_url: str, side: Side = Side.DARAJA, *, pays_out: bool = False
+) -> AsyncIterator[Town]:
     """A town with its installation made and no gateway started yet. At the end every process of it has ended."""
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
     simulator_port, port = free_port(), free_port()
     arguments = ("simulator", "--port", str(simulator_port), "--seed", SEED, "--autopilot", "pay")
+    broker_port = free_port() if side is Side.BROKER else 0
+    if broker_port:
+        broker = ("--broker-port", str(broker_port), "--broker-certificates", str(folder / CERTIFICATES))
+        arguments = (*arguments, *broker)
     simulator = Program([*WAKALA, *arguments], {}, folder / "simulator.log")
     limits = aiohttp.ClientTimeout(total=60)
     connector = aiohttp.TCPConnector(limit=256, force_close=True)  # a gateway that was killed leaves dead connections
@@ -278,9 +323,9 @@ async def running_town(folder: Path, database_url: str) -> AsyncIterator[Town]:
             running_merchant() as merchant,
             aiohttp.ClientSession(timeout=limits, connector=connector) as session,
         ):
-            town = Town(folder, session, merchant, f"http://127.0.0.1:{simulator_port}", port)
-            await town.settle_down(database_url=database_url)
+            town = Town(folder, session, merchant, f"http://127.0.0.1:{simulator_port}", port, side, broker_port)
             await until(lambda: "simulator ready on" in simulator.said, lambda: f"a simulator:\n{simulator.said}")
+            await town.settle_down(database_url=database_url, pays_out=pays_out)
             yield town
     finally:
         for gateway in town.gateways if town else []:

@@ -179,6 +179,19 @@ async def test_rule_17_can_be_switched_on(box: Box) -> None:
     assert (await callback(box, 4))["ResultCode"] == 0
 
 
+async def test_the_one_minute_rule_can_be_switched_on(box: Box) -> None:
+    await box.control("rules", {"one_minute": True})
+    await box.control("autopilot", {"mode": "pay"})
+    await box.pushed(Amount=70)
+    await callback(box, 1)
+    refused = await box.push(Amount=71)
+    assert (refused.status_code, refused.json()["errorCode"]) == (500, "500.001.1001")
+    assert refused.json()["errorMessage"].startswith("Unable to lock subscriber")
+    assert "one_minute" in refused.headers["X-Simulator-Reason"]
+    await box.advance(61)
+    await box.pushed(Amount=71)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

@@ -1,7 +1,12 @@
 """An app that comes for its notifications gets its own, once each by its cursor, and may have them sent again."""
 
+import asyncio
+import json
 import os
 from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook
 
 from deliveries.conftest import Clock
 from services.gateway import SANDBOX, House, basic, eventually, is_problem, running_gateway
@@ -39,6 +44,69 @@ async def test_notifications_by_cursor_and_one_by_one(tmp_path: Path) -> None:
         is_problem(await house.get(path, app=stranger), 404)
         is_problem(await _post(house, f"{BASE}/replay", {"From": "x"}), 422)
         is_problem(await house.get(f"{BASE}?after=%00"), 422)
+
+
+async def test_who_waits_is_answered_as_soon_as_something_is_staged(house: House) -> None:
+    await house.autopilot("pay")
+    asked = asyncio.create_task(house.get(f"{BASE}?after=now&wait=25&seen=0&signed=true"))
+    silent = await house.get(f"{BASE}?after=now&wait=0&seen=0")
+    assert silent.json()["Notifications"] == []
+    began_s = asyncio.get_running_loop().time()
+    await house.push("SOON")
+    page = (await asked).json()
+    assert asyncio.get_running_loop().time() - began_s < 20, "long before the wait was over"
+    (note,) = page["Notifications"]
+    assert note["Body"]["data"]["RequestID"] == "SOON"
+    body = json.dumps(note["Body"], separators=(",", ":"), ensure_ascii=False)
+    Webhook(house.app.webhook_secret).verify(body, note["Headers"])
+    assert page["After"] == page["Cursor"] < note["NotificationID"], "it is too young for the cursor to pass it"
+
+
+async def test_what_was_seen_before_the_cursor_may_pass_it_is_not_waited_for_again(house: House) -> None:
+    await house.autopilot("pay")
+    start = (await house.get(f"{BASE}?after=now")).json()["After"]
+    await house.push("ONE")
+    await house.merchant.received("/wakala", 1)
+    assert len((await house.get(f"{BASE}?after={start}&seen=0")).json()["Notifications"]) == 1
+    again = asyncio.create_task(house.get(f"{BASE}?after={start}&seen=1&wait=25"))
+    await house.push("TWO", SenderMSISDN="254712000002")
+    both = (await again).json()["Notifications"]
+    assert [note["Body"]["data"]["RequestID"] for note in both] == ["ONE", "TWO"]
+    plain = (await house.get(f"{BASE}?after={start}")).json()
+    assert (plain["Notifications"], plain["After"]) == ([], start), "without seen, the young ones are left for later"
+
+
+async def test_nobody_waits_for_a_gateway_that_ends(house: House) -> None:
+    asked = asyncio.create_task(house.get(f"{BASE}?after=now&wait=25&seen=0"))
+
+    async def rings() -> bool:
+        return bool(house.gateway.bell._waiting)
+
+    await eventually(rings)
+    house.gateway.bell.close()
+    assert (await asked).json()["Notifications"] == []
+
+
+async def test_a_cursor_cannot_be_moved_past_what_may_still_come(house: House) -> None:
+    await house.autopilot("pay")
+    await house.push("YOUNG")
+    (post,) = await house.merchant.received("/wakala", 1)
+    told = (await _post(house, f"{BASE}/acknowledge", {"Consumer": "eager", "Cursor": "zzz"})).json()
+    assert told["Cursor"] < post.headers["webhook-id"]
+    page = (await house.get(f"{BASE}?consumer=eager&seen=0")).json()
+    assert [note["NotificationID"] for note in page["Notifications"]] == [post.headers["webhook-id"]]
+
+
+async def test_consumers_are_limited(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wakala.deliveries.desk.CONSUMERS_LIMIT", 1)
+    assert (await _post(house, f"{BASE}/acknowledge", {"Consumer": "a", "Cursor": "ntf_1"})).status_code == 200
+    assert (await _post(house, f"{BASE}/acknowledge", {"Consumer": "a", "Cursor": "ntf_2"})).status_code == 200
+    is_problem(await _post(house, f"{BASE}/acknowledge", {"Consumer": "b", "Cursor": "ntf_1"}), 422)
+
+
+@pytest.mark.parametrize("query", ["wait=x", "wait=-1", "seen=1.5", "limit=0", "consumer=a%20b", "wait=99999999"])
+async def test_a_senseless_question_is_refused_with_a_sentence(house: House, query: str) -> None:
+    is_problem(await house.get(f"{BASE}?{query}"), 422)
 
 
 async def _post(house: House, path: str, body: object):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -9,6 +9,7 @@ import typer
 from wakala.cli.context import CONTEXT, print_json, print_table, run, say
 from wakala.errors import CallerError, ConfigurationError
 from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind
+from wakala.rules.endpoints import Waiting
 
 shortcodes = typer.Typer(help="Paybills, and store numbers with their tills.", no_args_is_help=True)
 apps = typer.Typer(help="Apps: the consumer keys of your systems.", no_args_is_help=True)
@@ -107,6 +108,9 @@ def _shortcode_json(shortcode: Shortcode) -> dict[str, str | bool | None]:
 def register(
     number: Annotated[str, typer.Argument(help="The shortcode whose C2B URLs M-Pesa should learn.")],
     environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    validation_url: Annotated[
+        str, typer.Option(help="Where you are asked whether a payment may go through; without one the default decides.")
+    ] = "",
     json_output: Json = False,
 ) -> None:
     """Tell M-Pesa our C2B URLs for a shortcode: then every payment is confirmed from a second source.
@@ -115,7 +119,7 @@ def register(
     """
     from wakala.cli.visits import register_urls  # noqa: PLC0415 - keeps --help quick
 
-    urls = run(register_urls(CONTEXT.settings(), number, environment))
+    urls = run(register_urls(CONTEXT.settings(), number, environment, validation_url))
     if json_output:
         print_json(urls)
     else:
@@ -306,16 +310,13 @@ def list_apps(json_output: Json = False) -> None:
 def callback_url(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
     url: Annotated[str, typer.Argument(help="The new URL; used from the next attempt on.")],
+    force: Annotated[bool, typer.Option("--force", help="Save it although its test failed.")] = False,
 ) -> None:
-    """Change where an app's notifications go. No restart."""
-    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+    """Change where an app's notifications go: tested, then saved. No restart. Also: `wakala endpoint move`."""
+    from wakala.cli.endpoints import move_url  # noqa: PLC0415 - keeps --help quick
 
-    async def work() -> None:
-        async with administration(CONTEXT.settings()) as desk:
-            await desk.set_callback_url(await desk.app(app), url)
-
-    run(work())
-    say(f"{app} is notified at {url} from the next attempt on.")
+    grade, _ = run(move_url(app, url, Waiting.SEND, None, Environment.SANDBOX, is_forced=force))
+    say(f"{app} is notified at {url} from the next attempt on; its test gave it {grade}.")
 
 
 @apps.command("bind")

@@ -104,6 +104,8 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
                         yield Finding(f"C2B {shortcode.number}", "warning", advice)
             for app in apps:
                 yield await _target(app.name, app.callback_url, settings)
+            for finding in await _endpoints(settings):
+                yield finding
     except WakalaError as error:
         yield Finding("database", "wrong", error.sentence)
 
@@ -161,6 +163,29 @@ def _public_url(settings: Settings) -> list[Finding]:
 
     faults = lint_callback_url(settings.public_url + "/callbacks/stk/x/y")
     return [Finding("callback address", "warning", f"in production M-Pesa will refuse it: {fault}") for fault in faults]
+
+
+async def _endpoints(settings: Settings) -> list[Finding]:
+    """Endpoints that are not called, or fail: somebody waits for news there."""
+    from wakala.cli.endpoint_visits import read_endpoints  # noqa: PLC0415 - keeps --help quick
+
+    found = []
+    for one in await read_endpoints(settings):
+        which = f"{one['App']} --shortcode {one['Shortcode']}" if one["Shortcode"] else one["App"]
+        check, health = f"endpoint {which}", one["Health"]
+        last = health["LastError"] or f"status {health['LastStatus']}"
+        if one["State"] == "disabled":
+            advice = f"disabled, its notifications wait. {one['Reason']} Then: `wakala endpoint resume {which}`."
+            found.append(Finding(check, "wrong", advice))
+        elif one["State"] == "paused":
+            advice = f"paused ({one['Reason']}), its notifications wait: `wakala endpoint resume {which}`."
+            found.append(Finding(check, "warning", advice))
+        elif health["FailingSince"] is not None:
+            advice = (
+                f"only failures since {health['FailingSince'][:19]}, the last: {last}: `wakala endpoint test {which}`."
+            )
+            found.append(Finding(check, "warning", advice))
+    return found
 
 
 async def _target(name: str, url: str | None, settings: Settings) -> Finding:

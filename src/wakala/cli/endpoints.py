@@ -1,43 +1,166 @@
-"""Endpoints: where an app's notifications go, whether they go, and what signs them."""
+"""Endpoints: where an app's notifications go, on what terms, whether they go, and what signs them."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import typer
 
 from wakala.cli.context import CONTEXT, print_json, print_table, run, say
+from wakala.errors import CallerError
+from wakala.rules.accounts import Environment
+from wakala.rules.addresses import require_web_address
 from wakala.rules.endpoints import Waiting
 
-endpoints = typer.Typer(help="Where notifications go: health, pause, move, rotate the secret.", no_args_is_help=True)
+endpoints = typer.Typer(help="Where notifications go: terms, health, test, pause, move, rotate.", no_args_is_help=True)
 
 App = Annotated[str, typer.Argument(help="The app's name, consumer key or ID.")]
+Number = Annotated[str | None, typer.Option("--shortcode", help="The endpoint of this shortcode, not the app's own.")]
+Env = Annotated[Environment, typer.Option(help="Of the shortcode: sandbox or live.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+BY_CLI = "by the command line"
+DEFAULT = "default"
+
+
+@endpoints.command("list")
+def list_endpoints(json_output: Json = False) -> None:
+    """List all endpoints of all apps: where they lead, their state, how they have been doing."""
+    from wakala.cli.endpoint_visits import read_endpoints  # noqa: PLC0415 - keeps --help quick
+
+    found = run(read_endpoints(CONTEXT.settings()))
+    if json_output:
+        print_json(found)
+        return
+    columns = ["App", "Shortcode", "Callback URL", "State", "Streak", "Last success (UTC)", "What is wrong"]
+    rows = [
+        [
+            *(one["App"], one["Shortcode"], one["CallbackUrl"] or "none: kept to be fetched", one["State"]),
+            *(one["Health"]["Streak"], _moment(one["Health"]["LastSuccessAt"]), _trouble(one)),
+        ]
+        for one in found
+    ]
+    print_table("Endpoints", columns, rows, "No app yet: wakala app create --help")
+
+
+@endpoints.command("show")
+def show(app: App, shortcode: Number = None, environment: Env = Environment.SANDBOX, json_output: Json = False) -> None:
+    """Show one endpoint: its terms, health and keys, and what happened to it."""
+    from wakala.cli.endpoint_visits import read_endpoint  # noqa: PLC0415 - keeps --help quick
+
+    found = run(read_endpoint(CONTEXT.settings(), app, shortcode, environment))
+    if json_output:
+        print_json(found)
+        return
+    flat = {key: value for key, value in found.items() if key not in {"Health", "Keys", "Events"}}
+    print_table(f"Endpoint of {found['App']}", ["Field", "Value"], list(flat.items()), "")
+    print_table("Health", ["Field", "Value"], list(found["Health"].items()), "")
+    keys = [[key["Version"], _moment(key["CreatedAt"]), _moment(key["SignsUntil"])] for key in found["Keys"]]
+    print_table("Keys", ["Version", "Since (UTC)", "Signs until (UTC)"], keys, "It signs with the app's first secret.")
+    events = [[_moment(event["At"]), event["Name"], event["Detail"]] for event in found["Events"]]
+    print_table("Events", ["At (UTC)", "What", "Details"], events, "Nothing happened to it yet.")
 
 
 @endpoints.command("health")
-def health(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def health(json_output: Json = False) -> None:
     """Show how each lane has been doing: last success, streak, median and 95th percentile."""
-    from wakala.cli.visits import read_health  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.endpoint_visits import read_health  # noqa: PLC0415 - keeps --help quick
 
     found = run(read_health(CONTEXT.settings()))
     if json_output:
         print_json(found)
         return
-    columns = ["Lane", "State", "Streak", "Last success (UTC)", "p50 ms", "p95 ms", "Last status", "Last error"]
+    columns = ["Lane", "Of", "State", "Streak", "Last success (UTC)", "p50 ms", "p95 ms", "Last status", "Last error"]
     print_table("Endpoints", columns, [list(one.values()) for one in found], "Nothing was delivered yet.")
+
+
+@endpoints.command("set")
+def set_terms(
+    app: App,
+    shortcode: Number = None,
+    environment: Env = Environment.SANDBOX,
+    schedule: Annotated[
+        str | None, typer.Option(help="Waits between attempts in seconds, such as 5,30,120; or: default.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds an answer may take; 0 is the default.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Attempts a second, in each gateway process; 0 is any.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Attempts at once; 0 is the default.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Set the terms of an endpoint; what is not named stays. They hold from the next attempt on."""
+    from msgspec.structs import replace  # noqa: PLC0415 - keeps --help quick
+
+    given = {
+        "schedule_s": None if schedule is None else _schedule(schedule),
+        "answer_limit_s": timeout,
+        "rate_limit_per_s": rate,
+        "concurrency_limit": concurrency,
+    }
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if not wanted:
+        raise CallerError("Name at least one of --schedule, --timeout, --rate and --concurrency.")
+    run(_at_desk(app, shortcode, environment, lambda at: at.desk.set_terms(replace(at.endpoint, **wanted))))
+    if json_output:
+        show(app, shortcode, environment, json_output=True)
+    else:
+        say("Set: it holds from the next attempt on.")
+
+
+def _schedule(text: str) -> tuple[float, ...]:
+    if text == DEFAULT:
+        return ()
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise CallerError("--schedule takes seconds with commas between, such as 5,30,120, or: default.") from None
+
+
+@endpoints.command("test")
+def grade_url(
+    app: App,
+    url: Annotated[str | None, typer.Argument(help="Another URL than the one in force.")] = None,
+    shortcode: Number = None,
+    environment: Env = Environment.SANDBOX,
+    json_output: Json = False,
+) -> None:
+    """Call a URL as a notification would, signed and then wrongly signed, and grade what was met."""
+    from wakala.wire.endpoint_view import grading_view  # noqa: PLC0415 - keeps --help quick
+
+    async def work(at: Any) -> dict[str, Any]:
+        target = url or at.url
+        if not target:
+            raise CallerError(f"{app} has no callback URL: name the one to test.")
+        return grading_view(target, await at.prober.test(target, at.signers, at.app.body_format))
+
+    found = run(_at_desk(app, shortcode, environment, work))
+    if json_output:
+        print_json(found)
+    else:
+        _print_grading(found)
+    if found["Grade"] == "F":
+        raise typer.Exit(1)
+
+
+def _print_grading(found: dict[str, Any]) -> None:
+    marks = {"pass": "✓ pass", "warn": "! look", "fail": "✗ fail"}
+    rows = [[check["Check"], marks[check["Mark"]], check["Sentence"]] for check in found["Checks"]]
+    print_table(f"{found['CallbackUrl']}: {found['Grade']}", ["Check", "", "Finding"], rows, "")
 
 
 @endpoints.command("pause")
 def pause(
-    app: App, reason: Annotated[str, typer.Option(help="Why; it is written down.")] = "by the command line"
+    app: App,
+    reason: Annotated[str, typer.Option(help="Why; it is written down.")] = BY_CLI,
+    shortcode: Number = None,
+    environment: Env = Environment.SANDBOX,
 ) -> None:
-    """Send nothing to an app until it is resumed. Everything keeps being stored and waits."""
-    changed = run(_at_desk(app, lambda desk, _, endpoint: desk.pause(endpoint, reason)))
+    """Send nothing to an endpoint until it is resumed. Everything keeps being stored and waits."""
+    changed = run(_at_desk(app, shortcode, environment, lambda at: at.desk.pause(at.endpoint, reason)))
     say("Paused: notifications wait." if changed else "It was paused already.")
 
 
 @endpoints.command("resume")
-def resume(app: App) -> None:
+def resume(app: App, shortcode: Number = None, environment: Env = Environment.SANDBOX) -> None:
     """Send again, after a pause or after Wakala disabled the endpoint; what waited goes out."""
-    changed = run(_at_desk(app, lambda desk, _, endpoint: desk.resume(endpoint)))
+    changed = run(_at_desk(app, shortcode, environment, lambda at: at.desk.resume(at.endpoint)))
     say("Resumed: what waited is sent." if changed else "It was active already.")
 
 
@@ -46,10 +169,29 @@ def move(
     app: App,
     url: Annotated[str, typer.Argument(help="The new callback URL.")],
     waiting: Annotated[Waiting, typer.Option(help="What becomes of notifications that wait.")] = Waiting.SEND,
+    shortcode: Number = None,
+    environment: Env = Environment.SANDBOX,
+    force: Annotated[bool, typer.Option("--force", help="Save it although its test failed.")] = False,
 ) -> None:
-    """Change an app's callback URL from the next attempt on, and choose what becomes of what waits."""
-    held = run(_at_desk(app, lambda desk, known, endpoint: desk.set_url(known, endpoint, url, waiting)))
-    say(f"Moved; {held} notifications are kept for a replay." if held else "Moved.")
+    """Change a callback URL from the next attempt on: tested first; you choose what becomes of what waits."""
+    grade, held = run(move_url(app, url, waiting, shortcode, environment, is_forced=force))
+    kept = f" {held} notifications are kept for a replay." if held else ""
+    say(f"Moved; the URL's test gave it {grade}.{kept}")
+
+
+async def move_url(
+    app: str, url: str, waiting: Waiting, shortcode: str | None, environment: Environment, *, is_forced: bool
+) -> tuple[str, int]:
+    """Test a URL and save it. The grade, and how many notifications are held."""
+    require_web_address(url)
+
+    async def work(at: Any) -> tuple[str, int]:
+        test = at.prober.test if is_forced else at.prober.require
+        found = await test(url, at.signers, at.app.body_format)
+        return found.grade, await at.desk.set_url(at.app, at.endpoint, url, waiting)
+
+    moved: tuple[str, int] = await _at_desk(app, shortcode, environment, work)
+    return moved
 
 
 @endpoints.command("rotate")
@@ -57,18 +199,38 @@ def rotate(
     app: App,
     overlap_h: Annotated[float, typer.Option(help="For how long the old key signs beside the new one.")] = 24,
     pair: Annotated[bool, typer.Option("--ed25519", help="A key pair; prints the public half.")] = False,
+    shortcode: Number = None,
+    environment: Env = Environment.SANDBOX,
 ) -> None:
-    """Give an app a new webhook secret. It is printed once; both secrets sign during the overlap."""
+    """Make a new webhook secret. It is printed once; both secrets sign during the overlap."""
     seconds = overlap_h * 3_600
 
-    def work(desk: Any, known: Any, endpoint: Any) -> Any:
-        return (desk.rotate_pair if pair else desk.rotate)(known, endpoint, seconds)
+    async def work(at: Any) -> str:
+        rotate_one = at.desk.rotate_pair if pair else at.desk.rotate
+        new: str = await rotate_one(at.app, at.endpoint, seconds)
+        return new
 
-    typer.echo(run(_at_desk(app, work)))
+    typer.echo(run(_at_desk(app, shortcode, environment, work)))
 
 
-async def _at_desk(app: str, work: Any) -> Any:
-    from wakala.cli.visits import endpoint_desk  # noqa: PLC0415 - keeps --help quick
+async def _at_desk(
+    app: str, shortcode: str | None, environment: Environment, work: Callable[[Any], Awaitable[Any]]
+) -> Any:
+    from wakala.cli.endpoint_visits import endpoint_desk  # noqa: PLC0415 - keeps --help quick
 
-    async with endpoint_desk(CONTEXT.settings(), app) as (desk, known, endpoint):
-        return await work(desk, known, endpoint)
+    async with endpoint_desk(CONTEXT.settings(), app, shortcode, environment) as at:
+        return await work(at)
+
+
+def _moment(text: str | None) -> str:
+    return (text or "")[:19]
+
+
+def _trouble(view: dict[str, Any]) -> str:
+    known = view["Health"]
+    if view["State"] != "active":
+        return str(view["Reason"] or view["State"])
+    if known["FailingSince"] is None:
+        return ""
+    last = known["LastError"] or f"status {known['LastStatus']}"
+    return f"only failures since {_moment(known['FailingSince'])}: {last}"

@@ -6,15 +6,14 @@ from typing import Any
 
 from wakala.administration import Administration
 from wakala.config import Settings, master_key
-from wakala.deliveries.desk import Desk
 from wakala.directory import Directory
 from wakala.errors import NotFoundError, UpstreamError
 from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.outgoing import Outgoing
-from wakala.rules.accounts import App, Environment, Registration, Shortcode, Side
-from wakala.rules.endpoints import Endpoint
+from wakala.rules.accounts import Environment, Registration, Shortcode, Side
+from wakala.rules.addresses import require_web_address
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
 from wakala.runtime import database
@@ -44,35 +43,6 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
 
 
 @asynccontextmanager
-async def endpoint_desk(settings: Settings, app: str) -> AsyncIterator[tuple[Desk, App, Endpoint]]:
-    """The desk, with an app and its own endpoint on it."""
-    async with opened_journal(settings) as journal:
-        master, source = master_key(settings), system_source()
-        known = await Administration(journal, master, source).app(app)
-        desk = Desk(journal, master, source)
-        yield desk, known, await desk.endpoint(known)
-
-
-async def read_health(settings: Settings) -> list[dict[str, Any]]:
-    """How every lane was doing when a gateway last wrote it down, seconds ago."""
-    async with opened_journal(settings) as journal:
-        states = {endpoint.lane: endpoint.state.value for endpoint in await journal.endpoints.endpoints()}
-        return [
-            {
-                "Lane": health.lane,
-                "State": states.get(health.lane.partition(" ")[0], "active"),
-                "Streak": health.streak,
-                "LastSuccessAt": time_text(health.last_success_us),
-                "P50Ms": health.p50_us / 1_000 if health.p50_us is not None else None,
-                "P95Ms": health.p95_us / 1_000 if health.p95_us is not None else None,
-                "LastStatus": health.last_status,
-                "LastError": health.last_error,
-            }
-            for health in await journal.endpoints.health()
-        ]
-
-
-@asynccontextmanager
 async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Daraja, Broker]]:
     """The directory and a line to each of M-Pesa's sides."""
     base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
@@ -98,8 +68,15 @@ async def prepare(settings: Settings) -> list[str]:
         await store.close()
 
 
-async def register_urls(settings: Settings, number: str, environment: Environment) -> dict[str, str]:
-    """Tell M-Pesa our C2B URLs for a shortcode, and remember that it took them."""
+async def register_urls(
+    settings: Settings, number: str, environment: Environment, validation_url: str = ""
+) -> dict[str, str]:
+    """Tell M-Pesa our C2B URLs for a shortcode, and remember that it took them.
+
+    ``validation_url`` is where the merchant is asked whether a payment may go through; M-Pesa never learns it.
+    """
+    if validation_url:
+        require_web_address(validation_url)
     async with opened_journal(settings) as journal, connected(settings, journal) as (directory, daraja, broker):
         shortcode = await find_shortcode(journal, number, environment)
         key = master_key(settings).derive("callback")
@@ -122,7 +99,10 @@ async def register_urls(settings: Settings, number: str, environment: Environmen
             await journal.record_exchange(exchange)
         if refusal is not None:
             raise UpstreamError(f"M-Pesa did not take the URLs. {refusal}")
-        await journal.mark_registered(shortcode.id, Registration(shortcode.response_type), system_source().now_us())
+        registered = Registration(
+            shortcode.response_type, validation_url=validation_url, app_id=shortcode.collector_app_id
+        )
+        await journal.mark_registered(shortcode.id, registered, system_source().now_us())
         return {"Shortcode": number, "ConfirmationPath": "/callbacks/c2b_confirmation/" + shortcode.id + "/[secret]"}
 
 

@@ -138,8 +138,8 @@ class Deliveries:
     def _headers(self, notification: Notification, endpoint: Endpoint, now_us: int) -> Headers:
         """Standard Webhooks 1.0.0: the ID is stable over attempts, the timestamp is each attempt's own."""
         shortcode = self._directory.shortcode(notification.scope.shortcode_id)
-        plain = headers_of(notification.body, shortcode.number if shortcode else "")
-        return signed_headers(plain, self._directory.signers(endpoint), notification.id, notification.body, now_us)
+        signers, number = self._directory.signers(endpoint), shortcode.number if shortcode else ""
+        return signed_headers(signers, notification.id, notification.body, now_us, number)
 
 
 def _body_format(payment: Payment, app: App | None) -> BodyFormat:
@@ -149,9 +149,11 @@ def _body_format(payment: Payment, app: App | None) -> BodyFormat:
     return app.body_format if app else BodyFormat.WAKALA
 
 
-def signed_headers(plain: Headers, signers: tuple[Signer, ...], webhook_id: str, body: bytes, now_us: int) -> Headers:
-    """What goes before a body that a merchant can verify; ``plain`` is what any sender would say."""
-    plain = (*plain, ("User-Agent", "Wakala/1"))
+def signed_headers(
+    signers: tuple[Signer, ...], webhook_id: str, body: bytes, now_us: int, shortcode: str = ""
+) -> Headers:
+    """What goes before a body that a merchant can verify; ``shortcode`` is the number, which Daraja's shape names."""
+    plain = (*headers_of(body, shortcode), ("User-Agent", "Wakala/1"))
     if not signers:  # no app is told of this shortcode's payments, so there is no secret either
         return plain
     timestamp_s = now_us // 1_000_000

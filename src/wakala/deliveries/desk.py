@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from wakala.errors import CallerError, NotFoundError
-from wakala.identity import Source
-from wakala.journal.endpoints import FIRST_ID, PAGE_ROWS, EndpointEvent
-from wakala.journal.journal import Journal
+from wakala.errors import CallerError, FieldFault, InvalidFieldsError, NotFoundError
+from wakala.identity import Source, first_id
+from wakala.journal.endpoints import PAGE_ROWS, EndpointEvent
+from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
-from wakala.rules.addresses import is_web_address
+from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, require_sane
 from wakala.rules.payment import Scope
@@ -76,8 +76,7 @@ class Desk:
 
         An endpoint that was disabled is called again: whoever names a new URL expects that. A paused one stays paused.
         """
-        if not is_web_address(url):
-            raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
+        require_web_address(url)
         now_us = self._source.now_us()
         old_url = endpoint.url or app.callback_url or ""
         own_url = url if endpoint.shortcode_id else ""
@@ -173,11 +172,16 @@ class Desk:
         until_id = settled_id(self._source.now_us())
         return await self._journal.endpoints.notifications_after(scope, after_id, until_id, limit)
 
+    async def after_with_young(self, scope: Scope, after_id: str, limit: int) -> list[Notification]:
+        """As `after`, with those of the last seconds: one that is committed late may yet come between them."""
+        return await self._journal.endpoints.notifications_after(scope, after_id, LAST_ID, limit)
+
     async def acknowledge_up_to(self, scope: Scope, consumer: str, cursor: str) -> None:
         """A consumer has all of it up to ``cursor``; what is too young to be sure of stays ahead of it."""
         known = await self._journal.endpoints.consumers(scope.app_id, scope.environment)
         if consumer not in known and len(known) >= CONSUMERS_LIMIT:
-            raise CallerError(f"This app has {len(known)} consumers, which is the limit: use one of their names.")
+            message = f"This app has {len(known)} consumers, which is the limit: use one of their names."
+            raise InvalidFieldsError(faults=(FieldFault("/Consumer", message),))
         now_us = self._source.now_us()
         await self._journal.endpoints.move_cursor(scope, consumer, min(cursor, settled_id(now_us)), now_us)
 
@@ -202,7 +206,11 @@ class Desk:
 
     async def replay_window(self, scope: Scope, window: Window, *, dry_run: bool) -> tuple[int, str | None]:
         """Replay all of a window, or only count them. The second is ``after`` of the next call, where one is needed."""
-        cursor, until_id, count = max(first_id(window.from_us), window.after), first_id(window.until_us), 0
+        cursor, until_id, count = (
+            max(first_id("ntf", window.from_us), window.after),
+            first_id("ntf", window.until_us),
+            0,
+        )
         while count < REPLAY_LIMIT:
             page = await self._journal.endpoints.notifications_after(scope, cursor, until_id)
             found = [one.id for one in page if window.holds(one)]
@@ -226,9 +234,4 @@ class Desk:
 
 def settled_id(now_us: int) -> str:
     """Sorts after every notification that no reader can have missed."""
-    return first_id(now_us - SETTLE_US)
-
-
-def first_id(at_us: int) -> str:
-    """Sorts before every notification staged from that moment on: IDs begin with their milliseconds."""
-    return f"ntf_{max(0, at_us) // 1000:012x}" if at_us > 0 else FIRST_ID
+    return first_id("ntf", now_us - SETTLE_US)

@@ -90,4 +90,4 @@ class Validations:
     def _headers(self, webhook_id: str, scope: Scope, body: bytes, now_us: int) -> Headers:
         endpoint = self._directory.endpoint(scope.app_id, scope.shortcode_id)
         signers = self._directory.signers(endpoint) if endpoint else ()
-        return signed_headers((("Content-Type", "application/json"),), signers, webhook_id, body, now_us)
+        return signed_headers(signers, webhook_id, body, now_us)

@@ -14,6 +14,7 @@ from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, 
 from wakala.rules.payment import Scope
 
 PAGE_ROWS = 200  # of notifications that are looked through at once
+READ_ROWS = 1_200  # the same, with those that a reader has seen and may not count as read yet
 FIRST_ID = ""  # sorts before every ID
 
 
@@ -125,7 +126,7 @@ class EndpointJournal:
         self, scope: Scope, after_id: str, until_id: str, limit: int = PAGE_ROWS
     ) -> list[Notification]:
         """An app's notifications between two IDs, oldest first, delivered or not."""
-        row = (scope.organisation_id, scope.environment, scope.app_id, after_id, until_id, min(limit, PAGE_ROWS))
+        row = (scope.organisation_id, scope.environment, scope.app_id, after_id, until_id, min(limit, READ_ROWS))
         return [notification_of(found) for found in await self._database.fetch("notifications_after", row)]
 
     async def notifications_before(self, scope: Scope, before_id: str, limit: int) -> list[Notification]:

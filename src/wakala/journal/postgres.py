@@ -145,6 +145,23 @@ class PostgresDatabase:
         except _FAULTS as error:
             raise _fault(error) from error
 
+    async def read(self, text: str) -> Sequence[Row]:
+        """A question about PostgreSQL itself; what is asked about payments has a file of its own."""
+        try:
+            async with self._pool.acquire() as connection:
+                return [tuple(record) for record in await connection.fetch(text)]
+        except _FAULTS as error:
+            raise _fault(error) from error
+
+    async def gateways(self) -> int:
+        """How many connections gateways hold to this database."""
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1"
+        try:
+            async with self._pool.acquire() as connection:
+                return int(await connection.fetchval(asked, GATEWAY_NAME))
+        except _FAULTS as error:
+            raise _fault(error) from error
+
     # ── the writer ──
 
     async def _write(self) -> None:

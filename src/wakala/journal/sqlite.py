@@ -10,7 +10,8 @@ import collections
 import fcntl
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -253,6 +254,14 @@ class SqliteDatabase:
         for write in operation.writes:
             execute(sql(write.statement, "sqlite"), write.row)
         return True
+
+
+@contextmanager
+def gateway_lock(path: Path) -> Iterator[None]:
+    """Hold the lock that only one gateway may hold, for somebody who replaces the file."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _take_lock(path):
+        yield
 
 
 def _take_lock(path: Path) -> IO[str]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Operation, Row, sql
 
-GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_attempted")
+GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_attempted", "notification_hand_back")
 WRITES = ("event_add", "exchange_add", "exchange_answer", "notification_stage", "confirmation_claim")
 _INSERT = re.compile(r"(INSERT INTO \w+ \(.*?\)) VALUES \([$\d, ]*\)(.*)")
 _UPDATE = re.compile(r"(UPDATE .*? SET .*?) WHERE (.*?)( RETURNING .*)?")

@@ -14,6 +14,18 @@ from wakala.outgoing.answer import READ_LIMIT_BYTES
 from wakala.outgoing.client import NoReply, Outgoing, Reply
 from wakala.outgoing.dialling import resolve
 from wakala.outgoing.guard import refusal
+from wakala.outgoing.looking import Look, Stage, TlsSeen
 from wakala.outgoing.tls import TlsTerms
 
-__all__ = ["READ_LIMIT_BYTES", "NoReply", "Outgoing", "Reply", "TlsTerms", "refusal", "resolve"]
+__all__ = [
+    "READ_LIMIT_BYTES",
+    "Look",
+    "NoReply",
+    "Outgoing",
+    "Reply",
+    "Stage",
+    "TlsSeen",
+    "TlsTerms",
+    "refusal",
+    "resolve",
+]

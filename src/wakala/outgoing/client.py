@@ -11,6 +11,7 @@ from wakala.outgoing.answer import BrokenAnswerError
 from wakala.outgoing.connection import Connection
 from wakala.outgoing.dialling import Dialler
 from wakala.outgoing.guard import refusal
+from wakala.outgoing.looking import Look, look
 from wakala.outgoing.message import UnsentError, compose
 from wakala.outgoing.pool import Pool
 from wakala.outgoing.tls import TlsTerms
@@ -40,10 +41,12 @@ class Outgoing:
         self._guarded = guarded
         self.allowed = tuple(ipaddress.ip_network(net, strict=False) for net in allowed)
         self._pool: Pool | None = None
+        self._dialler: Dialler | None = None
 
     async def open(self) -> None:
         """Make the pool, and read the certificates that the system trusts."""
-        self._pool = Pool(Dialler(self._judge))
+        self._dialler = Dialler(self._judge)
+        self._pool = Pool(self._dialler)
 
     async def close(self) -> None:
         """Close every connection. Calls that are under way may end first, for a few seconds."""
@@ -85,6 +88,14 @@ class Outgoing:
         finally:
             if connection is not None:
                 pool.give_back(connection)
+
+    async def look(
+        self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes, *, total_s: float
+    ) -> Look:
+        """Send once on a connection of its own, and say what was met on the way. The addresses are judged as ever."""
+        if self._dialler is None:
+            raise RuntimeError("Outgoing is not open")
+        return await look(self._dialler, method, url, headers, body, total_s)
 
     def _judge(self, address: str) -> str | None:
         return refusal(address, self.allowed) if self._guarded else None

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from wakala.outgoing.connection import Connection, words
 from wakala.outgoing.message import Origin, UnsentError
@@ -21,35 +21,47 @@ GOODBYE_LIMIT_S = 1.0  # for the other side's half of TLS's goodbye, which nobod
 # Why an address may not be called, or None.
 Judge = Callable[[str], str | None]
 
+Made = TypeVar("Made", bound=Connection)
+
+
+class UntrustedError(UnsentError):
+    """The other side's certificate proves nothing; not one byte of the request has left."""
+
 
 class Dialler:
     """Makes connections. ``judge`` is asked about every address before it is connected to."""
 
     def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+        self.judge = judge
         self._lookups: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
         self._tls = trust_of_the_system()
         self._of_terms: OrderedDict[TlsTerms, ssl.SSLContext] = OrderedDict()
 
-    async def dial(self, origin: Origin, on_lost: Callable[[Connection], None]) -> Connection:
-        """A new connection, or `UnsentError`. ``on_lost`` is handed on to it."""
-        addresses = self._allowed(await self._addresses(origin))
+    async def dial(
+        self,
+        origin: Origin,
+        on_lost: Callable[[Connection], None],
+        make: Callable[[Origin, Callable[[Connection], None]], Made],
+    ) -> Made:
+        """A new connection as ``make`` makes it, or `UnsentError`. ``on_lost`` is handed on to it."""
+        addresses = self._allowed(await self.addresses(origin))
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + CONNECT_LIMIT_S
         trouble = ""
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             try:
                 async with asyncio.timeout((deadline_s - loop.time()) / left):
-                    return await self._connect(origin, address, on_lost)
+                    return await self._connect(origin, address, lambda: make(origin, on_lost))
             except ssl.SSLCertVerificationError as error:  # the other addresses are the same server's
-                raise UnsentError(f"the certificate of {origin.host} is not trusted: {error.verify_message}") from error
+                trouble = f"the certificate of {origin.host} is not trusted: {error.verify_message}"
+                raise UntrustedError(trouble) from error
             except TimeoutError:  # also the system's own, which is no sooner over
                 trouble = f"no connection to {address} within the time there was"
             except OSError as error:
                 trouble = f"no connection to {address}: {words(error)}"
         raise UnsentError(trouble)
 
-    async def _connect(self, origin: Origin, address: str, on_lost: Callable[[Connection], None]) -> Connection:
+    async def _connect(self, origin: Origin, address: str, make: Callable[[], Made]) -> Made:
         secure: dict[str, Any] = {}
         if origin.scheme == "https":
             # The name, not the address: it is what the certificate must prove. The dot at the end is DNS's alone.
@@ -60,7 +72,7 @@ class Dialler:
                 "ssl_shutdown_timeout": GOODBYE_LIMIT_S,
             }
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(origin, on_lost),
+            make,
             address,
             origin.port,
             flags=socket.AI_NUMERICHOST,  # what was judged is an address; nothing may look it up again
@@ -83,13 +95,14 @@ class Dialler:
         return context
 
     def _allowed(self, addresses: list[str]) -> list[str]:
-        verdicts = [self._judge(address) for address in addresses]
+        verdicts = [self.judge(address) for address in addresses]
         allowed = [address for address, verdict in zip(addresses, verdicts, strict=True) if verdict is None]
         if not allowed:
             raise UnsentError(next((verdict for verdict in verdicts if verdict), "the name has no address"))
         return _in_turn(allowed)[:ADDRESSES_LIMIT]
 
-    async def _addresses(self, origin: Origin) -> list[str]:
+    async def addresses(self, origin: Origin) -> list[str]:
+        """Those behind a name, not yet judged."""
         try:
             return [str(ipaddress.ip_address(origin.host))]
         except ValueError:

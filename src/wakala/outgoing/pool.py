@@ -80,7 +80,7 @@ class Pool:
 
     async def _new(self, origin: Origin) -> Connection:
         self._make_room()
-        connection = await self._dialler.dial(origin, self._lost)
+        connection = await self._dialler.dial(origin, self._lost, Connection)
         if self._closed:
             connection.abort()
             raise UnsentError("the gateway is ending")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from wakala.errors import CallerError
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -21,6 +23,12 @@ def is_web_address(url: str) -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:  # half a bracket, or a port that is none
         return False
+
+
+def require_web_address(url: str) -> None:
+    """Refuse what cannot be called."""
+    if not is_web_address(url):
+        raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
 
 
 _WEB = re.compile(r"https?://[!-\"$-?A-~]+")  # visible ASCII without # and @

@@ -4,6 +4,8 @@ import re
 
 import msgspec
 
+from wakala.rules.markup_secrets import ELEMENT as _XML_FIELD
+from wakala.rules.markup_secrets import marked, places_of, without_elements
 from wakala.rules.payment import Scope
 
 BODY_LIMIT_BYTES = 65_536  # what is kept of a body: every honest M-Pesa message is below 8 KiB
@@ -85,14 +87,6 @@ _SCHEME = re.compile(rb"\b(Basic|Bearer)(\s+)[A-Za-z0-9+/=._~-]{20,}", re.IGNORE
 # M-Pesa repeats a refused token in its complaint.
 _ECHO = re.compile(rb"(Invalid Access Token - )(?!Invalid API)[^\s\"<]+")
 
-# In M-Pesa's XML, in a CDATA section or escaped; and what the Broker hands back of our own envelopes in base64, where
-# the same secrets and our callback paths stand unseen (broker.md 8.2, 8.3).
-_XML_FIELD = re.compile(
-    rb"((?:<|&lt;)(?:[\w.-]{1,40}:)?(?:spPassword|newPassword|Password|SecurityCredential|originRequest"
-    rb"|submitApi(?:Request|Response|Result))(?:\s[^<>&]{0,300})?(?:>|&gt;))(?=[^<&\s])[^<&]*",
-    re.IGNORECASE,
-)
-
 
 def redact(body: bytes) -> bytes:
     """The body without the values of secret fields, secret form values and callback secrets; the rest is untouched."""
@@ -100,11 +94,11 @@ def redact(body: bytes) -> bytes:
         return body
     lower = body.lower()
     if b"/callbacks" in lower:
-        body = _PATH.sub(_marked, body)
+        body = marked(body, _PATH, places_of(b"/callbacks", lower))
     if b"basic " in lower or b"bearer " in lower:
         body = _SCHEME.sub(rb"\1\2[secret]", body)
     if body[:64].lstrip()[:1] == b"<":
-        body = _XML_FIELD.sub(rb"\1[secret]", body)
+        body = without_elements(body)
     if not _may_hold_secrets(lower):
         return body
     if b"invalid access token" in lower:

@@ -320,6 +320,17 @@ class Schedule:
         after_s = self.asks_s[checks] if checks < len(self.asks_s) else self.expire_s
         return (payment.sent_us or payment.created_us) + int(after_s * 1_000_000)
 
+    def next_us(self, payment: Payment, checks: int, now_us: int) -> int:
+        """The same after a question at ``now_us``, whose own answer may take a moment.
+
+        After a long stop everything is overdue; it is still asked one question after the other, no closer than the
+        schedule's closest, and not given up in the moment of the last one.
+        """
+        return max(self.due_us(payment, checks), now_us + int(self._pause_s() * 1_000_000))
+
+    def _pause_s(self) -> float:
+        return min((later - sooner for sooner, later in zip((0.0, *self.asks_s), self.asks_s, strict=False)), default=0)
+
     def is_over(self, payment: Payment) -> bool:
         """True when the last question has been asked."""
         return payment.checks >= len(self.asks_s)
@@ -503,7 +514,7 @@ def _unsure(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int
         merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
         checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
         checks=checks,
-        next_check_us=schedule.due_us(payment, checks),
+        next_check_us=schedule.next_us(payment, checks, now_us),
     )
     return Change(after, Step.LOSE_SIGHT, "unsure", detail)
 
@@ -559,7 +570,7 @@ def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedu
         return _noted(payment, "asked", detail, now_us)
     step = Step.ACCEPT if fact.processing and payment.state is State.UNKNOWN else Step.ASK
     checks = payment.checks + 1
-    after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.due_us(payment, checks))
+    after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.next_us(payment, checks, now_us))
     return Change(after, step, "asked", detail)
 
 

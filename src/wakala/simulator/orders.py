@@ -56,6 +56,7 @@ class RulesOrder(msgspec.Struct, forbid_unknown_fields=True):
     bill_push_pause_seconds: float | None = None
     lock_after_failures: int | None = None
     rule_17: bool | None = None
+    one_minute: bool | None = None
     strict_174379: bool | None = None
     strict_urls: bool | None = None
     register_once: bool | None = None

@@ -15,6 +15,9 @@ from wakala.simulator.world import UNREACHABLE_SWITCHES, Message, Payment, Phone
 RULE_17_SECONDS = 120.0
 """The same amount from the same customer within two minutes is "Rule limited." (daraja.md 2.1)."""
 
+ONE_MINUTE_SECONDS = 60.0
+"""Between two prompts to one phone (daraja.md 7.5)."""
+
 OUTCOMES: dict[str, Result | None] = {
     "pay": None,  # decided by balance and rules
     "ignore": None,  # decided by the clock
@@ -58,6 +61,8 @@ class Prompts:
         phone = self._world.phone(push.msisdn)
         if phone.live is not None:
             raise refusals.subscriber_locked(phone.msisdn)
+        if self._world.rules.one_minute:
+            self._require_a_minute(phone)
         now = self._world.clock.now()
         payment = Payment(
             number=self._world.new_payment_number(),
@@ -79,6 +84,12 @@ class Prompts:
         self._world.live[payment.number] = payment
         self._world.remember(payment)
         return payment
+
+    def _require_a_minute(self, phone: Phone) -> None:
+        seconds = self._world.clock.seconds()
+        if phone.asked_seconds is not None and seconds - phone.asked_seconds < ONE_MINUTE_SECONDS:
+            raise refusals.asked_lately(phone.msisdn)
+        phone.asked_seconds = seconds
 
     def start(self, payment: Payment) -> None:
         """Send the prompt on its way to the phone, and wake the autopilot."""

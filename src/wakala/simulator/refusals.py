@@ -123,6 +123,12 @@ def subscriber_locked(msisdn: str) -> Refusal:
     )
 
 
+def asked_lately(msisdn: str) -> Refusal:
+    """A prompt too soon after the last; M-Pesa says that the phone is still locked."""
+    reason = f"Phone {msisdn} had a prompt less than a minute ago, and the rule one_minute is on."
+    return Refusal(500, "500.001.1001", LOCKED_TEXT, reason)
+
+
 def still_processing() -> Refusal:
     """How M-Pesa answered a query before 2025 while the prompt was open."""
     return Refusal(500, "500.001.1001", "The transaction is being processed", "The prompt is still open.")

@@ -23,6 +23,10 @@ from wakala.simulator.results import Result
 PAYMENTS_MAX = 100_000
 """Some 150 MB, and more than any test looks back on; older ones are forgotten first."""
 
+TIDY_EVERY_PAYMENTS = 50_000
+"""How many are forgotten before the tables that held them are laid out anew, which takes some 20 ms. A dictionary whose
+oldest go and whose newest come doubles its table before it uses their places again."""
+
 COMMANDS_MAX = 50_000
 """Payouts, transfers, reversals and enquiries: some 100 MB, for each keeps its credential. Older ones go first, their
 receipts with them."""
@@ -69,6 +73,7 @@ class Rules:
     bill_push_pause_seconds: float = 10.0  # between Bill Manager's five tries (daraja.md 2.16); how long is a guess
     lock_after_failures: int = 3  # "repeated failure locks it" (daraja.md 5); how many is a guess: as for a PIN
     rule_17: bool = False  # refuse the same amount from the same phone within two minutes
+    one_minute: bool = False  # refuse a prompt within a minute of the last one to the same phone (daraja.md 7.5)
     strict_174379: bool = False  # refuse C2B registration of 174379, as the real sandbox does
     strict_urls: bool = False  # apply the URL filter to CallBackURL too, as production does
     register_once: bool = False  # C2B URLs can be registered once only, as in production
@@ -201,6 +206,7 @@ class Phone:
     low_balance: bool = False
     never_answers: bool = False
     live: "Payment | None" = None  # the one prompt it may show at a time
+    asked_seconds: float | None = None  # when it was sent its last prompt; feeds the one-minute rule
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
     last_paid_seconds: dict[int, float] = field(default_factory=dict)  # amount in cents to when; feeds rule 17
     registered: bool = True  # for M-Pesa; nobody can be paid who is not
@@ -296,6 +302,7 @@ class World:
         self._node = identifiers.node(self.random)
         self._requests_count = 3_400_000
         self._payments_count = 0
+        self._forgotten_count = 0
         self._commands_count = 0
         self._populate(self)
 
@@ -346,9 +353,17 @@ class World:
             _, oldest = self.payments.popitem(last=False)
             self.checkouts.pop(oldest.checkout_id, None)
             self._receipts.pop(oldest.receipt, None)
+            self._forgotten_count += 1
+            if self._forgotten_count % TIDY_EVERY_PAYMENTS == 0:
+                self._tidy()
         self.payments[payment.number] = payment
         if payment.checkout_id:
             self.checkouts[payment.checkout_id] = payment
+
+    def _tidy(self) -> None:
+        self.payments = OrderedDict(self.payments)
+        self.checkouts = dict(self.checkouts)
+        self._receipts = dict(self._receipts)
 
     def new_receipt(self, at: datetime | None = None) -> str:
         """A receipt that nothing else has had, of now or then; ``file_receipt`` says what it is of."""

@@ -26,6 +26,7 @@ from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import access_token, mac
 from wakala.web.auth import caller
+from wakala.web.endpoints import Endpoints
 from wakala.web.notifications import Notifications
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import api as wire
@@ -51,8 +52,10 @@ class Api:
         public_url: str,
         trace_key: bytes,
         notifications: Notifications,
+        endpoints: Endpoints,
     ) -> None:
         self.notifications = notifications
+        self.endpoints = endpoints
         self._journal = journal
         self._directory = directory
         self._payments = payments

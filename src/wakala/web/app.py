@@ -51,6 +51,10 @@ def build(
         fixed[f"{prefix}/notifications"] = endpoint(api.notifications.listed(environment), "GET")
         fixed[f"{prefix}/notifications/replay"] = endpoint(api.notifications.replay_window(environment), "POST")
         fixed[f"{prefix}/notifications/acknowledge"] = endpoint(api.notifications.read_up_to(environment), "POST")
+        fixed[f"{prefix}/endpoints"] = endpoint(api.endpoints.listed(environment), "GET")
+        for name in ("move", "test", "pause", "resume", "rotate"):
+            path = f"{prefix}/endpoints/{'callbackurl' if name == 'move' else name}"
+            fixed[path] = endpoint(getattr(api.endpoints, name)(environment), "POST")
         fixed[f"{prefix}/requests"] = endpoint(api.requests(environment), "GET")
         for command in COMMANDS:
             if environment in command.environments:

@@ -1,28 +1,39 @@
 """Notifications for apps that come and get them: by cursor, one by one, acknowledged, replayed."""
 
+import asyncio
 import datetime as dt
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from wakala.deliveries.desk import Desk, Window
+from wakala.deliveries.bell import Bell
+from wakala.deliveries.deliveries import signed_headers
+from wakala.deliveries.desk import Desk, Window, settled_id
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
+from wakala.identity import first_id
 from wakala.journal.endpoints import PAGE_ROWS
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Environment
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.payment import Scope
 from wakala.web.auth import caller
+from wakala.web.endpoints import read_body
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire.api import HttpAnswer, plain
 from wakala.wire.view import time_text
 
 DEFAULT_ROWS = 50
+WAIT_LIMIT_S = 25  # proxies hang up on a silent connection after 30 s and more
+SEEN_LIMIT = 1_000  # in the few seconds before the cursor may pass them
+NOW = "now"  # as a cursor: what is staged from here on
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LIMIT = re.compile(r"[1-9][0-9]{0,5}")
+_COUNT = re.compile(r"[0-9]{1,6}")
 
 
 class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,41 +57,63 @@ class ReadBody(msgspec.Struct, forbid_unknown_fields=True):
 class Notifications:
     """Endpoints of the API about notifications, of the calling app and no other."""
 
-    def __init__(self, journal: Journal, directory: Directory, desk: Desk) -> None:
+    def __init__(
+        self, journal: Journal, directory: Directory, desk: Desk, bell: Bell, now_us: Callable[[], int]
+    ) -> None:
         self._journal = journal
         self._directory = directory
         self._desk = desk
+        self._bell = bell
+        self._now_us = now_us
 
     def listed(self, environment: Environment) -> Handler:
-        """``GET .../notifications?after=&consumer=&limit=``: oldest first, delivered or not."""
+        """``GET .../notifications?after=&consumer=&limit=``: oldest first, delivered or not.
+
+        ``wait`` holds the answer back until there is something; ``seen`` includes those too young for the cursor.
+        """
 
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
-            given = dict(parse_qsl(incoming.query, encoding="latin-1"))
-            after, consumer, limit = given.get("after", ""), given.get("consumer", ""), given.get("limit", "")
-            faults = [
-                FieldFault(f"/{name}", "Send 1 to 64 letters, digits, underscores, dots or hyphens.")
-                for name, value in (("after", after), ("consumer", consumer))
-                if value and not _NAME.fullmatch(value)
-            ]
-            if limit and not _LIMIT.fullmatch(limit):
-                faults.append(FieldFault("/limit", f"Send a whole number from 1 to {PAGE_ROWS}."))
-            if faults:
-                raise InvalidFieldsError(faults=tuple(faults))
-            if consumer and not after:
-                after = await self._journal.endpoints.cursor(scope.app_id, environment, consumer)
-            found = await self._desk.after(scope, after, min(int(limit or DEFAULT_ROWS), PAGE_ROWS))
-            return plain(
-                200, {"Notifications": [_view(one) for one in found], "After": found[-1].id if found else after}
-            )
+            asked = _feed(incoming.query)
+            after = await self._start(scope, asked)
+            found = await self._page_in_time(scope, asked, after)
+            sure = settled_id(self._now_us())
+            settled = [one.id for one in found if one.id < sure]
+            notes = [self._view(one, is_signed=asked.is_signed) for one in found]
+            return plain(200, {"Notifications": notes, "Cursor": after, "After": settled[-1] if settled else after})
 
         return handle
+
+    async def _start(self, scope: Scope, asked: "Feed") -> str:
+        if asked.after == NOW:
+            return first_id("ntf", self._now_us())
+        if asked.consumer and not asked.after:
+            return await self._journal.endpoints.cursor(scope.app_id, scope.environment, asked.consumer)
+        return asked.after
+
+    async def _page_in_time(self, scope: Scope, asked: "Feed", after: str) -> list[Notification]:
+        """As soon as there is something, or when the caller will wait no longer."""
+        clock = asyncio.get_running_loop().time
+        ends_s = clock() + asked.wait_s
+        while True:
+            rung = self._bell.times_rung(scope.app_id)
+            found = await self._page(scope, asked, after)
+            left_s = ends_s - clock()
+            if len(found) > asked.seen or left_s <= 0 or self._bell.is_closed:
+                return found
+            await self._bell.wait(scope.app_id, rung, left_s)
+
+    async def _page(self, scope: Scope, asked: "Feed", after: str) -> list[Notification]:
+        if asked.has_seen:
+            return await self._desk.after_with_young(scope, after, asked.limit + asked.seen)
+        return await self._desk.after(scope, after, asked.limit)
 
     def one(self, environment: Environment) -> Handler:
         """``GET .../notifications/{NotificationID}``."""
 
         async def handle(incoming: Incoming) -> HttpAnswer:
-            return plain(200, _view(await self._own(incoming, environment)))
+            is_signed = dict(parse_qsl(incoming.query, encoding="latin-1")).get("signed") == "true"
+            return plain(200, self._view(await self._own(incoming, environment), is_signed=is_signed))
 
         return handle
 
@@ -90,7 +123,7 @@ class Notifications:
         async def handle(incoming: Incoming) -> HttpAnswer:
             notification = await self._own(incoming, environment)
             await self._desk.acknowledge(notification)
-            return plain(200, _view(await self._own(incoming, environment)))
+            return plain(200, self._view(await self._own(incoming, environment), is_signed=False))
 
         return handle
 
@@ -108,7 +141,7 @@ class Notifications:
 
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
-            asked = _read(ReplayBody, incoming.body)
+            asked = read_body(ReplayBody, incoming.body)
             if asked.After and not _NAME.fullmatch(asked.After):
                 raise InvalidFieldsError(faults=(FieldFault("/After", "Send After of the answer before."),))
             window = Window(_us(asked.From), _us(asked.To), frozenset(asked.States), asked.Type, asked.After)
@@ -122,7 +155,7 @@ class Notifications:
 
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
-            asked = _read(ReadBody, incoming.body)
+            asked = read_body(ReadBody, incoming.body)
             for name, value in (("Consumer", asked.Consumer), ("Cursor", asked.Cursor)):
                 if not _NAME.fullmatch(value):
                     message = "Send 1 to 64 letters, digits, underscores, dots or hyphens."
@@ -139,19 +172,28 @@ class Notifications:
             raise ForbiddenError("This app is not bound to a live shortcode, so it reads the sandbox only.")
         return Scope(app.organisation_id, app.id, "", environment)
 
+    def _view(self, notification: Notification, *, is_signed: bool) -> dict[str, Any]:
+        """``Headers`` are those of an attempt that would begin now.
+
+        Whoever holds the app's key may have them: they prove nothing but a notification that is the app's own, which
+        the same key can have sent again anyway. The secret itself, which could sign anything, stays here.
+        """
+        view = _view(notification)
+        endpoint = self._directory.endpoint(notification.scope.app_id, notification.scope.shortcode_id)
+        if is_signed and endpoint is not None:
+            signers = self._directory.signers(endpoint)
+            shortcode = self._directory.shortcode(notification.scope.shortcode_id)
+            number = shortcode.number if shortcode else ""
+            headers = signed_headers(signers, notification.id, notification.body, self._now_us(), number)
+            view["Headers"] = dict(headers)
+        return view
+
     async def _own(self, incoming: Incoming, environment: Environment) -> Notification:
         scope = self._scope(incoming, environment)
         notification_id = incoming.parameters["notification_id"]
         if not _NAME.fullmatch(notification_id):
             raise NotFoundError
         return await self._desk.own(scope, notification_id)
-
-
-def _read(kind: type[Any], body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidFieldsError(faults=(FieldFault("", f"{error}."),)) from None
 
 
 def _us(moment: dt.datetime) -> int:
@@ -172,3 +214,43 @@ def _view(notification: Notification) -> dict[str, Any]:
         "LastError": notification.last_error,
         "Body": msgspec.Raw(notification.body),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How notifications are asked for. ``seen`` is how many after the cursor the caller has already."""
+
+    after: str
+    consumer: str
+    limit: int
+    wait_s: int
+    seen: int
+    has_seen: bool
+    is_signed: bool
+
+
+def _feed(query: str) -> Feed:
+    given = dict(parse_qsl(query, encoding="latin-1"))
+    faults = [
+        FieldFault(f"/{name}", "Send 1 to 64 letters, digits, underscores, dots or hyphens.")
+        for name in ("after", "consumer")
+        if given.get(name) and not _NAME.fullmatch(given[name])
+    ]
+    for name, pattern, least, most in (
+        ("limit", _LIMIT, 1, PAGE_ROWS),
+        ("wait", _COUNT, 0, WAIT_LIMIT_S),
+        ("seen", _COUNT, 0, SEEN_LIMIT),
+    ):
+        if given.get(name) and not pattern.fullmatch(given[name]):
+            faults.append(FieldFault(f"/{name}", f"Send a whole number from {least} to {most}."))
+    if faults:
+        raise InvalidFieldsError(faults=tuple(faults))
+    return Feed(
+        after=given.get("after", ""),
+        consumer=given.get("consumer", ""),
+        limit=min(int(given.get("limit") or DEFAULT_ROWS), PAGE_ROWS),
+        wait_s=min(int(given.get("wait") or 0), WAIT_LIMIT_S),
+        seen=min(int(given.get("seen") or 0), SEEN_LIMIT),
+        has_seen=bool(given.get("seen")),
+        is_signed=given.get("signed") == "true",
+    )

@@ -9,6 +9,7 @@ from wakala.rules.accounts import Environment
 from wakala.rules.bodies import StatusBody
 from wakala.rules.commands import COMMANDS, Command, Mode
 from wakala.rules.delivery import DeliveryState
+from wakala.rules.endpoints import Waiting
 
 PREFIXES = {Environment.LIVE: "/mpesa/v1", Environment.SANDBOX: "/sandbox/mpesa/v1"}
 
@@ -31,6 +32,7 @@ _READ_PROBLEMS = (
     errors.MethodNotAllowedError,
     errors.PayloadTooLargeError,
     errors.InvalidFieldsError,
+    errors.UrlTestFailedError,
     errors.DatabaseFaultError,
 )
 _TOKEN_PROBLEMS = (errors.UnauthenticatedError, errors.MethodNotAllowedError, errors.PayloadTooLargeError)
@@ -58,6 +60,7 @@ def document(public_url: str) -> dict[str, Any]:
             "get": _read("trace", "Everything about one request", one, environment)
         }
         paths |= _notification_paths(prefix, environment)
+        paths |= _endpoint_paths(prefix, environment)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -105,12 +108,57 @@ def _notification_paths(prefix: str, environment: Environment) -> dict[str, Any]
     }
 
 
+def _endpoint_paths(prefix: str, environment: Environment) -> dict[str, Any]:
+    """Where the app's notifications go, and how that place has been doing."""
+
+    def post(name: str, summary: str, **properties: Any) -> dict[str, Any]:
+        required = [field for field, schema in properties.items() if schema.pop("needed", False)]
+        body = {"type": "object", "additionalProperties": False, "properties": {"Shortcode": _SHORTCODE, **properties}}
+        return {"post": _read(f"endpoint_{name}", summary, [], environment, {**body, "required": required})}
+
+    base = f"{prefix}/endpoints"
+    return {
+        base: {"get": _read("endpoints", "Where your notifications go, and how it does", [], environment, None, True)},
+        f"{base}/callbackurl": post(
+            "callbackurl",
+            "Another URL, tested before it is saved",
+            CallbackUrl={**_URL, "needed": True},
+            Waiting={"type": "string", "enum": [each.value for each in Waiting], "default": "send"},
+            Force={"type": "boolean", "default": False, "description": "Save it although its test failed."},
+        ),
+        f"{base}/test": post("test", "What a notification would meet there, graded", CallbackUrl={**_URL}),
+        f"{base}/pause": post("pause", "Nothing is sent; everything is stored and waits", Reason={"type": "string"}),
+        f"{base}/resume": post("resume", "Sent again, with what waited"),
+        f"{base}/rotate": post(
+            "rotate",
+            "A new signing key, told this once",
+            Version={"type": "string", "enum": ["v1", "v1a"], "default": "v1"},
+            OverlapSeconds={"type": "number", "minimum": 0, "maximum": 604_800, "default": 86_400},
+        ),
+    }
+
+
+_SHORTCODE = {"type": "string", "description": "The endpoint of this shortcode; left out, the app's own."}
+_URL = {"type": "string", "examples": ["https://shop.example/wakala"]}
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
 _MOMENT = {"type": "string", "format": "date-time"}
 _FEED = [
-    {"name": "after", "in": "query", "schema": _NAME, "description": "`After` of the page before."},
+    {"name": "after", "in": "query", "schema": _NAME, "description": "`After` of the page before, or `now`."},
     {"name": "consumer", "in": "query", "schema": _NAME, "description": "Go on where this reader acknowledged."},
     {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}},
+    {
+        "name": "wait",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 25},
+        "description": "Seconds to hold the answer back while there is nothing.",
+    },
+    {
+        "name": "seen",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 1_000},
+        "description": "Include those too young for the cursor, and wait for more than so many after it.",
+    },
+    {"name": "signed", "in": "query", "schema": {"type": "boolean"}, "description": "With the headers of an attempt."},
 ]
 _REPLAY = {
     "type": "object",
@@ -173,9 +221,19 @@ def _read(
     parameters: list[dict[str, Any]],
     environment: Environment,
     body: dict[str, Any] | None = None,
+    is_scoped: bool = False,
 ) -> dict[str, Any]:
-    kinds = _READ_PROBLEMS if parameters or body else _TOKEN_PROBLEMS
-    wanted = {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}} if body else {}
+    kinds = _READ_PROBLEMS if parameters or body or is_scoped else _TOKEN_PROBLEMS
+    wanted = (
+        {
+            "requestBody": {
+                "required": bool(body and body.get("required")),
+                "content": {"application/json": {"schema": body}},
+            }
+        }
+        if body
+        else {}
+    )
     return {
         **wanted,
         "summary": summary,

@@ -40,6 +40,23 @@ def headers_of(body: bytes, shortcode: str) -> tuple[tuple[str, str], ...]:
     return (*told, ("Businessshortcode", shortcode)) if body.startswith(_PUSH_RESULT) else told
 
 
+def render_test(body_format: BodyFormat, now_us: int) -> bytes:
+    """A notification that names no payment.
+
+    The other shapes have no word for a test, so theirs tell of a push that was cancelled and that nobody asked for: a
+    receiver which knows no such push has nothing to do.
+    """
+    if body_format is BodyFormat.WAKALA:
+        return _encode({"type": "endpoint.test", "timestamp": time_text(now_us), "data": {}})
+    inner = {
+        "MerchantRequestID": "wakala-endpoint-test",
+        "CheckoutRequestID": "ws_CO_wakala_endpoint_test",
+        "ResultCode": 1032,
+        "ResultDesc": "A test of this URL by Wakala. No payment was asked for.",
+    }
+    return _encode({"Body": {"stkCallback": inner}})
+
+
 def _wakala(payment: Payment, event: str, shortcode: str, now_us: int) -> bytes:
     return _encode({"type": event, "timestamp": time_text(now_us), "data": payment_view(payment, shortcode)})
 

@@ -47,6 +47,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{reason} It is asked about, not sent again.",
         "Muda uliisha kwenye foleni ya M-Pesa. Linaulizwa, halitumwi tena.",
     ),
+    "restored": (
+        "The gateway was restored from a backup. Whether this had gone out is not known: it is asked about.",
+        "Mfumo ulirejeshwa kutoka nakala. Haijulikani kama ombi hili lilitumwa: linaulizwa.",
+    ),
     "late_answer": ("A late answer changed nothing. {reason}", "Jibu la kuchelewa halikubadilisha kitu. {reason}"),
 }
 
@@ -97,7 +101,7 @@ def trace_view(
     entries.sort(key=lambda entry: (entry["OffsetMs"], entry["Type"] == "event"))
     view["Entries"] = entries
     view["Notifications"] = [_notification(notification) for notification in notifications]
-    return _hidden(view) if masked else view
+    return hidden(view) if masked else view
 
 
 def _event(row: EventRow, payment: Payment, start_us: int) -> dict[str, Any]:
@@ -135,10 +139,14 @@ class _Words(dict[str, str]):
 
 
 def _exchange(exchange: Exchange, start_us: int) -> dict[str, Any]:
+    view = exchange_view(exchange)
+    return {"Type": "exchange", "At": view["At"], "OffsetMs": (exchange.started_us - start_us) / 1000, **view}
+
+
+def exchange_view(exchange: Exchange) -> dict[str, Any]:
+    """One exchange with both sides' bytes, as stored: secrets are out of it."""
     return {
-        "Type": "exchange",
         "At": time_text(exchange.started_us),
-        "OffsetMs": (exchange.started_us - start_us) / 1000,
         "DurationMs": exchange.duration_us / 1000 if exchange.duration_us is not None else None,
         "Name": exchange.name,
         "Direction": exchange.direction,
@@ -177,11 +185,12 @@ def shown_phone(msisdn: str) -> str:
     return mask(msisdn) if msisdn.isdigit() and len(msisdn) == 12 else msisdn[:16]
 
 
-def _hidden(value: Any) -> Any:
+def hidden(value: Any) -> Any:
+    """With the phone numbers masked, wherever they stand."""
     if isinstance(value, str):
         return _PHONE.sub(lambda found: mask(found[0]), value)
     if isinstance(value, list):
-        return [_hidden(item) for item in value]
+        return [hidden(item) for item in value]
     if isinstance(value, dict):
-        return {key: _hidden(item) for key, item in value.items()}
+        return {key: hidden(item) for key, item in value.items()}
     return value

@@ -128,15 +128,13 @@ def _result_or_none(body: bytes) -> CommandResult | None:
 
 def read_result(body: bytes) -> CommandResult:
     """How a command ended."""
-    return daraja_results.read_result(
-        _encode({"Result": _result_in_json(document_in(message_in(body)))}), codes.RESULTS
-    )
+    return daraja_results.result_in({"Result": _result_in_json(document_in(message_in(body)))}, codes.RESULTS)
 
 
 def _result_in_json(result: Element) -> dict[str, Any]:
     told: dict[str, Any] = {child.name: child.text for child in result.children if not child.children}
     for group, item in (("ResultParameters", "ResultParameter"), ("ReferenceData", "ReferenceItem")):
-        found = next(iter(descendants(result, group)), None)
+        found = result.child(group) or next(iter(descendants(result, group)), None)
         if found is not None:
             told[group] = {item: [{"Key": key, "Value": told_value} for key, told_value in keyed(found)]}
     return told

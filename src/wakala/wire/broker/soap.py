@@ -34,6 +34,8 @@ _DECLARATION = re.compile(r"\A[\s\ufeff]*<\?xml\b[^>]*\?>")
 
 def text(value: str) -> str:
     """A value as XML text. XML has no spelling at all for some characters; they are refused, never dropped."""
+    if value.isprintable() and not ("&" in value or "<" in value or ">" in value):  # as nearly all are
+        return value
     found = _UNWRITABLE.search(value)
     if found:
         raise InvalidFieldsError(f"M-Pesa's XML cannot carry the character U+{ord(found[0]):04X}. Leave it out.")
@@ -140,30 +142,40 @@ def message_in(body: bytes) -> Element:
 
 def document_in(message: Element) -> Element:
     """The document in a message's text. White space before its declaration was seen in real traffic (broker.md 3)."""
+    inner = message.text
+    if inner.startswith(("<?", "\ufeff")):
+        inner = _DECLARATION.sub("", inner, count=1).strip()
     try:
-        return read(_DECLARATION.sub("", "".join(message.pieces), count=1).strip().encode())
+        return read(inner.encode())
     except UnsafeXmlError as why:
         raise MalformedUpstreamError(f"The document inside {message.name[:40]} cannot be read: {why}.") from why
 
 
-def value(element: Element, *names: str) -> str | None:
-    """The text of the first child under one of these names, in any case: both ID and Id are seen (broker.md 3)."""
-    wanted = {name.lower() for name in names}
-    return next((child.text for child in element.children if child.name.lower() in wanted), None)
+def value(element: Element, name: str) -> str | None:
+    """The text of the first child of this name, in any case: both ID and Id are seen (broker.md 3)."""
+    wanted = name.lower()
+    for child in element.children:
+        if child.name.lower() == wanted:
+            return child.text
+    return None
 
 
 def descendants(element: Element, name: str) -> Iterable[Element]:
     """Every element of this name below, however deep."""
+    wanted = name.lower()
     for child in element.children:
-        if child.name.lower() == name.lower():
+        if child.name.lower() == wanted:
             yield child
-        yield from descendants(child, name)
+        if child.children:
+            yield from descendants(child, wanted)
 
 
 def keyed(element: Element) -> list[tuple[str, str]]:
     """Keys and values below an element. One printed sample nests them, so any depth counts (broker.md 3)."""
     found: list[tuple[str, str]] = []
     for child in element.children:
+        if not child.children:
+            continue
         key, told = value(child, "Key"), value(child, "Value")
         if key is not None and told is not None:
             found.append((key, told))

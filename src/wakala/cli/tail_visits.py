@@ -1,0 +1,107 @@
+"""Following the exchanges of an installation; reads only, so a gateway may be running meanwhile, or none."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wakala.administration import Administration
+from wakala.cli.visits import opened_journal
+from wakala.config import Settings, master_key
+from wakala.errors import NotFoundError
+from wakala.identity import first_id, system_source
+from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
+from wakala.rules.accounts import Environment
+from wakala.rules.exchange import Exchange
+from wakala.rules.tailing import WINDOW_ROWS, WINDOW_S, Filter, Follower
+from wakala.wire.trace import exchange_view, hidden
+
+LOOK_AGAIN_S = 0.3  # a person sees no difference to at once
+PREFIX = "xch"
+
+Show = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command was asked for, in its own words."""
+
+    app: str
+    request: str
+    environment: Environment
+    kind: str
+    is_failed: bool
+
+
+async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, ended: asyncio.Event) -> str:
+    """Show what ends until ``ended``; the cursor to go on after."""
+    async with opened_journal(settings) as journal:
+        tail = _Tail(journal, await _filter(settings, journal, wanted), show)
+        return await tail.follow(after or first_id(PREFIX, system_source().now_us()), ended)
+
+
+async def _filter(settings: Settings, journal: Journal, wanted: Wanted) -> Filter:
+    app_id = payment_id = ""
+    if wanted.app:
+        app_id = (await Administration(journal, master_key(settings), system_source()).app(wanted.app)).id
+    if wanted.request:
+        for organisation_id in await journal.organisations():
+            found = await journal.payment_by_request(organisation_id, wanted.environment, wanted.request)
+            payment_id = found.id if found else payment_id
+        if not payment_id:
+            raise NotFoundError(f"No request {wanted.request} was ever received here in {wanted.environment}.")
+    return Filter(app_id, payment_id, wanted.kind, wanted.is_failed)
+
+
+class _Tail:
+    def __init__(self, journal: Journal, wanted: Filter, show: Show) -> None:
+        self._journal = journal
+        self._wanted = wanted
+        self._show = show
+        self._requests: dict[str, str] = {}
+        self._now_us = system_source().now_us
+
+    async def follow(self, cursor: str, ended: asyncio.Event) -> str:
+        follower = Follower(await self._catch_up(cursor, ended))
+        while not ended.is_set():
+            start = self._window_start()
+            for exchange_id in follower.unseen(await self._journal.exchange_ids(follower.cursor, WINDOW_ROWS)):
+                exchange = await self._journal.exchange(exchange_id)
+                if exchange is not None and follower.show(exchange, start):
+                    await self._tell(exchange)
+            follower.move(start)
+            try:
+                await asyncio.wait_for(ended.wait(), LOOK_AGAIN_S)
+            except TimeoutError:
+                continue
+        return follower.cursor
+
+    async def _catch_up(self, cursor: str, ended: asyncio.Event) -> str:
+        """What lies before the window is complete: a page after another, up to where the window begins."""
+        while not ended.is_set():
+            start = self._window_start()
+            page = [one for one in await self._journal.exchanges_after(cursor) if one.id < start]
+            for exchange in page:
+                await self._tell(exchange)
+            cursor = page[-1].id if page else cursor
+            if len(page) < PAGE_LIMIT_ROWS:
+                break
+        return cursor
+
+    def _window_start(self) -> str:
+        return first_id(PREFIX, self._now_us() - WINDOW_S * 1_000_000)
+
+    async def _tell(self, exchange: Exchange) -> None:
+        if self._wanted.holds(exchange):
+            view = hidden(exchange_view(exchange))
+            self._show({"ID": exchange.id, "RequestID": await self._request_of(exchange), **view})
+
+    async def _request_of(self, exchange: Exchange) -> str | None:
+        if exchange.payment_id is None:
+            return None
+        if exchange.payment_id not in self._requests:
+            if len(self._requests) > WINDOW_ROWS:
+                self._requests.clear()
+            payment = await self._journal.payment(exchange.payment_id)
+            self._requests[exchange.payment_id] = payment.request_id if payment else exchange.payment_id
+        return self._requests[exchange.payment_id]

@@ -1,0 +1,138 @@
+"""The gateway's end of the tunnel: notifications by cursor, each with the headers of an attempt."""
+
+import base64
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+
+from wakala.errors import CallerError, UnauthenticatedError
+
+WAIT_S = 20  # how long the gateway may hold an answer back; it allows 25
+ANSWER_LIMIT_S = WAIT_S + 15.0
+ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+PAGE_ROWS = 50
+SEEN_LIMIT = 1_000  # the gateway's own
+
+
+class DownError(Exception):
+    """The gateway cannot be asked now; the message says why in words."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One notification: the very bytes that were signed, and what is sent before them."""
+
+    NotificationID: str
+    PaymentID: str
+    Type: str
+    Body: msgspec.Raw
+    Headers: dict[str, str] = {}
+
+    @property
+    def request_id(self) -> str:
+        """The merchant's own ID, where the shape of the body has one."""
+        try:
+            told = msgspec.json.decode(self.Body)
+        except msgspec.DecodeError:
+            return self.PaymentID
+        data = told.get("data", told) if isinstance(told, dict) else {}
+        found = data.get("RequestID") if isinstance(data, dict) else None
+        return found if isinstance(found, str) else self.PaymentID
+
+
+class Page(msgspec.Struct, frozen=True):
+    """It begins after ``Cursor``. Nothing can come before ``After`` any more; some of the notes lie beyond it."""
+
+    Notifications: list[Note]
+    Cursor: str
+    After: str
+
+
+class Feed:
+    """One app's notifications. The secret is held here and shown nowhere."""
+
+    def __init__(self, base_url: str, consumer_key: str, consumer_secret: str, consumer: str) -> None:
+        """``base_url`` with the environment in it, such as ``https://pay.example/sandbox/mpesa/v1``."""
+        self._url = f"{base_url.rstrip('/')}/notifications"
+        self._consumer = consumer
+        pair = base64.b64encode(f"{consumer_key}:{consumer_secret}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {pair}", "User-Agent": "Wakala/1"}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        limits = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S, connect=10)
+        self._session = aiohttp.ClientSession(headers=self._headers, timeout=limits, trust_env=False)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def page(self, after: str, seen: int, wait_s: int = WAIT_S) -> Page:
+        """What comes after a cursor, as soon as there is more than ``seen`` of it; "" is where this reader stopped."""
+        query = {"consumer": self._consumer, "wait": wait_s, "limit": PAGE_ROWS, "signed": "true"}
+        if after:
+            query["after"] = after
+        if seen < SEEN_LIMIT:  # else it waits until the cursor may pass them
+            query["seen"] = seen
+        return msgspec.json.decode(await self._asked("GET", f"{self._url}?{urlencode(query)}"), type=Page)
+
+    async def cursor(self) -> str:
+        """Where this reader stopped; "" where it never was here."""
+        query = {"consumer": self._consumer, "limit": 1}
+        return msgspec.json.decode(await self._asked("GET", f"{self._url}?{urlencode(query)}"), type=Page).Cursor
+
+    async def now(self) -> str:
+        """A cursor before everything that is still to come."""
+        return (await self.page("now", 0, wait_s=0)).After
+
+    async def signed_anew(self, note: Note) -> Note:
+        """The same note with headers of now: receivers refuse those of some minutes ago."""
+        return msgspec.json.decode(
+            await self._asked("GET", f"{self._url}/{note.NotificationID}?signed=true"), type=Note
+        )
+
+    async def acknowledge(self, cursor: str) -> None:
+        """This reader has everything up to there."""
+        body = msgspec.json.encode({"Consumer": self._consumer, "Cursor": cursor})
+        await self._asked("POST", f"{self._url}/acknowledge", body)
+
+    async def _asked(self, method: str, url: str, body: bytes | None = None) -> bytes:
+        if self._session is None:
+            raise RuntimeError("Feed is not open")
+        try:
+            async with self._session.request(method, url, data=body, allow_redirects=False) as answer:
+                told = await answer.content.read(ANSWER_LIMIT_BYTES)
+                while not answer.content.at_eof() and len(told) < ANSWER_LIMIT_BYTES:
+                    told += await answer.content.read(ANSWER_LIMIT_BYTES)
+                _judge(answer.status, told)
+                return told
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise DownError(str(error) or type(error).__name__) from error
+
+
+def _judge(status: int, told: bytes) -> None:
+    """A gateway that says no says it for good; one that is out of order may come back."""
+    if 200 <= status < 300:
+        return
+    sentence = _sentence(told)
+    if status in {401, 403}:
+        raise UnauthenticatedError(f"The gateway turns this app away: {sentence}")
+    if 400 <= status < 500 and status != 429:
+        raise CallerError(f"The gateway answered {status}: {sentence}")
+    raise DownError(f"it answered {status}")
+
+
+def _sentence(told: bytes) -> str:
+    try:
+        problem: Any = msgspec.json.decode(told)
+    except msgspec.DecodeError:
+        return "is this the address of a Wakala gateway?"
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    return str(detail or "is this the address of a Wakala gateway?")

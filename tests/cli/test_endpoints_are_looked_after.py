@@ -1,0 +1,104 @@
+"""`wakala endpoint`: terms, state, tests and keys of an app's endpoint and of one for a single shortcode."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.conftest import Command, Ended
+from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE
+
+HOOK = "https://shop.example/wakala"
+NOBODY = "http://127.0.0.1:9/hook"
+BRANCH = ("--shortcode", "174379")
+
+
+@pytest.fixture
+def installed(wakala: Command) -> Command:
+    """An installation with a shortcode and an app."""
+    assert wakala("init").code == 0
+    assert wakala(*SHORTCODE, *PASSKEY).code == 0
+    assert wakala("app", "create", "--name", "shop", "--callback-url", HOOK).code == 0
+    return wakala
+
+
+def told(ended: Ended) -> Any:
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
+
+
+def test_terms_are_set_one_by_one_and_for_a_shortcode_apart(installed: Command) -> None:
+    terms = ("--schedule", "1,2.5,60", "--timeout", "3", "--rate", "0.5", "--concurrency", "4")
+    set_up = told(installed("endpoint", "set", "shop", *terms, "--json"))
+    assert set_up["ScheduleSeconds"] == [1, 2.5, 60]
+    assert (set_up["AnswerLimitSeconds"], set_up["RateLimitPerSecond"], set_up["ConcurrencyLimit"]) == (3, 0.5, 4)
+    assert installed("endpoint", "set", "shop", *BRANCH, "--concurrency", "2").code == 0
+    own, branch = told(installed("endpoint", "list", "--json"))
+    assert (own["Shortcode"], own["ConcurrencyLimit"]) == (None, 4)
+    assert (branch["Shortcode"], branch["ConcurrencyLimit"], branch["RateLimitPerSecond"]) == ("174379", 2, None)
+    assert branch["CallbackUrl"] == HOOK, "without a URL of its own it leads where the app's does"
+    back = told(installed("endpoint", "set", "shop", "--schedule", "default", "--rate", "0", "--json"))
+    assert (len(back["ScheduleSeconds"]), back["RateLimitPerSecond"], back["ConcurrencyLimit"]) == (11, None, 4)
+    shown = told(installed("endpoint", "show", "shop", *BRANCH, "--json"))
+    assert [event["Name"] for event in shown["Events"]] == ["endpoint.terms"]
+    for name in (("list",), ("show", "shop"), ("health",)):
+        assert installed("endpoint", *name).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Name at least one"),
+        (("--schedule", "soon"), "seconds with commas"),
+        (("--schedule", "0"), "above 0"),
+        (("--timeout", "99"), "/AnswerLimitSeconds"),
+        (("--rate", "-1"), "/RateLimitPerSecond"),
+        (("--concurrency", "9999"), "/ConcurrencyLimit"),
+        (("--shortcode", "999999", "--rate", "1"), "wakala shortcode list"),
+    ],
+)
+def test_senseless_terms_are_refused_with_a_sentence(installed: Command, arguments: tuple[str, ...], said: str) -> None:
+    ended = installed("endpoint", "set", "shop", *arguments)
+    assert ended.code in {1, 4}
+    assert said in ended.err
+
+
+def test_a_url_is_tested_before_it_is_saved(installed: Command) -> None:
+    refused = installed("endpoint", "move", "shop", NOBODY)
+    assert refused.code == 1
+    assert "private or reserved" in refused.err
+    (own,) = told(installed("endpoint", "list", "--json"))
+    assert own["CallbackUrl"] == HOOK
+    assert installed("endpoint", "move", "shop", NOBODY, *BRANCH, "--force").code == 0
+    assert told(installed("endpoint", "list", "--json"))[1]["CallbackUrl"] == NOBODY
+
+
+def test_a_test_says_what_fails_and_ends_with_1(installed: Command) -> None:
+    ended = installed("endpoint", "test", "shop", NOBODY, "--json")
+    assert ended.code == 1
+    found = json.loads(ended.out)
+    assert (found["Grade"], found["Checks"][-1]["Mark"]) == ("F", "fail")
+    assert "127.0.0.1 is a private or reserved address" in found["Checks"][-1]["Sentence"]
+    assert "✗ fail" in installed("endpoint", "test", "shop", "https://nowhere.invalid/").out
+
+
+def test_a_paused_endpoint_is_seen_by_the_list_and_by_the_doctor(installed: Command) -> None:
+    assert "Paused" in installed("endpoint", "pause", "shop", "--reason", "holiday").err
+    assert "already" in installed("endpoint", "pause", "shop").err
+    assert "holiday" in installed("endpoint", "list").out
+    findings = {one["check"]: one for one in json.loads(installed("doctor", "--json").out)}
+    assert findings["endpoint shop"]["state"] == "warning"
+    assert "wakala endpoint resume shop" in findings["endpoint shop"]["finding"]
+    assert "Resumed" in installed("endpoint", "resume", "shop").err
+    findings = {one["check"]: one for one in json.loads(installed("doctor", "--json").out)}
+    assert "endpoint shop" not in findings
+
+
+def test_keys_are_printed_once(installed: Command) -> None:
+    secret = installed("endpoint", "rotate", "shop").out.strip()
+    public = installed("endpoint", "rotate", "shop", "--ed25519").out.strip()
+    assert secret.startswith("whsec_")
+    assert public.startswith("whpk_")
+    shown = installed("endpoint", "show", "shop", "--json")
+    assert [key["Version"] for key in told(shown)["Keys"]] == ["v1", "v1", "v1a"]
+    assert secret not in shown.out

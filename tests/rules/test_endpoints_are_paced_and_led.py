@@ -1,0 +1,137 @@
+"""The pure rules of an endpoint, for any course of events: breaker, rate limit, percentiles, where an attempt goes."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wakala.rules.delivery import Attempted
+from wakala.rules.endpoints import (
+    ASKING_FAILURES,
+    BREAKER_FAILURES,
+    BREAKER_REST_MAX_S,
+    FINISH_LIMIT_S,
+    SAMPLES_LIMIT,
+    Bucket,
+    Endpoint,
+    Health,
+    Record,
+    Waiting,
+    asking_lane,
+    lane_of,
+    owner_of,
+    percentile,
+    target_of,
+)
+
+SECOND_US = 1_000_000
+WELL, ILL = Attempted(200, None), Attempted(503, None)
+
+COURSE = st.lists(st.tuples(st.booleans(), st.integers(0, 120 * SECOND_US)), max_size=60)
+
+
+@given(COURSE, st.sampled_from(["app_1", asking_lane("sc_1")]))
+def test_the_breaker_is_open_after_so_many_failures_in_a_row_and_never_else(
+    course: list[tuple[bool, int]], lane: str
+) -> None:
+    record, now_us, failures = Record(Health(lane)), 0, 0
+    limit = ASKING_FAILURES if lane.startswith("/") else BREAKER_FAILURES
+    for is_well, pause_us in course:
+        now_us += pause_us
+        record.note(WELL if is_well else ILL, 1_000, now_us)
+        failures = 0 if is_well else failures + 1
+        is_open = failures >= limit
+        assert record.health.is_resting is is_open
+        assert record.may_begin(31, now_us) is not is_open
+        # Closed again for one, no later than the longest rest after the last failure; never for two at once.
+        assert record.may_begin(0, now_us + int(BREAKER_REST_MAX_S * SECOND_US))
+        assert record.may_begin(1, now_us + 10**12) is not is_open
+
+
+@given(COURSE)
+def test_a_record_adds_up(course: list[tuple[bool, int]]) -> None:
+    record, now_us = Record(Health("lane")), 1
+    for is_well, pause_us in course:
+        now_us += pause_us
+        record.note(WELL if is_well else ILL, pause_us, now_us)
+    health = record.health
+    assert health.attempts == len(course)
+    assert len(health.durations_us) == min(len(course), SAMPLES_LIMIT)
+    assert (health.failing_since_us is None) is (not course or course[-1][0])
+    assert (health.last_success_us is None) is (not any(well for well, _ in course))
+    record.forget_failures()
+    assert record.may_begin(31, now_us)
+    assert record.health.failing_since_us is None
+    assert record.health.last_failure_us == health.last_failure_us
+
+
+@given(
+    st.floats(0.01, 1_000),
+    st.lists(st.integers(0, 3 * SECOND_US), max_size=200),
+)
+def test_a_bucket_never_lets_through_more_than_its_rate(rate_per_s: float, pauses_us: list[int]) -> None:
+    bucket, now_us, passed = Bucket(max(1.0, rate_per_s), 0), 0, 0
+    for pause_us in pauses_us:
+        now_us += pause_us
+        bucket = bucket.refilled(rate_per_s, now_us)
+        if (taken := bucket.taken()) is not None:
+            bucket, passed = taken, passed + 1
+        assert 0 <= bucket.tokens <= max(1.0, rate_per_s)
+    assert passed <= max(1.0, rate_per_s) + rate_per_s * now_us / SECOND_US + 1e-6
+
+
+@given(st.floats(0.01, 1_000), st.integers(-10 * SECOND_US, 0))
+def test_a_clock_that_goes_back_gives_no_tokens(rate_per_s: float, back_us: int) -> None:
+    bucket = Bucket(0, 0).refilled(rate_per_s, back_us)
+    assert bucket.tokens == 0
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=300).map(tuple), st.integers(1, 100))
+def test_a_percentile_is_one_of_the_values_with_so_many_at_or_below(values: tuple[int, ...], percent: int) -> None:
+    found = percentile(values, percent)
+    assert found in values
+    assert sum(value <= found for value in values) >= math.ceil(len(values) * percent / 100)
+    assert sum(value < found for value in values) < math.ceil(len(values) * percent / 100)
+    assert percentile((), percent) is None
+
+
+URLS = st.sampled_from(["https://a.example/x", "https://b.example/y?z=1", "http://c.example:8080/"])
+ENDPOINTS = st.builds(
+    Endpoint,
+    id=st.just("end_1"),
+    organisation_id=st.just("org_1"),
+    app_id=st.just("app_1"),
+    shortcode_id=st.sampled_from(["", "sc_1"]),
+    url=st.just("") | URLS,
+    old_url=st.just("") | URLS,
+    moved_us=st.integers(0, 10**12),
+    waiting=st.sampled_from(Waiting),
+)
+TIMES = st.integers(0, 2 * 10**12)
+
+
+@given(ENDPOINTS, st.none() | URLS, st.none() | URLS, TIMES, TIMES)
+def test_an_attempt_goes_to_one_place_and_waits_in_a_lane_of_its_endpoint(
+    endpoint: Endpoint, own_url: str | None, app_url: str | None, staged_us: int, now_us: int
+) -> None:
+    target = target_of(endpoint, own_url, app_url, staged_us, now_us)
+    today = endpoint.url or app_url
+    assert owner_of(target.lane) == ("app_1", endpoint.shortcode_id)
+    if own_url:
+        assert (target.url, target.lane, target.is_own) == (own_url, lane_of(endpoint, own_url), False)
+    elif target.is_own:
+        assert (target.url, target.lane) == (today, endpoint.lane)
+    else:
+        assert target.url == endpoint.old_url != today
+        assert endpoint.waiting is Waiting.FINISH_OLD
+        assert staged_us < endpoint.moved_us
+        assert now_us < endpoint.moved_us + FINISH_LIMIT_S * SECOND_US
+        assert target.lane != endpoint.lane, "a dead old URL must not hold up the new one"
+
+
+@given(ENDPOINTS, URLS, TIMES, TIMES)
+def test_what_is_staged_after_a_move_goes_to_the_new_url(
+    endpoint: Endpoint, app_url: str, later_us: int, now_us: int
+) -> None:
+    target = target_of(endpoint, None, app_url, endpoint.moved_us + later_us, now_us)
+    assert (target.url, target.is_own) == (endpoint.url or app_url, True)
