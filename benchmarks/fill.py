@@ -1,8 +1,8 @@
 """A store with a history: finished payments with all that belongs to them, written by SQL and not by the gateway.
 
-Each has what a paid order leaves behind: five events, four exchanges, one delivered notification. Where only the
-newest keep exchanges and notifications, that is what retention leaves. `owe` writes what waits for a merchant who is
-down.
+Each has what a paid order leaves behind: five events, four exchanges, one delivered notification. In a very large
+history only the newest have it all, the others what retention leaves, in outline. `owe` writes what waits for a
+merchant who is down.
 """
 
 import asyncio
@@ -40,6 +40,7 @@ SELECT {pid}, {k}, organisation_id, {app}, id, environment, {at}, 'accepted',
   'sending', 'pending', NULL, '{{"MerchantRequestID":"m","CheckoutRequestID":"ws_CO"}}'
 FROM shortcodes, {series}, {five}
 """
+_OUTLINE = _EVENTS.replace("{five}", "{two}")  # of old payments: asked, and how it ended
 _EXCHANGES = """
 INSERT INTO exchanges (id, payment_id, notification_id, organisation_id, app_id, shortcode_id, environment, name,
   direction, verdict, peer, method, url, request_headers, request_body, status, answer_headers, answer_body, error,
@@ -165,7 +166,8 @@ def _history_steps(count: int, whole: int) -> Iterator[tuple[int, int, tuple[str
     """Chunks of a history, and what of it: of the newest ``whole`` payments everything, of the others what stays."""
     for start in range(0, count, STEP):
         end = min(start + STEP, count)
-        yield start, end, (_PAYMENT, _EVENTS) + ((_EXCHANGES, _NOTIFICATIONS) if end > count - whole else ())
+        is_whole = end > count - whole
+        yield start, end, (_PAYMENT, _EVENTS, _EXCHANGES, _NOTIFICATIONS) if is_whole else (_PAYMENT, _OUTLINE)
 
 
 def _owed_steps(payments: int) -> Iterator[tuple[int, int, tuple[str, ...]]]:
@@ -180,7 +182,7 @@ Steps = Iterator[tuple[int, int, tuple[str, ...]]]
 def fill(folder: Path, database_url: str | None, count: int, *, whole: int | None = None) -> None:
     """Write ``count`` finished payments into the store of the installation in ``folder``; its gateway is stopped.
 
-    ``whole`` of them, the newest, keep their exchanges and notifications; all do where it is None.
+    ``whole`` of them, the newest, have all that belongs to them (all where it is None); the others two events.
     """
     steps = _history_steps(count, count if whole is None else whole)
     _fill(folder, database_url, _history(), steps)
@@ -211,7 +213,7 @@ async def fill_postgres(url: str, count: int) -> None:
 
 def _fill_sqlite(path: Path, span: Span, steps: Steps) -> None:
     connection = apsw.Connection(str(path))
-    connection.execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -1048576")
+    connection.execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -524288")
     for start, end, statements in steps:
         with connection:
             for statement in statements:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,8 +113,7 @@ class Sampled:
 
     looks: int = 0
     locked: int = 0
-    busy: int = 0
-    waiting: int = 0
+    waited_for: Counter[str] = field(default_factory=Counter)
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -123,8 +123,7 @@ class Sampled:
 
 
 LOOK = """
-SELECT count(*) FILTER (WHERE wait_event_type = 'Lock'), count(*) FILTER (WHERE state <> 'idle')
-FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+SELECT wait_event FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
@@ -137,11 +136,10 @@ def sampling(url: str) -> Iterator[Sampled]:
         connection = await asyncpg.connect(url)
         try:
             while not sampled.stop.is_set():
-                waiting, busy = await connection.fetchrow(LOOK)
+                waiting = [row[0] for row in await connection.fetch(LOOK)]
                 sampled.looks += 1
-                sampled.locked += waiting > 0
-                sampled.waiting += waiting
-                sampled.busy += busy
+                sampled.locked += bool(waiting)
+                sampled.waited_for.update(waiting)
                 await asyncio.sleep(SAMPLE_REST_S)
         finally:
             await connection.close()
@@ -172,6 +170,7 @@ def two_gateways(bench: "Bench") -> None:
                     bench.note(name, "postgresql", rows[name][-1])
                     if name == "two_gateways":
                         shares.append(sampled.share)
+                        print(f"    of {sampled.looks} looks {sampled.locked} found a wait: {dict(sampled.waited_for)}")
     cpu = [middle([row.cpu_us for row in rows[name]]) for name in ("two_gateways", "one_gateway")]
     name, database = "two_gateways", "postgresql"
     judge(bench, name, database, "CPU a payment, two over one", cpu[0] / cpu[1], CPU_OF_TWO_MOST)
@@ -185,9 +184,20 @@ def middle(values: list[float]) -> float:
 # What the gateway adds
 
 
+def ordinary_rate(bench: "Bench", database: "Database") -> float:
+    """Whole payments a second when asked for as many as it can take: of this run's `full_loop`, measured if need be."""
+    rounds = bench.report.rounds.get(("full_loop", database))
+    if rounds is None:
+        with bench.store(database) as url, gateway.install(bench.fresh("ordinary"), url).serve() as running:
+            bench.note("full_loop", database, bench.drive(bench.full(running, database)))
+        rounds = bench.report.rounds["full_loop", database]
+    return middle([figures["rate_per_s"] for figures in rounds])
+
+
 def added_latency(bench: "Bench", database: "Database") -> None:
     """The simulator asked directly and through the gateway, at half of what the gateway can take."""
     key, secret = mpesas.KEY_AND_SECRET.split(":")
+    per_s = ordinary_rate(bench, database) / 2
     syncs_s = machine.disk_sync_waits_s(1)
     rows: dict[str, list[Paced]] = {"direct_half_load": [], "gateway_half_load": []}
     with (
@@ -197,8 +207,7 @@ def added_latency(bench: "Bench", database: "Database") -> None:
         access = gateway.Access(mpesa.port, key, secret, mpesas.PASSKEY)
         with gateway.install(bench.fresh("added"), url, access).serve() as running:
             full = bench.full(running, database)
-            saturated = bench.drive(full)
-            common = msgspec.structs.asdict(full) | {"per_s": saturated.rate_per_s / 2, "seconds": bench.plan.pace_s}
+            common = msgspec.structs.asdict(full) | {"per_s": per_s, "seconds": bench.plan.pace_s}
             through = Pace(**common)
             straight = {"mode": "callback", "gateway_port": mpesa.port, "headers": mpesa.headers}
             straight |= {"path": mpesas.PUSH_PATH, "own_port": mpesa.peer_port, "gateway_pid": mpesa.pid}

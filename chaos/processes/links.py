@@ -84,6 +84,7 @@ class Link:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # sockets are closed in the loop's next turn
 
     async def suffer(self, mode: str, lasts_s: float) -> None:
         """Be broken in one of the ways of `plan.CUTS` for a while, then whole again."""
@@ -139,7 +140,11 @@ class Link:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        far = await self._dial()
+        try:
+            far = await self._dial()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         if far is None:
             writer.transport.abort()
             return
@@ -152,9 +157,11 @@ class Link:
             )
         finally:
             self._pairs.discard(pair)
-            if pair.vanished.is_set():
-                await asyncio.sleep(VANISHED_S)
-            pair.abort()
+            try:
+                if pair.vanished.is_set():
+                    await asyncio.sleep(VANISHED_S)
+            finally:
+                pair.abort()
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         first = next(self._turn)

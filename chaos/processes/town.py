@@ -19,10 +19,11 @@ from processes import pace
 from processes.acknowledgements import Acknowledged, Ear
 from processes.actors import Actor, Database, Process
 from processes.links import Link
+from processes.nursery import Nursery
 from processes.pace import Pace
 from processes.plan import Cast
 from services.postgres import PostgresServer
-from services.programs import WAKALA, Program, command, free_port
+from services.programs import WAKALA, command, free_port
 from wakala.administration import ShortcodeDetails
 from wakala.cli.visits import administration, register_urls
 from wakala.config import load
@@ -49,6 +50,7 @@ class Town:
     session: aiohttp.ClientSession
     server: PostgresServer | None
     database_url: str
+    nursery: Nursery
     gateway_program: tuple[str, ...] = ()
     actors: dict[str, Actor] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
@@ -149,7 +151,7 @@ class Town:
         await self._start(
             Process(
                 "simulator",
-                lambda: Program([*WAKALA, *arguments], {}, log),
+                lambda: self.nursery.launch([*WAKALA, *arguments], {}, log),
                 lambda: self.is_serving(f"{self.simulator_url}/simulator/healthz"),
             )
         )
@@ -184,7 +186,7 @@ class Town:
     def _merchant(self, name: str, port: int) -> Process:
         arguments = (MERCHANT_PROGRAM, str(port), str(self.folder), name)
         log = self.folder / f"{name}.log"
-        return Process(name, lambda: Program(arguments, {}, log), lambda: _is_listening(port))
+        return Process(name, lambda: self.nursery.launch(arguments, {}, log), lambda: _is_listening(port))
 
     async def _gateway(self, number: int, port: int) -> Process:
         name = f"gateway-{number}"
@@ -198,7 +200,7 @@ class Town:
         log = self.folder / f"{name}.log"
         return Process(
             name,
-            lambda: Program(arguments, settings, log),
+            lambda: self.nursery.launch(arguments, settings, log),
             lambda: self.is_serving(f"http://127.0.0.1:{port}/readyz"),
         )
 
@@ -271,7 +273,9 @@ async def running_town(
     """Everything started but the load; at the end every process of it has ended."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)  # a killed gateway leaves dead connections behind
     async with aiohttp.ClientSession(connector=connector) as session:
-        town = Town(folder, seed, pace, session, server, database_url, gateway_program)
+        nursery = Nursery(folder / "nursery.log")
+        town = Town(folder, seed, pace, session, server, database_url, nursery, gateway_program)
+        await nursery.open()
         try:
             if server is not None:
                 await town._start(Database(server))
@@ -279,3 +283,4 @@ async def running_town(
             yield town
         finally:
             await town.end()
+            await nursery.close()

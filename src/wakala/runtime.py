@@ -24,6 +24,7 @@ from wakala.identity import Source, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
+from wakala.journal.partitions import Partitions
 from wakala.journal.postgres import GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
 from wakala.journal.spill import Spill
 from wakala.journal.sqlite import SqliteDatabase
@@ -51,6 +52,7 @@ from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
+from wakala.workers.pruner import Ages, Pruner
 from wakala.workers.puller import Puller
 
 log = logging.getLogger("wakala")
@@ -75,6 +77,14 @@ def database(settings: Settings, *, exclusive: bool = False) -> Database:
     if path is not None:
         return SqliteDatabase(path, exclusive=exclusive)
     return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
+
+
+def pruner(settings: Settings, store: Database, source: Source) -> Pruner:
+    """What forgets, by the settings' ages."""
+    retention = settings.retention
+    ages = Ages(retention.exchanges_days, retention.notifications_days, retention.undelivered_days)
+    partitions = Partitions(store) if isinstance(store, PostgresDatabase) else None
+    return Pruner(Journal(store), source, ages, partitions)
 
 
 class Gateway:
@@ -197,7 +207,8 @@ class Gateway:
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
-            Loop("puller", Puller(self.directory, pulling).step, pull.poll_s),
+            Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),
+            Loop("pruner", pruner(settings, self.database, self.source).step, settings.retention.pause_s),
         ]
 
     @property

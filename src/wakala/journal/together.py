@@ -7,6 +7,7 @@ Its parts see the database as it was before the batch. That holds only where no 
 row, so a batch has one operation a key, and only statements whose rows belong to that key alone are joined.
 """
 
+import asyncio
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Operation, Row, sql
 
-GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_attempted")
+GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_attempted", "notification_hand_back")
 WRITES = ("event_add", "exchange_add", "exchange_answer", "notification_stage", "confirmation_claim")
 _INSERT = re.compile(r"(INSERT INTO \w+ \(.*?\)) VALUES \([$\d, ]*\)(.*)")
 _UPDATE = re.compile(r"(UPDATE .*? SET .*?) WHERE (.*?)( RETURNING .*)?")
@@ -23,7 +24,7 @@ Types = tuple[str, ...]
 """The types of a statement's parameters, as PostgreSQL names them."""
 
 
-Waiting = tuple[Operation, Any]
+Waiting = tuple[Operation, "asyncio.Future[bool]"]
 """An operation, and who waits for it."""
 
 
@@ -44,6 +45,8 @@ def take(waiting: deque[Waiting], busy: set[str]) -> tuple[list[Waiting], bool]:
     keys = set(busy)
     while waiting and len(batch) < BATCH_LIMIT_OPERATIONS:
         one = waiting.popleft()
+        if one[1].done():  # who gave up was told that nothing is done
+            continue
         if one[0].key in keys or (batch and is_joinable(one[0]) is not is_joinable(batch[0][0])):
             later.append(one)
         else:

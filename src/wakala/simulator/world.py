@@ -23,6 +23,10 @@ from wakala.simulator.results import Result
 PAYMENTS_MAX = 100_000
 """Some 150 MB, and more than any test looks back on; older ones are forgotten first."""
 
+TIDY_EVERY_PAYMENTS = 50_000
+"""How many are forgotten before the tables that held them are laid out anew, which takes some 20 ms. A dictionary whose
+oldest go and whose newest come doubles its table before it uses their places again."""
+
 COMMANDS_MAX = 50_000
 """Payouts, transfers, reversals and enquiries: some 100 MB, for each keeps its credential. Older ones go first, their
 receipts with them."""
@@ -298,6 +302,7 @@ class World:
         self._node = identifiers.node(self.random)
         self._requests_count = 3_400_000
         self._payments_count = 0
+        self._forgotten_count = 0
         self._commands_count = 0
         self._populate(self)
 
@@ -348,9 +353,17 @@ class World:
             _, oldest = self.payments.popitem(last=False)
             self.checkouts.pop(oldest.checkout_id, None)
             self._receipts.pop(oldest.receipt, None)
+            self._forgotten_count += 1
+            if self._forgotten_count % TIDY_EVERY_PAYMENTS == 0:
+                self._tidy()
         self.payments[payment.number] = payment
         if payment.checkout_id:
             self.checkouts[payment.checkout_id] = payment
+
+    def _tidy(self) -> None:
+        self.payments = OrderedDict(self.payments)
+        self.checkouts = dict(self.checkouts)
+        self._receipts = dict(self._receipts)
 
     def new_receipt(self, at: datetime | None = None) -> str:
         """A receipt that nothing else has had, of now or then; ``file_receipt`` says what it is of."""

@@ -94,6 +94,7 @@ class Courier:
         await self.hand_back()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.hand_back()  # a page that was being claimed
 
     async def hand_back(self) -> None:
         """End the leases of what is queued, and of attempts that were cut short: another process has them at once."""
@@ -237,6 +238,7 @@ class Courier:
         following: Notification | None = notification
         try:
             while following is not None:
+                self._in_hand[following.id] = following
                 if lane.backlog or lane.has_more:
                     await self._turnstile.passed()
                 if self._stopping:
@@ -264,7 +266,6 @@ class Courier:
             self._short.pop(name, None)
 
     async def _attempt(self, notification: Notification) -> None:
-        self._in_hand[notification.id] = notification
         try:
             await self._deliveries.attempt(notification)
         except DatabaseFaultError as fault:

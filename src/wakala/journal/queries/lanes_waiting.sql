@@ -6,7 +6,5 @@ WITH RECURSIVE lanes (lane, place) AS (
     SELECT (SELECT MIN(n.lane) FROM notifications AS n WHERE n.state = 'waiting' AND n.lane > lanes.lane), place + 1
     FROM lanes WHERE lanes.lane IS NOT NULL AND place < ?
 )
-SELECT lane, EXISTS (
-    SELECT 1 FROM notifications AS n WHERE n.state = 'waiting' AND n.lane = lanes.lane AND n.due_us <= ?
-)
+SELECT lane, (SELECT MIN(n.due_us) FROM notifications AS n WHERE n.state = 'waiting' AND n.lane = lanes.lane) <= ?
 FROM lanes WHERE lane IS NOT NULL

@@ -1,11 +1,12 @@
--- Claim a page of what is due in one lane, oldest first; a later notification of a payment waits for the earlier one.
+-- Claim a page of what is due in one lane, oldest first; a later notification of a payment waits for the earlier one
+-- (asked in such a way that no planner can look at all that waits instead).
 WITH page (claimed_id) AS MATERIALIZED (
     SELECT n.id FROM notifications AS n
     WHERE n.state = 'waiting' AND n.lane = ? AND n.due_us <= ? AND n.lease_us <= ?
-    AND NOT EXISTS (
-        SELECT 1 FROM notifications AS earlier
-        WHERE earlier.payment_id = n.payment_id AND earlier.sequence < n.sequence AND earlier.state = 'waiting'
-    )
+    AND (
+        SELECT MIN(CASE WHEN earlier.state = 'waiting' THEN 1 END) FROM notifications AS earlier
+        WHERE earlier.payment_id = n.payment_id AND earlier.sequence < n.sequence
+    ) IS NULL
     ORDER BY n.due_us LIMIT ?
     -- postgres: FOR UPDATE OF n SKIP LOCKED
 )
