@@ -161,9 +161,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def run_in_executor(  # type: ignore[override]
         self,
-        executor: Any,
+        executor: Any,  # noqa: ARG002 - asyncio's own signature
         func: Callable[..., Any],
-        *args: Any,  # noqa: ARG002
+        *args: Any,
     ) -> Any:
         """There are no threads: the work is done at once, unless it is a dead process's."""
         done = self.create_future()
