@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from wakala.confirmations import Confirmations
 from wakala.deliveries import Validations
 from wakala.directory import Directory
 from wakala.errors import MalformedUpstreamError, NotFoundError
@@ -55,6 +56,7 @@ class Inbound:
         journal: Journal,
         directory: Directory,
         payments: Payments,
+        confirmations: Confirmations,
         validations: Validations,
         source: Source,
         sources: dict[Environment, tuple[Network, ...]],
@@ -63,6 +65,7 @@ class Inbound:
         self._journal = journal
         self._directory = directory
         self._payments = payments
+        self._confirmations = confirmations
         self._validations = validations
         self._source = source
         self._sources = sources
@@ -169,7 +172,7 @@ class Inbound:
         doubt = _doubt(notice, shortcode)
         if doubt:
             return await self._kept(exchange, doubt, ack)
-        await self._payments.receive_confirmation(
+        await self._confirmations.receive(
             notice,
             _payer_name(told),
             shortcode,
@@ -203,7 +206,7 @@ class Inbound:
         doubt = _doubt(notice, shortcode)
         if doubt:
             return await self._kept(exchange, doubt, ack)
-        await self._payments.receive_confirmation(
+        await self._confirmations.receive(
             notice, None, shortcode, self._acknowledged(exchange, incoming, ack), incoming.body
         )
         return 200, JSON, ack
