@@ -11,6 +11,8 @@ from services.gateway import CUSTOMER, House, eventually, running_gateway
 from wakala.identity import Source
 from wakala.workers.timekeeper import Horizon, Timekeeper
 
+pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
+
 HOUR_US = 3_600_000_000
 PHONES = [f"2547{n:08d}" for n in range(5)]
 
