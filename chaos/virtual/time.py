@@ -161,9 +161,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def run_in_executor(  # type: ignore[override]
         self,
-        executor: Any,
+        executor: Any,  # noqa: ARG002
         func: Callable[..., Any],
-        *args: Any,  # noqa: ARG002
+        *args: Any,
     ) -> Any:
         """There are no threads: the work is done at once, unless it is a dead process's."""
         done = self.create_future()
@@ -176,6 +176,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> Any:
         """As the base class; kept to the end, for closing a dead process's coroutine would run code of it."""
+        if self._is_over:
+            coro.close()  # somebody's last wish
         task = super().create_task(coro, name=name, context=context)
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._tasks.add(task)
