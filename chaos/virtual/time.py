@@ -161,7 +161,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def run_in_executor(  # type: ignore[override]
         self,
-        executor: Any,  # noqa: ARG002
+        executor: Any,  # noqa: ARG002 - asyncio's own signature
         func: Callable[..., Any],
         *args: Any,
     ) -> Any:
