@@ -27,7 +27,6 @@ from wakala.rules.payment import Change, Evidence, Fact, Payment, Refused, Sched
 from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Incoming
 from wakala.wire.api import JSON, HttpAnswer
-from wakala.workers.courier import Courier
 
 Fault = Callable[[], AbstractContextManager[None]]
 FAULTS: dict[str, Fault] = {}
@@ -204,17 +203,6 @@ def drop_the_lease_check() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_swapped(Journal, "claim_payment", claim))
         stack.enter_context(_swapped(Journal, "claim_notifications", take_all))
-        yield
-
-
-@_fault
-def deliver_out_of_order() -> Iterator[None]:
-    """A later notification of a payment does not wait for the earlier one."""
-
-    def reserve(self: Courier, notification: Notification, now_us: int) -> Notification:
-        return replace(notification, lease_us=self._deliveries.lease_end_us(now_us))
-
-    with _swapped(Courier, "reserve", reserve):
         yield
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DOWN_S = 20.0  # how long a dead process stays away at most
 STEPS = (50, 4_000)  # a process that dies at an await dies within so many steps of work
-RESTS_S = {"courier": 7.0, "finisher": 7.0, "shelter": 7.0, "directory": 20.0, "standing": 60.0}
+RESTS_S = {"courier": 7.0, "finisher": 7.0, "directory": 20.0, "shelter": 40.0, "standing": 60.0}
 LONG_REST_S = 86_400.0  # of every other worker
 """How long workers rest. Longer than in life, where they look several times a second: a look that finds nothing costs
 a run as much as one that does, and what is due is late by these seconds, no more."""

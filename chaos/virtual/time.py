@@ -176,6 +176,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> Any:
         """As the base class; kept to the end, for closing a dead process's coroutine would run code of it."""
+        if self._is_over:
+            coro.close()  # somebody's last wish
         task = super().create_task(coro, name=name, context=context)
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._tasks.add(task)

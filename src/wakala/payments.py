@@ -422,9 +422,9 @@ class Payments:
         try:
             yield
         except Exception:
-            del self._under_way[payment.id]
+            self._under_way.pop(payment.id, None)
             raise
-        del self._under_way[payment.id]
+        self._under_way.pop(payment.id, None)  # a second call about it, begun by a callback, may have ended first
 
     async def hand_back(self) -> None:
         """End the claims on payments whose call to M-Pesa was cut short: whoever is next asks about them at once."""
