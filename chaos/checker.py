@@ -84,7 +84,7 @@ class _Case:
             payment.receipt: payment for payment in self.payments if payment.kind == "collection" and payment.receipt
         }
         self.by_receipt = {money.receipt: money for money in self.mpesa.money}
-        self.arrived = {told.notification_id for told in self.told}
+        self.taken = {told.notification_id for told in self.told if told.is_taken}
         self.said_paid = {call.request_id for call in self.mpesa.calls if call.paid}
 
     def outcomes(self, payment: Payment) -> list[Owed]:
@@ -302,8 +302,8 @@ def every_outcome_is_told(case: _Case) -> Iterator[Violation]:
             sentence = f"{payment.id} is {payment.state}; no notification tells it."
             yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
         for owed in case.owed[payment.id]:
-            if owed.state == "delivered" and owed.id not in case.arrived:
-                sentence = f"{owed.id} is called delivered; no merchant has it."
+            if owed.state == "delivered" and owed.id not in case.taken:
+                sentence = f"{owed.id} is called delivered; no merchant took it."
                 yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
             if owed.state == "given_up" and payment.id not in case.evidence.unreachable:
                 sentence = f"{owed.id} was given up; its merchant would have taken it."
@@ -352,17 +352,17 @@ def what_arrives_is_what_is_owed(case: _Case) -> Iterator[Violation]:
 
 
 def notifications_keep_their_order(case: _Case) -> Iterator[Violation]:
-    """Of one payment, the first arrivals are in the order of the sequence."""
+    """Of one payment, what a merchant takes for the first time comes in the order of the sequence."""
     sequence = {owed.id: owed.sequence for owed in case.evidence.journal.owed}
     newest: dict[str, int] = defaultdict(int)
     seen: set[str] = set()
     for told in case.told:
-        if told.notification_id in seen or told.notification_id not in sequence:
+        if not told.is_taken or told.notification_id in seen or told.notification_id not in sequence:
             continue
         seen.add(told.notification_id)
         number = sequence[told.notification_id]
         if number < newest[told.payment_id]:
-            sentence = f"number {number} arrived first after number {newest[told.payment_id]}."
+            sentence = f"number {number} was first taken after number {newest[told.payment_id]}."
             yield Violation(Invariant.OUT_OF_ORDER, _request_of(case, told.payment_id), sentence)
         newest[told.payment_id] = max(number, newest[told.payment_id])
 

@@ -126,13 +126,17 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One arrival at a merchant, in the order of arrival over all merchants. ``body`` may be a digest of it."""
+    """One arrival at a merchant, in the order of arrival over all merchants. ``body`` may be a digest of it.
+
+    ``is_taken``: the merchant answered 2xx, whether or not that answer found its way back.
+    """
 
     notification_id: str
     payment_id: str
     type: str
     body: str
     is_signed: bool = True
+    is_taken: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,232 @@
-"""Faults that are planted on purpose: the test of the tester. Each swaps one method of the gateway for a broken one.
+"""Faults that are planted on purpose: the test of the tester. Each swaps one function of the gateway for a broken one.
 
 Nowhere else is our own code replaced in a test; here that is the point. The product's files know nothing of it: a fault
-lives as long as its ``with`` block. Where a fault needs luck (every seventh commit), it counts, so that a seed replays.
+lives as long as its ``with`` block, one block a run. Where a fault needs luck (every ninth commit) it counts, so that a
+seed replays.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from itertools import count
+from typing import Any
 
-FAULTS: dict[str, Callable[[], AbstractContextManager[None]]] = {}
-"""By name; see the README for what each of them breaks."""
+from msgspec.structs import replace
+
+import wakala.deliveries.deliveries as deliveries_module
+import wakala.rules.payment as payment_rules
+import wakala.upstream.daraja as daraja_module
+from wakala.journal.database import Operation
+from wakala.journal.journal import Journal
+from wakala.journal.rows import notification_of
+from wakala.journal.sqlite import SqliteDatabase
+from wakala.outgoing import NoReply
+from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict
+from wakala.rules.delivery import judge as judged
+from wakala.rules.payment import Change, Evidence, Fact, Payment, Refused, Schedule, Settled, State, Step, Unsent
+from wakala.web.inbound import Inbound
+from wakala.web.plumbing import Incoming
+from wakala.wire.api import JSON, HttpAnswer
+from wakala.workers.courier import Courier
+
+Fault = Callable[[], AbstractContextManager[None]]
+FAULTS: dict[str, Fault] = {}
+"""By name; the docstring of each says what the gateway then does wrong."""
+
+FAR_US = 1 << 60
+NINTH, FOURTH = 9, 4
+
+
+def _fault(plant: Callable[[], Iterator[None]]) -> Fault:
+    fault = contextmanager(plant)
+    FAULTS[plant.__name__.replace("_", " ")] = fault
+    return fault
+
+
+@contextmanager
+def _swapped(owner: Any, name: str, broken: Any) -> Iterator[None]:
+    real = getattr(owner, name)
+    setattr(owner, name, broken)
+    try:
+        yield
+    finally:
+        setattr(owner, name, real)
+
+
+# ── commits ──
+
+
+@_fault
+def skip_a_commit() -> Iterator[None]:
+    """Every ninth commit is said to be done, and is not."""
+    real, numbers = SqliteDatabase.commit, count(1)
+
+    async def commit(self: SqliteDatabase, operation: Operation) -> bool:
+        return True if next(numbers) % NINTH == 0 else await real(self, operation)
+
+    with _swapped(SqliteDatabase, "commit", commit):
+        yield
+
+
+@_fault
+def call_before_the_commit() -> Iterator[None]:
+    """M-Pesa is called while the intent is still on its way to the disk."""
+    real = Journal.open_payment
+
+    async def open_payment(self: Journal, *given: Any) -> bool:
+        _in_the_background(real(self, *given))
+        return True
+
+    with _swapped(Journal, "open_payment", open_payment):
+        yield
+
+
+@_fault
+def acknowledge_before_the_commit() -> Iterator[None]:
+    """M-Pesa gets its 200 while its callback is still on its way to the disk."""
+
+    def eager(real: Callable[[Inbound, Incoming], Awaitable[HttpAnswer]]) -> Any:
+        async def handle(self: Inbound, incoming: Incoming) -> HttpAnswer:
+            _in_the_background(real(self, incoming))
+            return 200, JSON, b'{"ResultCode":0,"ResultDesc":"Accepted"}'
+
+        return handle
+
+    with ExitStack() as stack:
+        for name in ("stk", "result", "status", "c2b_confirmation"):
+            stack.enter_context(_swapped(Inbound, name, eager(getattr(Inbound, name))))
+        yield
+
+
+def _in_the_background(work: Awaitable[Any]) -> None:
+    async def quietly() -> None:
+        with suppress(Exception):  # the point of the fault: nobody hears of it
+            await work
+
+    asyncio.get_running_loop().create_task(quietly())
+
+
+# ── M-Pesa ──
+
+
+@_fault
+def resend_on_unknown() -> Iterator[None]:
+    """A time-out after sending is taken for "it never left", and sent again."""
+
+    def unanswered(reply: NoReply, retry_at_us: int) -> Fact:
+        return Unsent("unreachable", f"No answer: {reply.reason}.", retry_at_us)
+
+    with _swapped(daraja_module, "unanswered", unanswered):
+        yield
+
+
+@_fault
+def treat_a_time_out_as_failure() -> Iterator[None]:
+    """A time-out after sending is taken for a refusal."""
+
+    def unanswered(reply: NoReply, _: int) -> Fact:
+        return Refused("timeout", f"No answer: {reply.reason}.", Evidence.GATEWAY)
+
+    with _swapped(daraja_module, "unanswered", unanswered):
+        yield
+
+
+@_fault
+def give_up_too_soon() -> Iterator[None]:
+    """After one question the schedule is called over."""
+
+    def is_over(_: Schedule, payment: Payment) -> bool:
+        return payment.checks >= 1
+
+    with _swapped(Schedule, "is_over", is_over):
+        yield
+
+
+@_fault
+def ignore_that_a_request_id_is_spent() -> Iterator[None]:
+    """A repeated request ID opens another payment, under another name."""
+    real, numbers = Journal.open_payment, count(2)
+
+    async def open_payment(self: Journal, changes: Any, exchange: Any) -> bool:
+        if await real(self, changes, exchange):
+            return True
+        renamed = f"{changes[-1].payment.request_id}.{next(numbers)}"
+        again = [replace(change, payment=replace(change.payment, request_id=renamed)) for change in changes]
+        changes[:] = again
+        return await real(self, again, exchange)
+
+    with _swapped(Journal, "open_payment", open_payment):
+        yield
+
+
+# ── outcomes and notifications ──
+
+
+@_fault
+def settle_twice() -> Iterator[None]:
+    """A second word on a payment that is final is treated like the first."""
+    real = payment_rules._second_opinion
+
+    def second(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int) -> Change:
+        if fact.paid != (payment.state is State.SUCCEEDED):
+            return real(payment, fact, detail, now_us)
+        after = payment_rules._next(payment, Step.CONFIRM, now_us)
+        return payment_rules._notified(after, Step.CONFIRM, "settled", detail, f"payment.{payment.state}")
+
+    with _swapped(payment_rules, "_second_opinion", second):
+        yield
+
+
+@_fault
+def forget_to_stage_the_notification() -> Iterator[None]:
+    """Every fourth notification is not written down with the change that owes it."""
+    real, numbers = Journal.record_change, count(1)
+
+    async def record_change(self: Journal, *given: Any, notification: Any = None, **more: Any) -> bool:
+        forgotten = notification is not None and next(numbers) % FOURTH == 0
+        return await real(self, *given, notification=None if forgotten else notification, **more)
+
+    with _swapped(Journal, "record_change", record_change):
+        yield
+
+
+@_fault
+def drop_the_lease_check() -> Iterator[None]:
+    """Whoever finds something due takes it, whether or not somebody else has it in hand."""
+
+    async def claim(_: Journal, *_given: Any) -> bool:
+        return True
+
+    async def take_all(self: Journal, lane: str, now_us: int, until_us: int, limit: int) -> list[Notification]:
+        found = await self._database.take("notifications_claim", (lane, now_us, FAR_US, limit, until_us))
+        return [notification_of(row) for row in found]
+
+    with ExitStack() as stack:
+        stack.enter_context(_swapped(Journal, "claim_payment", claim))
+        stack.enter_context(_swapped(Journal, "claim_notifications", take_all))
+        yield
+
+
+@_fault
+def deliver_out_of_order() -> Iterator[None]:
+    """A later notification of a payment does not wait for the earlier one."""
+
+    def reserve(self: Courier, notification: Notification, now_us: int) -> Notification:
+        return replace(notification, lease_us=self._deliveries.lease_end_us(now_us))
+
+    with _swapped(Courier, "reserve", reserve):
+        yield
+
+
+@_fault
+def call_delivered_what_was_not() -> Iterator[None]:
+    """A delivery without an answer counts as one that was taken."""
+    real = judged
+
+    def judge(attempted: Attempted, attempts: int, now_us: int, *given: Any) -> Verdict:
+        if attempted.status is None:
+            return Verdict(DeliveryState.DELIVERED, now_us)
+        return real(attempted, attempts, now_us, *given)
+
+    with _swapped(deliveries_module, "judge", judge):
+        yield

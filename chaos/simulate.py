@@ -14,7 +14,6 @@ import planted
 from virtual.world import Run, run
 
 STEP_SEEDS = 50  # between two lines of progress of one worker
-SHOWN_LIMIT = 20  # failing seeds that are told with their violations
 
 
 def main() -> int:
@@ -59,10 +58,10 @@ def many(seeds: range, jobs: int, fault: str | None) -> int:
             left_s = (len(seeds) - total["runs"]) / rate
             print(f"\r{total['runs']:,} runs, {rate:.0f} a second, {left_s:,.0f} s left, ", end="")
             print(f"{len(broken)} broken ", end="", flush=True)
+            for seed, violations in bad:
+                print(f"\nseed {seed}: " + "; ".join(violations), flush=True)
     print()
     print(", ".join(f"{count:,} {what}" for what, count in sorted(total.items())))
-    for seed, violations in sorted(broken)[:SHOWN_LIMIT]:
-        print(f"seed {seed}: " + "; ".join(violations))
     if broken:
         print(f"Replay one: python chaos/simulate.py --trace --seed {min(broken)[0]}")
     return 1 if broken else 0

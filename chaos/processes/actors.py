@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from processes.nursery import Child
 from services.postgres import PostgresServer
-from services.programs import Program
+from services.waiting import until
 
-LOOK_AGAIN_S = 0.05
+LOOK_AGAIN_S = 0.1
 START_REST_S = 0.2  # after one that ended by itself, so that a broken program is not started a hundred times a second
 ORDERLY_LIMIT_S = 30.0
 DATABASE_TRIES = 200
@@ -46,15 +47,17 @@ class Actor(Protocol):
 class Process:
     """One program of ours."""
 
-    def __init__(self, name: str, launch: Callable[[], Program], is_ready: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, name: str, launch: Callable[[], Awaitable[Child]], is_ready: Callable[[], Awaitable[bool]]
+    ) -> None:
         self.name = name
         self.up = asyncio.Event()
         self.launched = asyncio.Event()
         self.starts_s: list[float] = []
-        self.ended_by_itself: list[int] = []
+        self.ended_by_itself = 0
         self._launch = launch
         self._is_ready = is_ready
-        self._program: Program | None = None
+        self._program: Child | None = None
         self._is_ordered = False
         self._is_ending = False
         self._task: asyncio.Task[None] | None = None
@@ -116,7 +119,7 @@ class Process:
     async def _supervise(self) -> None:
         while not self._is_ending:
             began_s = time.monotonic()
-            self._program = program = self._launch()
+            self._program = program = await self._launch()
             self._is_ordered = False
             self.launched.set()
             while not program.has_ended():
@@ -126,7 +129,7 @@ class Process:
                 await asyncio.sleep(LOOK_AGAIN_S)
             self.up.clear()
             if not (self._is_ordered or self._is_ending):
-                self.ended_by_itself.append(program.process.returncode)
+                self.ended_by_itself += 1
                 await asyncio.sleep(START_REST_S)
 
 
@@ -147,10 +150,12 @@ class Database:
         """SIGKILL to the postmaster (its sessions notice and end), or an immediate stop; then start it again."""
         self.up.clear()
         self.thaw()
+        sessions = self._children()
         if at_once:
             await asyncio.to_thread(self._server.stop_at_once)
         else:
             os.kill(self._server.pid, signal.SIGKILL)
+        await until(lambda: not any(map(_lives, sessions)), "the end of PostgreSQL's sessions")  # they hold its memory
         await self._start_again()
         self.up.set()
 
@@ -171,7 +176,7 @@ class Database:
         self.thaw()
 
     async def _start_again(self) -> None:
-        """A session that is still dying holds the memory of the server before; it takes a moment."""
+        """Tried again, for a session that began in the last moment may still hold that memory."""
         began_s = time.monotonic()
         for _ in range(DATABASE_TRIES):
             with suppress(RuntimeError):
@@ -183,8 +188,14 @@ class Database:
 
     def _tell(self, number: signal.Signals) -> None:
         with suppress(OSError, ValueError, IndexError):
-            postmaster = self._server.pid
-            children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-            for pid in (postmaster, *map(int, children)):
+            for pid in (self._server.pid, *self._children()):
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
+
+    def _children(self) -> list[int]:
+        postmaster = self._server.pid
+        return [int(pid) for pid in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()

@@ -25,7 +25,7 @@ from services.postgres import PostgresServer
 TICK_S = 5.0
 LOOK_AGAIN_S = 0.25
 WARM_UP_S = 2.0  # of load before the first fault, so that there is something to break
-KILLS_SPARE_S = 60.0  # at most so much longer than planned, and as long again, until all kills have struck
+KILLS_SPARE_S = 60.0  # besides twice the time planned: at most so long until all kills have struck
 CALM_SPARE_S = 120.0  # beyond the time after which the last open payment is given up; only a run that fails needs it
 SECOND_US = 1_000_000
 
@@ -53,7 +53,8 @@ async def break_it(run: Run, server: PostgresServer | None, database_url: str, c
     result = Result(run.database, run.seed, run.seconds / 60, folder=str(run.folder))
     async with running_town(run.folder, run.seed, run.pace, server, database_url, run.gateway_program) as town:
         store = Store(database_url, town.config.parent)
-        shops, striker = Shops(town), Striker(town)
+        shops = Shops(town)
+        striker = Striker(town, lambda: shops.counts["accepted"])
         ticker = Ticker(console)
         await _load_and_break(run, result, shops, striker, _ticking(ticker, result, shops, striker, store))
         books = await _calm(run, town, shops, store, result)
@@ -74,7 +75,7 @@ async def _load_and_break(
     try:
         await asyncio.sleep(WARM_UP_S)
         await striker.carry_out(faults)
-        await striker.has_killed(run.seconds + KILLS_SPARE_S)
+        await striker.has_killed(2 * run.seconds + KILLS_SPARE_S)
         result.seconds = time.monotonic() - began_s
     finally:
         closing.set()

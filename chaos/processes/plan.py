@@ -100,7 +100,7 @@ def _moments(random: Random, every_s: tuple[float, float], until_s: float) -> It
 
 def _kill(random: Random, at_s: float, cast: Cast) -> Fault:
     """``lasts_s`` is how long the victim is left to serve before. Now and then one dies again while it starts."""
-    target = _weighted(random, ((cast.gateways, 6), (cast.merchants, 9), ((cast.database,), 3)))
+    target = _weighted(random, ((cast.gateways, 5), (cast.merchants, 10), ((cast.database,), 2)))
     kind = KILL
     if target == cast.database:
         kind = random.choice((KILL, KILL, STOP_AT_ONCE))

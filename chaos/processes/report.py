@@ -40,7 +40,7 @@ class Result:
     load: Counter[str] = field(default_factory=Counter)
     waits_s: list[float] = field(default_factory=list)
     starts_s: dict[str, list[float]] = field(default_factory=dict)
-    ended_by_themselves: dict[str, list[int]] = field(default_factory=dict)
+    ended_by_themselves: dict[str, int] = field(default_factory=dict)
     paid: int = 0
     told: int = 0
     evidence: Evidence = field(default_factory=Evidence)
@@ -176,9 +176,9 @@ def _table(result: Result) -> Table:
     table.add_row("  until a clear answer, p50 / p95 / p99 (s)", waits)
     for name, times_s in sorted(result.starts_s.items()):
         table.add_row(f"  {name} serves again after, median (s)", f"{middle(times_s):.2f}")
-    for name, codes in sorted(result.ended_by_themselves.items()):
-        if codes:
-            table.add_row(f"  {name} ended by itself", f"{len(codes):,}")
+    for name, count in sorted(result.ended_by_themselves.items()):
+        if count:
+            table.add_row(f"  {name} ended by itself", f"{count:,}")
     table.add_section()
     table.add_row("Kills under load", f"{result.kills.total():,}")
     for name, count in sorted(result.kills.items()):

@@ -18,8 +18,8 @@ from evidence import Asked
 from processes.town import PAYBILL, PAYER, Town
 
 ANSWER_LIMIT_S = 5.0
-REPEAT_REST_S, REPEAT_REST_MAX_S = 0.3, 4.0  # doubled each time, with jitter, as careful clients do
-AT_ONCE_LIMIT = 400  # requests under way; while nobody answers, the load waits instead of growing without end
+REPEAT_REST_S, REPEAT_REST_MAX_S = 0.3, 5.0  # doubled each time, with jitter, as careful clients do
+AT_ONCE_LIMIT = 80  # requests under way; while nobody answers, the load waits instead of growing without end
 TWINS_CHANCE, AGAIN_CHANCE, OTHER_CHANCE = 0.05, 0.1, 0.02
 CLEAR = frozenset({200, 202, 400, 401, 403, 404, 422})
 

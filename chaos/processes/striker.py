@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
@@ -12,6 +13,8 @@ from processes.plan import FREEZE, KILL_AT_START, MOOD, MPESA, RESTART, STOP_AT_
 from processes.town import Town
 
 ORDER_LIMIT_S = 2.0  # a frozen simulator takes no order; that fault is then not counted
+WORK_BETWEEN = 5  # requests accepted between two kills of a gateway or the database: each strikes a town that works
+WORK_LOOK_S = 0.05
 AT_START_SHARE = 0.25  # of the time that it was left to serve, so within the first half second of its start
 MPESA_TIMES = 2  # calls that each of M-Pesa's faults befalls
 
@@ -19,8 +22,11 @@ MPESA_TIMES = 2  # calls that each of M-Pesa's faults befalls
 class Striker:
     """One for a run."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Town, accepted: Callable[[], int]) -> None:
         self.town = town
+        self._accepted = accepted
+        self._accepted_before = 0
+        self._core = asyncio.Lock()
         self._turns = {name: asyncio.Lock() for name in town.actors}
         self._tasks: dict[asyncio.Task[None], Fault] = {}
         self._is_over = False
@@ -78,15 +84,30 @@ class Striker:
         async with self._turns[fault.target]:
             await actor.up.wait()
             await asyncio.sleep(fault.lasts_s)
-            if self._is_over:
+            if _sort(fault.target) == "merchant":
+                await self._end(fault, actor)
                 return
-            await actor.kill(at_once=fault.kind == STOP_AT_ONCE)
-            self.kills[f"{'stop at once' if fault.kind == STOP_AT_ONCE else 'kill'} {_sort(fault.target)}"] += 1
-            if fault.kind == KILL_AT_START:
-                await asyncio.sleep(fault.lasts_s * AT_START_SHARE)
-                if not actor.up.is_set():
-                    await actor.kill()
-                    self.kills[f"kill {_sort(fault.target)} while it starts"] += 1
+            async with self._core:
+                while self._is_idle():  # noqa: ASYNC110 - a count tells nobody that it has grown
+                    await asyncio.sleep(WORK_LOOK_S)
+                await actor.up.wait()
+                self._accepted_before = self._accepted()
+                await self._end(fault, actor)
+
+    def _is_idle(self) -> bool:
+        """True while next to nothing was accepted since the last kill of a gateway or the database."""
+        return self._accepted() < self._accepted_before + WORK_BETWEEN and not self._is_over
+
+    async def _end(self, fault: Fault, actor: Actor) -> None:
+        if self._is_over:
+            return
+        await actor.kill(at_once=fault.kind == STOP_AT_ONCE)
+        self.kills[f"{'stop at once' if fault.kind == STOP_AT_ONCE else 'kill'} {_sort(fault.target)}"] += 1
+        if fault.kind == KILL_AT_START:
+            await asyncio.sleep(fault.lasts_s * AT_START_SHARE)
+            if not actor.up.is_set():
+                await actor.kill()
+                self.kills[f"kill {_sort(fault.target)} while it starts"] += 1
 
     async def _restart(self) -> None:
         simulator = self.town.simulator

@@ -54,8 +54,8 @@ class Shops:
         """A notification arrives."""
         host = urlsplit(request.url).netloc
         shop = self.shops[int(host.removeprefix("shop-").removesuffix(".test"))]
-        self._take(shop, request)
         mood = "500" if shop.is_deaf else shop.mood
+        self._take(shop, request, is_taken=mood in {"well", "slow"})
         match mood:
             case "500":
                 return 500, b"oops"
@@ -67,7 +67,7 @@ class Shops:
                 return 302, b""
         return 200, b"ok"
 
-    def _take(self, shop: Shop, request: Request) -> None:
+    def _take(self, shop: Shop, request: Request, *, is_taken: bool) -> None:
         body = json.loads(request.body)
         told = Told(
             notification_id=request.header("webhook-id"),
@@ -75,9 +75,11 @@ class Shops:
             type=body["type"],
             body=hashlib.sha256(request.body).hexdigest(),
             is_signed=_is_signed(shop.secret, request),
+            is_taken=is_taken,
         )
         self.told.append(told)
-        self._network.tell(f"shop-{shop.number} is told {told.type} by {told.notification_id[-6:]}")
+        words = "takes" if is_taken else "does not take"
+        self._network.tell(f"shop-{shop.number} {words} {told.type} ({told.notification_id[-6:]})")
 
     async def moods(self, until_s: float) -> None:
         """Shops fall ill and recover, until the storm is over."""

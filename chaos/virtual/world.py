@@ -26,7 +26,8 @@ from wakala.errors import WakalaError
 from wakala.rules.signing import mac
 
 CALM_LIMIT_S = 9 * 86_400.0  # the longest schedule ends after three and a half days
-TURN_S = 6.0  # in which every worker takes a turn
+QUIET_LIMIT_TURNS = 200  # nearly half an hour, far longer than any lease; what is still due after it is stuck
+TURN_S = 8.0  # in which every worker takes a turn
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,11 @@ class World:
         """Let everything that is due happen; between two things that are due, time jumps."""
         reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
-            while self.loop.now_s < CALM_LIMIT_S:
+            quiet_turns, lines = 0, 0
+            while self.loop.now_s < CALM_LIMIT_S and quiet_turns < QUIET_LIMIT_TURNS:
                 await asyncio.sleep(TURN_S)
+                quiet_turns = quiet_turns + 1 if lines == len(self.story.lines) else 0
+                lines = len(self.story.lines)
                 if self.loop.busy or any(node.is_busy for node in self.nodes):
                     continue
                 due_us = read_due_us(reader)

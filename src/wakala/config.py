@@ -103,6 +103,15 @@ class Pull(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll_s: float = 15
 
 
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """After how many days raw bytes and notifications are forgotten; 0 is never. Payments and their events stay."""
+
+    exchanges_days: float = 90  # a quarter: M-Pesa takes up disputes within weeks, auditors ask by the quarter
+    notifications_days: float = 90  # delivered or acknowledged; the same, so that a trace is whole or gone
+    undelivered_days: float = 0  # given up, or kept because there was no URL; never, unless you say so. Waiting: never
+    pause_s: float = 0.2  # between two pages of 200: a thousand rows a second, more than any gateway writes
+
+
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key file: 32 random bytes as hex, mode 0600."""
 
@@ -119,6 +128,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deliveries: Deliveries = Deliveries()
     finisher: Finisher = Finisher()
     pull: Pull = Pull()
+    retention: Retention = Retention()
     keys: Keys = Keys()
     home: str = "."
 
@@ -222,7 +232,7 @@ def _with_suggestion(message: str) -> str:
     return f"{message}. Did you mean {close[0]}?" if close else f"{message}."
 
 
-_TABLES = (Settings, Server, DatabaseSettings, DarajaSettings, Callbacks, Deliveries, Finisher, Pull, Keys)
+_TABLES = (Settings, Server, DatabaseSettings, DarajaSettings, Callbacks, Deliveries, Finisher, Pull, Retention, Keys)
 
 
 def refuse_loose(path: Path, why: str) -> None:

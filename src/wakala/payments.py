@@ -71,6 +71,8 @@ _CONFIRMED_BY = {
     Evidence.PULL: "Found in M-Pesa's list of payments.",
 }
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
+TWIN = "payment.confirmed"
+"""A push's C2B confirmation, to a caller of Daraja's paths who registered a URL for such."""
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
@@ -282,6 +284,10 @@ class Payments:
             now_us = self._source.now_us()
             change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
             notification = self._stage(change, now_us) if change.notify else None
+            claimed = claims or (fact.receipt if isinstance(fact, Settled) else None)
+            twin = None
+            if claimed is not None:
+                change, twin = await self._with_twin(change, claimed, now_us)
             self._remember(change.payment)
             try:
                 won = await self._journal.record_change(
@@ -289,21 +295,40 @@ class Payments:
                     change,
                     exchanges=exchanges,
                     notification=notification,
+                    also=twin,
                     answer=answered(change.payment) if answered else None,
-                    claims_receipt=claims or (fact.receipt if isinstance(fact, Settled) else None),
+                    claims_receipt=claimed,
                 )
-            except DatabaseAwayError:
-                raise
-            except DatabaseFaultError:
+            except DatabaseFaultError as fault:
                 self._recent.pop(payment.id, None)
+                if isinstance(fault, DatabaseAwayError):
+                    raise
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
                 await self._after(change)
-                if notification is not None:
-                    self._offer(notification)
+                for owed in (notification, twin):
+                    if owed is not None:
+                        self._offer(owed)
                 return change.payment
             payment = await self._reread(payment)
+
+    async def _with_twin(self, change: Change, receipt: str, now_us: int) -> tuple[Change, Notification | None]:
+        """The C2B confirmation of a push, told beside the push's own outcome, as M-Pesa does (daraja.md 2.1).
+
+        Only where a caller of Daraja's paths registered its URL, and once: when the confirmation is given to the push.
+        """
+        payment = change.payment
+        shortcode = self._directory.shortcode(payment.scope.shortcode_id)
+        if shortcode is None or not _wants_twin(payment, shortcode):
+            return change, None
+        waiting = await self._journal.confirmation(payment.scope.organisation_id, payment.scope.environment, receipt)
+        words = json.loads(waiting.notice).get("words") if waiting and waiting.payment_id is None else None
+        if not words:
+            return change, None
+        after = replace(payment, notifications=payment.notifications + 1)
+        told = Change(replace(after, callback_url=shortcode.confirmation_url), Step.CONFIRM, "confirmed", {}, TWIN)
+        return replace(change, payment=after), replace(self._stage(told, now_us), body=words.encode())
 
     async def _after(self, change: Change) -> None:
         """What an outcome means beyond its payment: URLs that M-Pesa took, an operator that it refuses."""
@@ -391,7 +416,10 @@ class Payments:
                 shortcode.organisation_id, shortcode.environment, notice.receipt
             )
             if known is not None:
-                await self._confirm_known(known, notice, payer_name, (exchange,))
+                if words and notice.by is Evidence.C2B_CONFIRMATION and _wants_twin(known, shortcode):
+                    await self._enter_twin(known, notice, payer_name, shortcode, exchange, words)
+                else:
+                    await self._confirm_known(known, notice, payer_name, (exchange,))
                 return
             if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange, words):
                 return
@@ -437,8 +465,11 @@ class Payments:
         words: bytes,
     ) -> bool:
         found, push = self._match(notice, pushes, shortcode)
-        entry = self._confirmation(notice, payer_name, shortcode)
+        entry = self._confirmation(notice, payer_name, shortcode, words)
         now_us = self._source.now_us()
+        is_told_twice = words and notice.by is Evidence.C2B_CONFIRMATION
+        if push is not None and is_told_twice and _wants_twin(push, shortcode):
+            return await self._enter_twin(push, notice, payer_name, shortcode, exchange, words)
         if push is not None:
             change = decide(push, _confirmed(notice, payer_name), now_us, self._terms.schedule)
             exchange = replace(exchange, payment_id=push.id, scope=push.scope)
@@ -453,6 +484,28 @@ class Payments:
         exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
         return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
 
+    async def _enter_twin(
+        self,
+        owner: Payment,
+        notice: Notice,
+        payer_name: str | None,
+        shortcode: Shortcode,
+        exchange: Exchange,
+        words: bytes,
+    ) -> bool:
+        """Written down as waiting first, so that whoever gives it to its push tells it too, after a crash as well.
+
+        False: this receipt was written down before.
+        """
+        exchange = replace(exchange, payment_id=owner.id, scope=owner.scope)
+        entry = self._confirmation(notice, payer_name, shortcode, words)
+        if not await self._journal.record_confirmation(replace(entry, due_us=self._source.now_us()), exchange):
+            if owner.receipt == notice.receipt:
+                await self._journal.record_exchange(exchange)  # the same one again
+            return False
+        await self._confirm_known(owner, notice, payer_name, ())
+        return True
+
     async def _record(self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change) -> bool:
         notification = self._stage(change, self._source.now_us()) if change.notify else None
         won = await self._journal.record_confirmation(
@@ -462,7 +515,11 @@ class Payments:
             self._offer(notification)
         return won
 
-    def _confirmation(self, notice: Notice, payer_name: str | None, shortcode: Shortcode) -> Confirmation:
+    def _confirmation(
+        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, words: bytes = b""
+    ) -> Confirmation:
+        is_told = words and shortcode.confirmation_url and notice.by is Evidence.C2B_CONFIRMATION
+        kept = {"words": words.decode(errors="replace")} if is_told else {}
         return Confirmation(
             organisation_id=shortcode.organisation_id,
             environment=shortcode.environment,
@@ -470,7 +527,7 @@ class Payments:
             app_id=shortcode.collector_app_id or "",
             shortcode_id=shortcode.id,
             payment_id=None,
-            notice=json.dumps({**asdict(notice), "payer_name": payer_name}),
+            notice=json.dumps({**asdict(notice), "payer_name": payer_name, **kept}),
             received_us=notice.received_us,
             due_us=None,
         )
@@ -533,7 +590,7 @@ class Payments:
             return
         now_us = self._source.now_us()
         told = json.loads(waiting.notice)
-        payer_name = told.pop("payer_name")
+        payer_name, words = told.pop("payer_name"), told.pop("words", "")
         notice = Notice(**{**told, "by": Evidence(told.get("by", Evidence.C2B_CONFIRMATION))})
         _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
         known = await self._journal.payment_by_receipt(waiting.organisation_id, waiting.environment, waiting.receipt)
@@ -541,7 +598,7 @@ class Payments:
         if owner is not None:
             await self._confirm_known(owner, notice, payer_name, ())
             return
-        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,))
+        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,), words.encode())
         notification = self._stage(change, now_us)
         if await self._journal.collect_confirmation(waiting, change, notification):
             self._offer(notification)
@@ -601,6 +658,10 @@ def _registration(payment: Payment) -> Registration:
         validation_url=details.get("ValidationURL", "") if is_daraja else "",
         app_id=payment.scope.app_id,
     )
+
+
+def _wants_twin(payment: Payment, shortcode: Shortcode) -> bool:
+    return payment.kind is Kind.PUSH and bool(shortcode.confirmation_url)
 
 
 def _confirmed(notice: Notice, payer_name: str | None) -> Settled:

@@ -57,6 +57,12 @@ class Pulling:
         self._source = source
         self._patience = patience
 
+    async def is_due(self, shortcode: Shortcode) -> bool:
+        """Whether the last reading, by whichever process, lies an interval back."""
+        until_us = self._source.now_us() - self._patience.settle_us
+        read_us = await self._journal.pulled_until(shortcode.id)
+        return read_us is None or until_us - read_us >= self._patience.interval_us
+
     async def pull(self, shortcode: Shortcode) -> int:
         """Enter what is missing since the last reading; how many were. Only a list read to its end moves the mark."""
         until_us = self._source.now_us() - self._patience.settle_us

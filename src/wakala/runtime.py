@@ -24,6 +24,7 @@ from wakala.identity import Source, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
+from wakala.journal.partitions import Partitions
 from wakala.journal.postgres import GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
 from wakala.journal.spill import Spill
 from wakala.journal.sqlite import SqliteDatabase
@@ -33,6 +34,7 @@ from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
+from wakala.rules.endpoints import STEP_LIMIT_S
 from wakala.rules.payment import Change
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
@@ -51,13 +53,16 @@ from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
+from wakala.workers.pruner import Ages, Pruner
 from wakala.workers.puller import Puller
+from wakala.workers.timekeeper import Horizon, Timekeeper
 
 log = logging.getLogger("wakala")
 
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
+TIMEKEEPER_REST_S = 5.0  # a clock that leapt back is seen this soon
 SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
 SPILL_NAME = "wakala.spill"
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
@@ -75,6 +80,23 @@ def database(settings: Settings, *, exclusive: bool = False) -> Database:
     if path is not None:
         return SqliteDatabase(path, exclusive=exclusive)
     return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
+
+
+def horizon(settings: Settings) -> Horizon:
+    """Twice the longest that anything is put off by the settings; an endpoint's own waits have a limit."""
+    check_s = max(settings.finisher.expire_s, settings.finisher.send_lease_s)
+    due_s = max(STEP_LIMIT_S, *settings.deliveries.schedule_s)
+    return Horizon(
+        int(2 * check_s * SECOND_US), int(2 * settings.deliveries.lease_s * SECOND_US), int(2 * due_s * SECOND_US)
+    )
+
+
+def pruner(settings: Settings, store: Database, source: Source) -> Pruner:
+    """What forgets, by the settings' ages."""
+    retention = settings.retention
+    ages = Ages(retention.exchanges_days, retention.notifications_days, retention.undelivered_days)
+    partitions = Partitions(store) if isinstance(store, PostgresDatabase) else None
+    return Pruner(Journal(store), source, ages, partitions)
 
 
 class Gateway:
@@ -197,7 +219,9 @@ class Gateway:
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
-            Loop("puller", Puller(self.directory, pulling).step, pull.poll_s),
+            Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),
+            Loop("timekeeper", Timekeeper(self.journal, self.source, horizon(settings)).step, TIMEKEEPER_REST_S),
+            Loop("pruner", pruner(settings, self.database, self.source).step, settings.retention.pause_s),
         ]
 
     @property

@@ -34,7 +34,7 @@ async def test_a_hundred_equal_payouts_pay_once(town: Town) -> None:
     answers = await asyncio.gather(*(town.pay_out(gateway, "PAY-1") for _ in range(100)))
     await town.is_told("PAY-1")
 
-    [paid] = await town.commands()
+    [paid] = [each for each in await town.commands() if each["kind"] == "b2c"]
     assert (paid["kind"], paid["amount"], paid["state"]) == ("b2c", "150.00", "done")
     accepted = [answer.body for answer in answers if answer.status == 202]
     assert accepted
@@ -42,4 +42,4 @@ async def test_a_hundred_equal_payouts_pay_once(town: Town) -> None:
     assert {answer.body["code"] for answer in answers if answer.status != 202} <= {"request_in_flight"}
     other = await town.pay_out(gateway, "PAY-1", Amount=151)
     assert (other.status, other.body["code"]) == (409, "request_id_spent")
-    assert len(await town.commands()) == len(town.merchant.outcomes("PAY-1")) == 1
+    assert len(town.merchant.outcomes("PAY-1")) == 1

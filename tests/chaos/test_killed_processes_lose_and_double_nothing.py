@@ -9,6 +9,7 @@ from rich.console import Console
 
 from processes.breaking import Run, break_it
 from processes.pace import Pace
+from processes.plan import MPESA, Cast, Fault, draw
 from processes.report import print_result
 from services.postgres import PostgresServer, postgres_server
 
@@ -44,6 +45,12 @@ async def test_processes_that_die_under_load_lose_double_and_forget_nothing(data
     assert not run.folder.exists()
 
 
+def with_lost_answers(seed: int, seconds: float, cast: Cast) -> list[Fault]:
+    """The usual plan, and every second a push that M-Pesa carries out and does not answer."""
+    unanswered = [Fault(at_s, MPESA, "stk_push", 1.0, "error_after_prompt") for at_s in map(float, range(int(seconds)))]
+    return sorted([*draw(seed, seconds, cast), *unanswered])
+
+
 FOUND = {
     "acknowledge-before-commit": {"lost callback", "lost request"},
     "skip-a-commit": {"lost callback"},
@@ -56,7 +63,7 @@ FOUND = {
 async def test_a_fault_planted_in_the_gateway_is_found(fault: str, tmp_path: Path) -> None:
     planted = Path(__file__).parents[2] / "chaos" / "processes" / "planted_gateway.py"
     program = (str(planted), "CONFIG", fault)
-    run = Run("sqlite", SEED, SECONDS, tmp_path / "run", LIGHT, program, calm_spare_s=5.0)
+    run = Run("sqlite", SEED, SECONDS, tmp_path / "run", LIGHT, program, with_lost_answers, calm_spare_s=5.0)
     result = await break_it(run, None, "sqlite:///wakala.db", Console(width=110))
     print_result(result, Console(width=110))
     assert {violation.invariant.value for violation in result.violations} & FOUND[fault]

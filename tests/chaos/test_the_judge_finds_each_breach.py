@@ -176,6 +176,10 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
         Invariant.UNTOLD,
         lambda h: replace(h, journal=replace(h.journal, owed=h.journal.owed[1:])),
     ),
+    "delivered to a merchant that refused it": (
+        Invariant.UNTOLD,
+        lambda h: replace(h, told=(replace(h.told[0], is_taken=False), *h.told[1:])),
+    ),
     "delivered to nobody": (Invariant.UNTOLD, lambda h: replace(h, told=h.told[1:])),
     "given up though the merchant was there": (Invariant.UNTOLD, lambda h: _owed(h, state="given_up")),
     "a notification is missing between two": (Invariant.UNTOLD, lambda h: _payment(h, notifications=3)),

@@ -27,6 +27,7 @@ async def whole_house(folder: Path) -> AsyncIterator[House]:
                 await house.admin.add_product(shortcode, product)
         await house.gateway.journal.bind_app(house.app.app.organisation_id, house.app.app.id, live.id)
         await house.settle_directory()
+        house.gateway.bell.close()  # nobody is kept waiting for a notification here
         yield house
 
 

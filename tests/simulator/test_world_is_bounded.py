@@ -1,5 +1,6 @@
 """What the simulator remembers has an end: payments, commands, phones, tokens and amounts."""
 
+import sys
 from random import Random
 
 import pytest
@@ -40,6 +41,35 @@ def test_the_oldest_payments_are_forgotten_first(small: World) -> None:
         payment(small, f"ws_CO_{number}")
     assert list(small.payments) == [4, 5, 6, 7, 8]
     assert list(small.checkouts) == ["ws_CO_3", "ws_CO_4", "ws_CO_5", "ws_CO_6", "ws_CO_7"]
+
+
+def test_numbers_of_what_is_not_kept_are_passed_over(small: World) -> None:
+    for number in range(8):
+        small.new_payment_number()  # as of a prompt that is no push
+        payment(small, f"ws_CO_{number}")
+    assert list(small.payments) == [8, 10, 12, 14, 16]
+    late = small.payments[8]
+    for number in range(8, 20):
+        payment(small, f"ws_CO_{number}")
+    small.remember(late)
+    payment(small, "ws_CO_20")
+    assert len(small.payments) == 5
+
+
+def test_what_holds_the_payments_grows_no_more_once_it_is_full(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "PAYMENTS_MAX", 1_000)
+    monkeypatch.setattr(world, "TIDY_EVERY_PAYMENTS", 300)
+
+    def tables() -> list[int]:
+        return [sys.getsizeof(table) for table in (small.payments, small.checkouts, small._receipts)]
+
+    for number in range(1_000):
+        payment(small, f"ws_CO_{number}")
+    full = tables()
+    for number in range(1_000, 5_000):
+        payment(small, f"ws_CO_{number}")
+    assert tables() == full
+    assert list(small.payments) == [*range(4_001, 5_001)]
 
 
 def test_a_phone_that_shows_a_prompt_is_never_forgotten(small: World) -> None:

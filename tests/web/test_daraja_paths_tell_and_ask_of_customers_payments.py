@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.gateway import CUSTOMER, PAYBILL, House, eventually
-from web.test_daraja_paths_answer_as_daraja_does import post
+from web.test_daraja_paths_answer_as_daraja_does import PUSH, post, push_body
 
 CONFIRMED, ASKED = "/c2b/confirmed", "/c2b/asked"
 
@@ -83,6 +83,27 @@ async def test_only_the_app_that_is_told_of_payments_may_turn_them_elsewhere(hou
     paid = await pay(house, "INV-2")
     assert house.merchant.at(CONFIRMED) == []
     assert paid["state"] == "paid"
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["confirmed-last", "confirmed-first"])
+async def test_a_push_is_confirmed_a_second_time_as_m_pesa_does(house: House, *, late: bool) -> None:
+    """Callback and confirmation of one payment, with one receipt, in either order and each once (daraja.md 2.1)."""
+    await register(house)
+    await house.box.fault("c2b_confirmation" if late else "stk_callback", "late", delay_ms=300)
+    await house.box.fault("c2b_confirmation", "doubled")
+    await post(house, PUSH, push_body(house))
+    await house.customer("approve")
+
+    await eventually(lambda: bool(house.merchant.at(CONFIRMED) and house.merchant.at("/daraja-style")))
+
+    await house.box.control("c2b/pay", {"number": PAYBILL, "msisdn": CUSTOMER, "amount": 71, "account": "LAST"})
+    await eventually(lambda: len(house.merchant.at(CONFIRMED)) >= 2)
+    told = {note.json["BillRefNumber"]: note.json for note in house.merchant.at(CONFIRMED)}
+    assert len(house.merchant.at(CONFIRMED)) == 2
+    (callback,) = house.merchant.at("/daraja-style")
+    items = callback.json["Body"]["stkCallback"]["CallbackMetadata"]["Item"]
+    receipt = next(item["Value"] for item in items if item["Name"] == "MpesaReceiptNumber")
+    assert (told["INV-7"]["TransID"], told["INV-7"]["TransAmount"]) == (receipt, "150.00")
 
 
 async def decisions(house: House) -> list[str]:

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from wakala import __version__
-from wakala.cli import accounts, credentials, doctor, endpoints, listen, logs, reading, redirect
+from wakala.cli import (
+    accounts,
+    credentials,
+    doctor,
+    endpoints,
+    listen,
+    logs,
+    reading,
+    redirect,
+    retention,
+    safekeeping,
+)
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.config import load, write_private
 from wakala.errors import ConfigurationError, WakalaError
@@ -33,6 +44,9 @@ cli.command("trace")(reading.trace)
 cli.command("requests")(reading.requests)
 cli.command("notifications")(reading.notifications)
 cli.command("quarantine")(reading.quarantine)
+cli.command("prune")(retention.prune)
+cli.command("backup")(safekeeping.backup)
+cli.command("restore")(safekeeping.restore)
 cli.command("redirect")(redirect.redirect)
 cli.command("listen")(listen.listen)
 cli.add_typer(logs.logs, name="logs")

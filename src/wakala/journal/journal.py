@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
+from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Confirmation, Event
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.delivery import Notification, Verdict
@@ -40,6 +41,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.endpoints = EndpointJournal(database)
+        self.retention = RetentionJournal(database)
 
     # ── payments ──
 
@@ -64,17 +66,21 @@ class Journal:
         *,
         exchanges: tuple[Exchange, ...] = (),
         notification: Notification | None = None,
+        also: Notification | None = None,
         answer: ApiAnswer | None = None,
         claims_receipt: str | None = None,
     ) -> bool:
         """Something happened to a payment: the change, its event, the bytes that brought it and what is owed for it.
 
-        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction.
+        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction; ``also`` is that
+        confirmation on its way to who wants to hear of each.
         """
         after = change.payment
         more: tuple[Write, ...] = ()
         if answer is not None:
             more = (_answer_write(answer),)
+        if also is not None:
+            more = (*more, Write("notification_stage", rows.notification_row(also)))
         if claims_receipt is not None:
             key = (after.id, after.scope.organisation_id, after.scope.environment, claims_receipt)
             more = (*more, Write("confirmation_claim", key))
@@ -281,6 +287,20 @@ class Journal:
                 (Write("payments_release", (now_us, now_us)), Write("notifications_release", ())),
             )
         )
+
+    async def after_restore(self, now_us: int) -> None:
+        """The database is as it was at an earlier moment. Nothing is sent again: what was waiting is asked about."""
+        writes = (
+            Write("restored_events", (now_us,)),
+            Write("restored_payments", (now_us, now_us, now_us)),
+            Write("payments_release", (now_us, now_us)),
+            Write("notifications_release", ()),
+        )
+        await self._database.commit(Operation("restore", None, writes))
+
+    async def is_used(self) -> bool:
+        """Whether there is anything in it that a restore would replace."""
+        return bool((await self._database.fetch("store_is_used"))[0][0])
 
     # ── organisations, shortcodes, apps ──
 

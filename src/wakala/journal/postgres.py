@@ -21,8 +21,7 @@ from wakala.journal.database import (
 from wakala.journal.together import Plan, Types, columns, take
 from wakala.journal.together import statement as joined
 
-READERS = 4  # readers wait on the network, so a few serve many callers
-WRITERS = 2  # while one commits, the other fills its batch
+READERS = 4  # they wait on the network, so a few serve many callers
 CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
 WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
@@ -36,9 +35,9 @@ SESSION = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
-# The writers look up keys and nothing else. A plan made while the tables were small must neither outlive that nor be
+# The writer looks up keys and nothing else. A plan made while the tables were small must neither outlive that nor be
 # made again for every batch.
-WRITER_SETTINGS = {
+WRITER = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -68,25 +67,22 @@ class PostgresDatabase:
 
     dialect = "postgres"
 
-    def __init__(self, url: str, *, writers: int = WRITERS, name: str = VISITOR_NAME) -> None:
+    def __init__(self, url: str, *, name: str = VISITOR_NAME) -> None:
         self._url = url
         self._name = name
         self._patience = Patience()
-        self._writer_count = writers
         self._queue: deque[_Waiting] = deque()
-        self._busy: set[str] = set()
         self._stopping = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Open the pool and start the writers."""
+        """Open the pool and start the writer."""
         self._wake = asyncio.Event()
-        size = READERS + 1
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
                 min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
-                max_size=size,
+                max_size=READERS + 1,
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
@@ -96,7 +92,7 @@ class PostgresDatabase:
                 pass  # so that a server that is away is told now
         except _FAULTS as error:
             raise _fault(error) from error
-        self._tasks = [asyncio.create_task(self._write_loop()) for _ in range(self._writer_count)]
+        self._writing = asyncio.create_task(self._write())
 
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         """Finish what is queued, for so long at most, then let go."""
@@ -104,11 +100,10 @@ class PostgresDatabase:
         self._wake.set()
         try:
             async with asyncio.timeout(limit_s):
-                await asyncio.gather(*self._tasks)
+                if self._writing is not None:
+                    await self._writing
                 await self._pool.close()
-        except TimeoutError:  # the server does not answer; whoever still waits is told so
-            for task in self._tasks:
-                task.cancel()
+        except TimeoutError:  # the server does not answer, and the writer is ended; whoever still waits is told so
             self._pool.terminate()
             for _, future in self._queue:
                 future.cancel()
@@ -120,11 +115,11 @@ class PostgresDatabase:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.append((operation, future))
         self._wake.set()
+        alarm = self._patience.alarm(future)
         try:
-            async with asyncio.timeout(self._patience.limit_s):
-                return await future
-        except TimeoutError:
-            raise self._patience.exhausted("a commit") from None
+            return await future
+        finally:
+            alarm.cancel()
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows as tuples, from a connection of the pool."""
@@ -150,37 +145,53 @@ class PostgresDatabase:
         except _FAULTS as error:
             raise _fault(error) from error
 
-    # ── writers ──
-
-    async def _write_loop(self) -> None:
-        writer = _Writer(self._url, self._name)
+    async def read(self, text: str) -> Sequence[Row]:
+        """A question about PostgreSQL itself; what is asked about payments has a file of its own."""
         try:
-            while True:
-                while not self._queue:
-                    if self._stopping:
-                        return
-                    self._wake.clear()
-                    await self._wake.wait()
+            async with self._pool.acquire() as connection:
+                return [tuple(record) for record in await connection.fetch(text)]
+        except _FAULTS as error:
+            raise _fault(error) from error
+
+    async def gateways(self) -> int:
+        """How many connections gateways hold to this database."""
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1"
+        try:
+            async with self._pool.acquire() as connection:
+                return int(await connection.fetchval(asked, GATEWAY_NAME))
+        except _FAULTS as error:
+            raise _fault(error) from error
+
+    # ── the writer ──
+
+    async def _write(self) -> None:
+        """Commit batch after batch. One at a time: what comes meanwhile makes the next one larger, and so cheaper."""
+        writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
+        try:
+            while self._queue or not self._stopping:
                 await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
-                taken, is_one = take(self._queue, self._busy)
-                if not taken:  # the other writer took it, or has what must come first
+                batch, is_one = take(self._queue)
+                if batch:
+                    carry_out = writer.commit if is_one else self._transaction
+                    tell(batch, await self._commit_together([operation for operation, _ in batch], carry_out))
+                elif not self._stopping:
                     self._wake.clear()
                     await self._wake.wait()
-                    continue
-                batch = [one for one in taken if not one[1].done()]  # who gave up was told that nothing is done
-                if not batch:
-                    continue
-                keys = {operation.key for operation, _ in batch}
-                self._busy |= keys
-                carry_out = writer.commit if is_one else self._transaction
-                outcomes = await _commit_together([operation for operation, _ in batch], carry_out)
-                if not isinstance(outcomes[0], DatabaseAwayError):
-                    self._patience.answered()
-                self._busy -= keys
-                self._wake.set()
-                tell(batch, outcomes)
-        finally:
             await writer.close()
+        finally:
+            writer.abort()
+
+    async def _commit_together(self, operations: list[Operation], carry_out: _CarryOut) -> list[bool | Exception]:
+        """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
+        try:
+            won = await carry_out(operations)
+        except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
+            if len(operations) == 1 or isinstance(error, _AWAY):
+                return [_fault(error) for _ in operations]
+        else:
+            self._patience.answered()
+            return list(won)
+        return [(await self._commit_together([operation], carry_out))[0] for operation in operations]
 
     async def _transaction(self, operations: list[Operation]) -> list[bool]:
         """What cannot be one statement: guards first, then the writes of those who won, a pipeline a statement."""
@@ -199,9 +210,9 @@ class PostgresDatabase:
 class _Writer:
     """A connection of its own, which commits a batch as one statement. One that broke is made anew."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, settings: dict[str, str]) -> None:
         self._url = url
-        self._settings = SESSION | WRITER_SETTINGS | {"application_name": name}
+        self._settings = settings
         self._connection: asyncpg.Connection | None = None
         self._types: dict[str, Types] = {}
         self._prepared: dict[Plan, PreparedStatement] = {}
@@ -216,9 +227,14 @@ class _Writer:
         return [operation.guard is None or operation.key in keys for operation in operations]
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection in order."""
         if self._connection is not None:
             await self._connection.close(timeout=WRITER_CLOSE_LIMIT_S)
+
+    def abort(self) -> None:
+        """Let go of it at once."""
+        if self._connection is not None:
+            self._connection.terminate()
 
     async def _prepare(self, plan: Plan) -> PreparedStatement:
         if self._connection is None or self._connection.is_closed():
@@ -235,16 +251,6 @@ class _Writer:
                 self._types[name] = tuple([parameter.name for parameter in asked.get_parameters()])
         self._prepared[plan] = await self._connection.prepare(joined(plan, self._types))
         return self._prepared[plan]
-
-
-async def _commit_together(operations: list[Operation], carry_out: _CarryOut) -> list[bool | Exception]:
-    """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
-    try:
-        return list(await carry_out(operations))
-    except Exception as error:  # noqa: BLE001 - a writer must not end: everybody waits for it
-        if len(operations) == 1 or isinstance(error, _AWAY):
-            return [_fault(error) for _ in operations]
-    return [(await _commit_together([operation], carry_out))[0] for operation in operations]
 
 
 async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -> list[bool]:

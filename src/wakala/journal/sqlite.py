@@ -8,8 +8,10 @@ the statement.
 import asyncio
 import collections
 import fcntl
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,8 +31,12 @@ from wakala.journal.database import (
 )
 from wakala.journal.disk import DiskThread
 
+log = logging.getLogger("wakala.journal")
+
 BUSY_TIMEOUT_MS = 5_000  # how long a short visitor such as `wakala app create` may hold us up
 CHECKPOINT_PAGES = 4_000  # about 16 MB of WAL between checkpoints
+FINISH_PAGES = 500  # what is left for the pause between two commits: some milliseconds
+CHECKPOINT_PASSES = 4  # beside the commits; where they write faster than these catch up, the rest holds them up
 CACHE_KIB = 65_536
 
 # The disk or the file is in trouble, not the row: nobody's operation would fare better alone.
@@ -62,6 +68,11 @@ class SqliteDatabase:
         self._writing: asyncio.Task[None] | None = None
         self._stopping = False
         self._patience = Patience()
+        self._log_pages = 0
+        self._written_back_pages = 0
+        self._due_pages = CHECKPOINT_PAGES
+        self._passes = 0
+        self._writing_back: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the file, with the lock where asked, and start the writer."""
@@ -73,11 +84,12 @@ class SqliteDatabase:
         try:
             self._writer = self._connect()
             self._writer.set_busy_timeout(0)
+            self._writer.set_wal_hook(self._note_log)  # in the place of SQLite's own, which checkpoints in a COMMIT
             self._reader = self._connect()
             self._reader.pragma("query_only", True)
         except apsw.Error as error:
             raise _fault(error) from error
-        self._disk = self._new_disk()
+        self._disk, self._bystander = self._new_disk(), self._new_disk()
 
     def _new_disk(self) -> DiskThread:
         return DiskThread("journal-disk")
@@ -89,7 +101,7 @@ class SqliteDatabase:
         connection.pragma("synchronous", 2)
         connection.pragma("foreign_keys", True)
         connection.pragma("cache_size", -CACHE_KIB)
-        connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        connection.pragma("wal_autocheckpoint", 0)
         connection.pragma("mmap_size", 0)
         return connection
 
@@ -100,6 +112,11 @@ class SqliteDatabase:
             await asyncio.wait([self._writing], timeout=limit_s)
             if not self._writing.done():
                 return
+        if self._writing_back is not None:
+            await asyncio.wait([self._writing_back], timeout=limit_s)
+            if not self._writing_back.done():
+                return
+        self._bystander.close()
         self._disk.close()
         self._reader.close()
         self._writer.close()
@@ -123,11 +140,11 @@ class SqliteDatabase:
         self._queue.append((asked, future))
         if self._writing is None or self._writing.done():
             self._writing = self._loop.create_task(self._write())
+        alarm = self._patience.alarm(future)
         try:
-            async with asyncio.timeout(self._patience.limit_s):
-                return await future
-        except TimeoutError:
-            raise self._patience.exhausted("a commit") from None
+            return await future
+        finally:
+            alarm.cancel()
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Point reads take microseconds, so they run where they are asked; WAL readers never meet the writer."""
@@ -153,6 +170,43 @@ class SqliteDatabase:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT_OPERATIONS))]
             batch = [waiting for waiting in batch if not waiting[1].done()]  # who gave up was told that nothing is done
             tell(batch, await self._commit_together([operation for operation, _ in batch]))
+            if self._log_pages >= self._due_pages:
+                await self._write_back()
+
+    # ── the log goes back into the file beside the commits, which would otherwise all wait for it ──
+
+    def _note_log(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return 0
+
+    async def _write_back(self) -> None:
+        """A pass beside the commits, and where those have left little, the end between two of them.
+
+        Only a log that is written back whole begins anew; beside commits that never pause, that moment never comes.
+        """
+        if self._writing_back is not None and not self._writing_back.done():
+            return
+        self._passes += 1
+        is_little = self._log_pages - self._written_back_pages <= FINISH_PAGES
+        if not is_little and self._passes <= CHECKPOINT_PASSES:
+            self._writing_back = self._bystander.run(self._checkpoint, None)
+            return
+        self._due_pages = CHECKPOINT_PAGES
+        await self._disk.run(self._checkpoint, self._writer)
+        self._log_pages = self._written_back_pages = self._passes = 0
+
+    def _checkpoint(self, connection: apsw.Connection | None) -> None:
+        """On a connection of the thread's own where none is given. After a failure it is due again as many pages on."""
+        try:
+            own = connection or self._connect()
+            try:
+                self._written_back_pages = own.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
+            finally:
+                if connection is None:
+                    own.close()
+        except apsw.Error as error:
+            self._due_pages = self._log_pages + CHECKPOINT_PAGES
+            log.warning("the log could not be written back: %s", error)
 
     async def _commit_together(self, operations: list[_Asked]) -> list[Any]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
@@ -200,6 +254,14 @@ class SqliteDatabase:
         for write in operation.writes:
             execute(sql(write.statement, "sqlite"), write.row)
         return True
+
+
+@contextmanager
+def gateway_lock(path: Path) -> Iterator[None]:
+    """Hold the lock that only one gateway may hold, for somebody who replaces the file."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _take_lock(path):
+        yield
 
 
 def _take_lock(path: Path) -> IO[str]:

@@ -23,6 +23,10 @@ from wakala.simulator.results import Result
 PAYMENTS_MAX = 100_000
 """Some 150 MB, and more than any test looks back on; older ones are forgotten first."""
 
+TIDY_EVERY_PAYMENTS = 50_000
+"""How many are forgotten before the tables that held them are laid out anew, which takes some 10 ms. A dictionary whose
+oldest go and whose newest come doubles its table before it uses their places again."""
+
 COMMANDS_MAX = 50_000
 """Payouts, transfers, reversals and enquiries: some 100 MB, for each keeps its credential. Older ones go first, their
 receipts with them."""
@@ -288,7 +292,7 @@ class World:
         self.tokens: OrderedDict[str, Token] = OrderedDict()
         self.shortcodes: dict[str, Shortcode] = {}
         self.phones: OrderedDict[str, Phone] = OrderedDict()
-        self.payments: OrderedDict[int, Payment] = OrderedDict()
+        self.payments: dict[int, Payment] = {}  # the oldest is found by its number, for numbers only grow
         self.checkouts: dict[str, Payment] = {}
         self.live: dict[int, Payment] = {}  # the prompts that phones show now
         self.initiators: dict[tuple[str, str], Initiator] = {}  # by shortcode and name; "" is every shortcode
@@ -298,6 +302,8 @@ class World:
         self._node = identifiers.node(self.random)
         self._requests_count = 3_400_000
         self._payments_count = 0
+        self._oldest_number = 1
+        self._forgotten_count = 0
         self._commands_count = 0
         self._populate(self)
 
@@ -345,12 +351,25 @@ class World:
     def remember(self, payment: Payment) -> None:
         """Keep a payment where queries and lists find it."""
         while len(self.payments) >= PAYMENTS_MAX:
-            _, oldest = self.payments.popitem(last=False)
+            oldest = self.payments.pop(self._oldest_number, None)
+            self._oldest_number += 1
+            if oldest is None:  # some numbers are of payments that are not kept
+                if self._oldest_number > self._payments_count:
+                    self._oldest_number = next(iter(self.payments))
+                continue
             self.checkouts.pop(oldest.checkout_id, None)
             self._receipts.pop(oldest.receipt, None)
+            self._forgotten_count += 1
+            if self._forgotten_count % TIDY_EVERY_PAYMENTS == 0:
+                self._tidy()
         self.payments[payment.number] = payment
         if payment.checkout_id:
             self.checkouts[payment.checkout_id] = payment
+
+    def _tidy(self) -> None:
+        self.payments = dict(self.payments)
+        self.checkouts = dict(self.checkouts)
+        self._receipts = dict(self._receipts)
 
     def new_receipt(self, at: datetime | None = None) -> str:
         """A receipt that nothing else has had, of now or then; ``file_receipt`` says what it is of."""

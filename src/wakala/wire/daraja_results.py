@@ -85,7 +85,7 @@ def read_ack(status: int, body: bytes) -> Ack | DecodedError:
     if header:
         return _read_order_ack(status, body, header)
     if "code" in found and "responsecode" not in found:
-        return _read_express_ack(status, found)
+        return _read_express_ack(status, body, found)
     return _read_command_ack(status, body, found)
 
 
@@ -112,9 +112,11 @@ def _read_order_ack(status: int, body: bytes, header: dict[str, object]) -> Ack 
     return Ack(text(header.get("requestrefid")) or "", text(header.get("responserefid")) or "", code, told)
 
 
-def _read_express_ack(status: int, found: dict[str, object]) -> Ack | DecodedError:
+def _read_express_ack(status: int, body: bytes, found: dict[str, object]) -> Ack | DecodedError:
     """Checkout between tills is known by our own ID alone (daraja.md 2.18)."""
     code, told = text(found.get("code")) or "", text(found.get("status")) or ""
+    if not code:
+        return decode_error(status, body)
     if not _ACCEPTED.fullmatch(code):
         return refused_politely(status, code[:CODE_MAX_CHARS], told)
     return Ack("", "", code, told)

@@ -47,6 +47,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{reason} It is asked about, not sent again.",
         "Muda uliisha kwenye foleni ya M-Pesa. Linaulizwa, halitumwi tena.",
     ),
+    "restored": (
+        "The gateway was restored from a backup. Whether this had gone out is not known: it is asked about.",
+        "Mfumo ulirejeshwa kutoka nakala. Haijulikani kama ombi hili lilitumwa: linaulizwa.",
+    ),
     "late_answer": ("A late answer changed nothing. {reason}", "Jibu la kuchelewa halikubadilisha kitu. {reason}"),
 }
 

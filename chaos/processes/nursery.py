@@ -1,0 +1,86 @@
+"""What starts the programs of a run; see `nursery_program`."""
+
+import asyncio
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from services.programs import environment
+
+PROGRAM = str(Path(__file__).with_name("nursery_program.py"))
+
+
+class Child:
+    """A program that was forked elsewhere, held by a descriptor: its number may be another's once it has ended."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        try:
+            self._descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._descriptor = -1
+
+    def has_ended(self) -> bool:
+        """True once it is gone."""
+        if self._descriptor < 0:
+            return True
+        if not select.select([self._descriptor], [], [], 0)[0]:
+            return False
+        os.close(self._descriptor)
+        self._descriptor = -1
+        return True
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal, if it still lives."""
+        if not self.has_ended():
+            try:
+                signal.pidfd_send_signal(self._descriptor, number)
+            except ProcessLookupError:
+                return
+
+
+class Nursery:
+    """One for a run."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Import everything once."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                PROGRAM,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env=environment({}),
+                start_new_session=True,  # what ends the run from a keyboard is for the run to hand on, in order
+            )
+
+    async def launch(self, arguments: Sequence[str], settings: Mapping[str, str], log: Path) -> Child:
+        """Start a program; ``settings`` are a gateway's, by the names of its configuration."""
+        variables = environment({name.upper(): value for name, value in settings.items()})
+        order = {"arguments": list(arguments), "environment": variables, "log": str(log)}
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        async with self._turn:
+            stdin.write(json.dumps(order).encode() + b"\n")
+            await stdin.drain()
+            answer = await stdout.readline()
+        if not answer:
+            raise RuntimeError(f"Programs cannot be started: see {self._log}.")
+        return Child(int(answer))
+
+    async def close(self) -> None:
+        """Nobody is started any more."""
+        stdin = self._process.stdin
+        assert stdin is not None
+        stdin.close()
+        await self._process.wait()

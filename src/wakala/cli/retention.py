@@ -1,0 +1,49 @@
+"""`wakala prune`: forget what is old now, or see what would go."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.config import Settings
+
+if TYPE_CHECKING:
+    from wakala.workers.pruner import Gone
+
+
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Forget exchanges and notifications that are older than [retention] allows. A gateway does so by itself.
+
+    Payments and their events stay. What an open payment may need stays, and every notification that waits.
+    """
+    gone = run(_pruned(CONTEXT.settings(), dry_run=dry_run))
+    if json_output:
+        print_json(
+            {
+                "DryRun": dry_run,
+                "Exchanges": gone.exchanges,
+                "Notifications": gone.notifications,
+                "Partitions": list(gone.partitions),
+            }
+        )
+        return
+    word = "Would forget" if dry_run else "Forgot"
+    weeks = f", partitions {', '.join(gone.partitions)}" if gone.partitions else ""
+    say(f"{word} {gone.exchanges} exchanges{weeks}, {gone.notifications} notifications.")
+
+
+async def _pruned(settings: Settings, *, dry_run: bool) -> "Gone":
+    from wakala.identity import system_source  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.migrations import require_newest  # noqa: PLC0415
+    from wakala.runtime import database, pruner  # noqa: PLC0415
+
+    store = database(settings)
+    await store.open()
+    try:
+        await require_newest(store)
+        return await pruner(settings, store, system_source()).run(dry_run=dry_run)
+    finally:
+        await store.close()

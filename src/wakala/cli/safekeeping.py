@@ -1,0 +1,187 @@
+"""`wakala backup` and `wakala restore`: the whole database in one file, and back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.config import Settings, master_key
+from wakala.errors import ConfigurationError, DatabaseBusyError, DatabaseFaultError
+
+if TYPE_CHECKING:
+    from wakala.journal.database import Database
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MIB_BYTES = 1_048_576
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the backup goes: one file, readable by you alone.")],
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Copy the whole database into one file while the gateway runs.
+
+    THE KEY FILE (wakala.key) IS NOT IN IT. Without the key no stored secret can be read: keep a copy of it in another
+    place than the backups, for whoever has both has everything.
+    """
+    settings = CONTEXT.settings()
+    if file.exists() and not force:
+        raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
+    partial = file.with_name(file.name + ".partial")
+    found = _copied(settings, partial, file)
+    size_mib = file.stat().st_size / MIB_BYTES
+    if json_output:
+        print_json(
+            {"File": str(file), "Bytes": file.stat().st_size, "Schema": found, "KeyFile": str(settings.key_path)}
+        )
+    else:
+        say(f"Wrote {file}: {size_mib:.1f} MiB, schema {found}.")
+        say(f"The key file is NOT in it: keep a copy of {settings.key_path} in another place. No secret opens without.")
+
+
+def _copied(settings: Settings, partial: Path, target: Path) -> int:
+    """Write the file; its schema's number. What fails leaves nothing behind."""
+    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        path = settings.sqlite_path
+        if path is None:
+            archive.dump_postgres(settings.database.url, partial)
+        elif path.exists():
+            archive.copy_sqlite(path, partial)
+        else:
+            raise ConfigurationError(f"There is no database at {path}: nothing to back up.")
+        schema = archive.contents(partial).schema
+        archive.publish(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return schema
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `wakala backup` wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a database that is in use.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Put a backup in the place of the database. No gateway may run on it meanwhile.
+
+    The key file (wakala.key) must be the one of the installation that was backed up. Nothing is sent again: what was
+    open at the time of the backup is asked about. What was accepted AFTER the backup is not known here any more: find
+    it by M-Pesa's statement before you let anybody repeat it.
+    """
+    settings = CONTEXT.settings()
+    if not file.is_file():
+        raise ConfigurationError(f"There is no file {file}.")
+    schema = _checked(settings, file)
+    run(_restored(settings, file, force=force))
+    if json_output:
+        print_json({"File": str(file), "Schema": schema})
+    else:
+        say(f"Restored {file}. Start the gateway: it asks M-Pesa about everything that was open.")
+
+
+def _checked(settings: Settings, file: Path) -> int:
+    """A whole file of the right kind, not newer than this program, whose secrets our key opens; its schema's number."""
+    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.migrations import known  # noqa: PLC0415
+    from wakala.rules.vault import unseal  # noqa: PLC0415
+
+    found = archive.contents(file)
+    ours = "postgres" if settings.sqlite_path is None else "sqlite"
+    if found.dialect != ours:
+        raise ConfigurationError(f"{file} is a backup of {found.dialect}, this installation uses {ours}.")
+    newest = known(ours)[-1].number
+    if found.schema > newest:
+        raise ConfigurationError(
+            f"{file} has schema {found.schema}, newer than this program's {newest}: update Wakala."
+        )
+    for owner, data_key, consumer_key in found.seals:
+        try:
+            unseal(master_key(settings), data_key, owner, "shortcodes.consumer_key", consumer_key)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{error.sentence} Put the key file of the installation that was backed up at {settings.key_path}, "
+                "mode 0600, then restore again."
+            ) from error
+    return found.schema
+
+
+async def _restored(settings: Settings, file: Path, *, force: bool) -> None:
+    if settings.sqlite_path is None:
+        await _restored_postgres(settings, file, force=force)
+    else:
+        await _restored_sqlite(settings.sqlite_path, file, force=force)
+
+
+async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
+    """Beside the old one first; the old one stays as ``.replaced`` until the next time."""
+    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.sqlite import SqliteDatabase, gateway_lock  # noqa: PLC0415
+
+    partial = path.with_name(path.name + ".partial")
+    with gateway_lock(path):
+        if not force:
+            await _refuse_used(SqliteDatabase(path), str(path))
+        archive.copy_sqlite(file, partial)
+        await _settled(SqliteDatabase(partial))
+        _set_aside(path)
+        archive.publish(partial, path)
+
+
+def _set_aside(path: Path) -> None:
+    """The old database, with what its log still holds, under another name."""
+    for ending in ("", "-wal"):
+        old = path.with_name(path.name + ending)
+        if old.exists():
+            old.replace(path.with_name(f"{path.name}.replaced{ending}"))
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+
+async def _restored_postgres(settings: Settings, file: Path, *, force: bool) -> None:
+    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.postgres import PostgresDatabase  # noqa: PLC0415
+
+    url = settings.database.url
+    target = PostgresDatabase(url)
+    await target.open()
+    try:
+        running = await target.gateways()
+    finally:
+        await target.close()
+    if running:
+        raise DatabaseBusyError(f"Gateways are connected to this database ({running}): stop them first.")
+    if not force:
+        await _refuse_used(PostgresDatabase(url), "the database that the settings name")
+    archive.load_postgres(url, file)
+    await _settled(PostgresDatabase(url))
+
+
+async def _refuse_used(store: "Database", what: str) -> None:
+    """A database that somebody has worked with is not replaced by accident; a new one may be."""
+    from wakala.journal.journal import Journal  # noqa: PLC0415 - keeps --help quick
+
+    await store.open()
+    try:
+        is_used = await Journal(store).is_used()
+    except DatabaseFaultError:  # no tables yet
+        is_used = False
+    finally:
+        await store.close()
+    if is_used:
+        raise ConfigurationError(f"There is a database in use at {what}: say --force to replace it.")
+
+
+async def _settled(store: "Database") -> None:
+    """Of this program's schema, with nothing in it that would be sent again."""
+    from wakala.identity import system_source  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.journal import Journal  # noqa: PLC0415
+    from wakala.journal.migrations import migrate  # noqa: PLC0415
+
+    await store.open()
+    try:
+        await migrate(store)
+        await Journal(store).after_restore(system_source().now_us())
+    finally:
+        await store.close()

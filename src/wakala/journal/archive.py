@@ -1,0 +1,147 @@
+"""Copies of the whole database in one file, and back. The only place that speaks to SQLite's backup and pg_dump.
+
+Both are taken from one moment while the gateway runs: SQLite copies the pages of one read transaction (in WAL mode no
+writer waits for it), pg_dump reads one snapshot. What was committed before they began is in them.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import apsw
+
+from wakala.errors import ConfigurationError, DatabaseFaultError
+
+POSTGRES_MAGIC, SQLITE_MAGIC = b"PGDMP", b"SQLite format 3\0"
+_EMPTY_FIRST = (
+    "DO $$ DECLARE one record; BEGIN FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
+    "LOOP EXECUTE format('DROP TABLE IF EXISTS %I CASCADE', one.tablename); END LOOP; END $$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a backup holds: its dialect, the number of its schema, and one sealed secret of each shortcode."""
+
+    dialect: str
+    schema: int
+    seals: tuple[tuple[str, str, str], ...]  # ID, data key, consumer key
+
+
+def contents(file: Path) -> Contents:
+    """Look into a backup before anything is touched. `ConfigurationError` where it is none, or damaged."""
+    with file.open("rb") as start:
+        magic = start.read(len(SQLITE_MAGIC))
+    if magic == SQLITE_MAGIC:
+        return _sqlite_contents(file)
+    if magic.startswith(POSTGRES_MAGIC):
+        return _postgres_contents(file)
+    raise ConfigurationError(f"{file} is no backup of Wakala's: give a file that `wakala backup` wrote.")
+
+
+def publish(partial: Path, target: Path) -> None:
+    """Under its name only once it is whole and on the disk."""
+    partial.chmod(0o600)
+    for place in (partial, target.parent):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if place is partial:
+            partial.replace(target)
+
+
+# ── SQLite ──
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """The database as it is at this moment, as one file that needs no other beside it."""
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    try:
+        theirs, ours = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE), apsw.Connection(str(target))
+        with ours.backup("main", theirs, "main") as copying:
+            while not copying.done:
+                copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
+        theirs.close()
+        ours.pragma("journal_mode", "delete")
+        ours.close()
+    except apsw.Error as error:
+        raise DatabaseFaultError(f"SQLite could not copy {source}: {error}.") from error
+
+
+def _sqlite_contents(file: Path) -> Contents:
+    try:
+        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+        found = connection.execute("PRAGMA integrity_check").fetchall()
+        schema = connection.execute("SELECT max(number) FROM migrations").fetchall()
+        seals = connection.execute("SELECT id, data_key, consumer_key FROM shortcodes").fetchall()
+        connection.close()
+    except apsw.Error as error:
+        raise ConfigurationError(f"{file} is damaged, or no backup of Wakala's: {error}.") from error
+    if found != [("ok",)]:
+        raise ConfigurationError(f"{file} is damaged: {found[0][0]}. Use another backup.")
+    return Contents("sqlite", int(str(schema[0][0])), tuple((str(a), str(b), str(c)) for a, b, c in seals))
+
+
+# ── PostgreSQL: its own tools, for no library writes what they write ──
+
+
+def dump_postgres(url: str, target: Path) -> None:
+    """pg_dump's custom format: compressed, and `pg_restore` can look into it."""
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+
+
+def load_postgres(url: str, file: Path) -> None:
+    """Everything in the database gives way to the backup, in one transaction: it happens, or nothing does."""
+    script = file.with_name(file.name + ".sql")
+    script.touch(mode=0o600)
+    try:
+        _run("pg_restore", "", "--no-owner", "--no-privileges", f"--file={script}", str(file))
+        options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
+        _run("psql", url, *options, f"--command={_EMPTY_FIRST}", f"--file={script}")
+    finally:
+        script.unlink(missing_ok=True)
+
+
+def _postgres_contents(file: Path) -> Contents:
+    schema = max(int(row["number"]) for row in _rows(file, "migrations"))
+    seals = [(row["id"], row["data_key"], row["consumer_key"]) for row in _rows(file, "shortcodes")]
+    return Contents("postgres", schema, tuple(seals))
+
+
+def _rows(file: Path, table: str) -> list[dict[str, str]]:
+    """A small table as pg_restore prints it: a line that begins with COPY, the rows, and a line that ends them."""
+    lines = iter(_run("pg_restore", "", "--data-only", f"--table={table}", "--file=-", str(file)).splitlines())
+    for line in lines:
+        if line.startswith("COPY "):
+            names = line.partition("(")[2].partition(")")[0].split(", ")
+            return [dict(zip(names, row.split("\t"), strict=True)) for row in iter(lambda: next(lines), "\\.")]
+    raise ConfigurationError(f"{file} is damaged, or no backup of Wakala's: it has no table {table}.")
+
+
+def _run(name: str, url: str, *arguments: str) -> str:
+    """One of PostgreSQL's programs; the password goes by the environment, where `ps` does not show it."""
+    program = shutil.which(name)
+    if program is None:
+        raise ConfigurationError(f"{name} is not installed: install PostgreSQL's client (Debian: postgresql-client).")
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    bare = urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host))
+    done = subprocess.run(  # noqa: S603 - a fixed program; file and URL are the operator's own
+        [program, *arguments, *([f"--dbname={bare}"] if url else [])],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | ({"PGPASSWORD": unquote(parts.password)} if parts.password else {}),
+    )
+    if done.returncode:
+        raise DatabaseFaultError(f"{name} failed: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,1 @@
+SELECT id, verdict FROM exchanges WHERE id > ? AND id < ? ORDER BY id LIMIT ?

@@ -1,0 +1,154 @@
+"""Forgets what is old, in small steps: exchanges and notifications by their age. Payments and their events stay.
+
+What an open payment may still need stays, however old. So does every notification that waits: it ages only once it
+was delivered or acknowledged. What was given up or kept because nobody named a URL stays too, unless the configuration
+says after how many days it may go.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from wakala.identity import Source
+from wakala.journal.journal import Journal
+from wakala.journal.partitions import Partitions
+from wakala.journal.retention import FIRST_ID
+from wakala.rules.delivery import DeliveryState
+
+log = logging.getLogger("wakala.pruner")
+
+STEP_ROWS = 200  # about two milliseconds of one shared commit; the pause between steps is the loop's
+SWEEP_INTERVAL_S = 3_600  # how often somebody looks for what has become old
+DAY_US = 86_400_000_000
+DUTY = "prune"
+TAKEN = frozenset({DeliveryState.DELIVERED.value, DeliveryState.ACKNOWLEDGED.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """After how many days what may go; 0 is never."""
+
+    exchanges_days: float
+    notifications_days: float
+    undelivered_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How far one look through the old has come. Bounds are moments in microseconds; 0 where nothing may go."""
+
+    exchanges_us: int
+    taken_us: int
+    untaken_us: int
+    exchange_id: str = FIRST_ID
+    notification_id: str = FIRST_ID
+    is_over: bool = False
+
+    def may_go(self, state: str, notification_id: str) -> bool:
+        """The rule of the module, for one notification."""
+        if state == DeliveryState.WAITING.value:
+            return False
+        return notification_id < first_id("ntf", self.taken_us if state in TAKEN else self.untaken_us)
+
+
+@dataclass(slots=True)
+class Gone:
+    """What went, or would go."""
+
+    exchanges: int = 0
+    notifications: int = 0
+    partitions: tuple[str, ...] = ()
+
+
+def first_id(prefix: str, at_us: int) -> str:
+    """Sorts before every ID of that prefix made at that moment or later."""
+    return f"{prefix}_{max(0, at_us) // 1000:012x}"
+
+
+class Pruner:
+    """One step takes one small page of each. ``partitions`` are PostgreSQL's; without them rows are deleted."""
+
+    def __init__(self, journal: Journal, source: Source, ages: Ages, partitions: Partitions | None) -> None:
+        self._journal = journal.retention
+        self._source = source
+        self._ages = ages
+        self._partitions = partitions
+        self._sweep: Sweep | None = None
+        self._look_again_s = 0.0
+
+    async def step(self) -> bool:
+        """Never asks for another turn at once: the pause between pages is what keeps the hot path free."""
+        if self._sweep is None:
+            await self._begin()
+            return False
+        gone = Gone()
+        self._sweep = await self._page(self._sweep, gone, dry_run=False)
+        if self._sweep.is_over:
+            self._sweep = None
+        return False
+
+    async def _begin(self) -> None:
+        """One process an hour sweeps; weeks are made and dropped at the beginning."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._look_again_s:
+            return
+        self._look_again_s = now_s + SWEEP_INTERVAL_S / 4  # the lease decides; this only spares the asking
+        now_us = self._source.now_us()
+        if not await self._journal.claim_duty(DUTY, now_us, SWEEP_INTERVAL_S * 1_000_000):
+            return
+        sweep = await self.sweep()
+        if self._partitions is not None:
+            await self._partitions.make_ahead(now_us // 1000)
+            await self._drop(sweep, Gone(), dry_run=False)
+        self._sweep = sweep
+
+    async def run(self, *, dry_run: bool) -> Gone:
+        """A whole sweep at once, for a person at the command line; ``dry_run`` only counts."""
+        gone, sweep = Gone(), await self.sweep()
+        if self._partitions is not None:
+            await self._drop(sweep, gone, dry_run=dry_run)
+        while not sweep.is_over:
+            sweep = await self._page(sweep, gone, dry_run=dry_run)
+        return gone
+
+    async def sweep(self) -> Sweep:
+        """The bounds as of now."""
+        now_us = self._source.now_us()
+
+        def moment(days: float) -> int:
+            return now_us - int(days * DAY_US) if days else 0
+
+        exchanges_us = moment(self._ages.exchanges_days)
+        oldest_us = await self._journal.oldest_open_us()
+        if oldest_us is not None:
+            exchanges_us = min(exchanges_us, oldest_us)
+        return Sweep(exchanges_us, moment(self._ages.notifications_days), moment(self._ages.undelivered_days))
+
+    async def _drop(self, sweep: Sweep, gone: Gone, *, dry_run: bool) -> None:
+        assert self._partitions is not None  # noqa: S101 - both callers have asked
+        for partition in await self._partitions.ended_by(sweep.exchanges_us // 1000):
+            if not dry_run:
+                await self._partitions.drop(partition)
+                log.info("exchanges of the partition %s are forgotten", partition.name)
+            gone.partitions = (*gone.partitions, partition.name)
+
+    async def _page(self, sweep: Sweep, gone: Gone, *, dry_run: bool) -> Sweep:
+        exchanges = [] if self._partitions is not None else await self._old_exchanges(sweep)
+        until_id = first_id("ntf", max(sweep.taken_us, sweep.untaken_us))
+        notifications = await self._journal.notifications(sweep.notification_id, until_id, STEP_ROWS)
+        going = [one for one, state in notifications if sweep.may_go(state, one)]
+        gone.exchanges += len(exchanges)
+        gone.notifications += len(going)
+        if not dry_run:
+            await self._journal.forget_exchanges(exchanges)
+            await self._journal.forget_notifications(going)
+        return replace(
+            sweep,
+            exchange_id=exchanges[-1] if exchanges else sweep.exchange_id,
+            notification_id=notifications[-1][0] if notifications else sweep.notification_id,
+            is_over=not exchanges and not notifications,
+        )
+
+    async def _old_exchanges(self, sweep: Sweep) -> list[str]:
+        until_id = first_id("xch", sweep.exchanges_us)
+        return [one for one, _ in await self._journal.exchanges(sweep.exchange_id, until_id, STEP_ROWS)]

@@ -1,0 +1,46 @@
+"""The test of the tester: a gateway broken on purpose is caught; the whole one is clean on the same seed."""
+
+import pytest
+
+import planted
+from chaos.histories import history
+from checker import Invariant
+
+SEEDS_LIMIT = 200  # a fault that hides for longer would need a harsher world
+
+CAUGHT_AS = {
+    "skip a commit": {Invariant.LOST_CALLBACK, Invariant.LOST_MONEY, Invariant.DOUBLED_PROMPT, Invariant.TOLD_TWICE},
+    "call before the commit": {Invariant.DOUBLED_PROMPT, Invariant.LOST_MONEY},
+    "acknowledge before the commit": {Invariant.LOST_CALLBACK},
+    "resend on unknown": {Invariant.DOUBLED_PROMPT},
+    "treat a time out as failure": {Invariant.MOVED_AFTER_REFUSAL},
+    "give up too soon": {Invariant.LOST_MONEY},
+    "ignore that a request id is spent": {Invariant.DOUBLED_PROMPT},
+    "settle twice": {Invariant.TOLD_TWICE},
+    "forget to stage the notification": {Invariant.UNTOLD},
+    "drop the lease check": {Invariant.AT_ONCE},
+    "deliver out of order": {Invariant.OUT_OF_ORDER},
+    "call delivered what was not": {Invariant.UNTOLD},
+}
+
+
+@pytest.mark.parametrize("fault", CAUGHT_AS)
+def test_it_is_found_and_named(fault: str) -> None:
+    for seed in range(SEEDS_LIMIT):
+        caught = {violation.invariant for violation in history(seed, fault).violations}
+        if caught & CAUGHT_AS[fault]:
+            assert history(seed).violations == [], "the whole gateway passes the same seed"
+            return
+    pytest.fail(f"{SEEDS_LIMIT} worlds did not find: {fault}")
+
+
+def test_every_fault_is_expected_somewhere() -> None:
+    assert set(planted.FAULTS) == set(CAUGHT_AS)
+
+
+def test_a_fault_leaves_nothing_behind() -> None:
+    clean = history(3).digest
+    for fault in planted.FAULTS:
+        history(3, fault)
+
+    assert history(3).digest == clean

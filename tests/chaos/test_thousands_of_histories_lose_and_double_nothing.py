@@ -1,0 +1,41 @@
+"""A thousand worlds in which everything fails that can; the second thousand is in the file beside, for the other core.
+
+To see one: ``python chaos/simulate.py --seed 123 --trace``. For millions: ``make simulate SEEDS=1000000``.
+"""
+
+import pytest
+
+from chaos.histories import broken, history
+
+BLOCK_SEEDS = 25
+
+
+@pytest.mark.parametrize("first", range(0, 1_000, BLOCK_SEEDS))
+def test_nothing_is_lost_doubled_or_stuck(first: int) -> None:
+    assert broken(range(first, first + BLOCK_SEEDS)) == {}
+
+
+def test_the_worlds_are_as_bad_as_they_should_be() -> None:
+    """A hundred runs that met no fault would show nothing: this counts what they met."""
+    runs = [history(seed) for seed in range(100)]
+    told = [words for run in runs for _, words in run.story.lines]
+    states = [payment.state for run in runs for payment in run.evidence.journal.payments]
+    evidence = {payment.evidence for run in runs for payment in run.evidence.journal.payments}
+
+    def met(words: str) -> int:
+        return sum(words in line for line in told)
+
+    assert met("dies before a commit") > 10
+    assert met("dies after a commit") > 10
+    assert met("dies at an await") > 10
+    assert met("lost before it arrived") > 50
+    assert met("its answer is lost") > 10
+    assert met("arrives twice") > 50
+    assert met("is lost at M-Pesa") > 10
+    assert met("is told the contrary") > 3
+    assert {run.plan.nodes for run in runs} == {1, 2}
+    assert min(states.count(end) for end in ("succeeded", "failed", "expired")) > 10
+    assert evidence == {
+        *("stk_callback", "c2b_confirmation", "stk_query", "stk_answer"),
+        *("answer", "result", "status", "gateway"),
+    }

@@ -1,0 +1,119 @@
+"""Group commit on PostgreSQL: what may ride together does, in the order in which it was asked for."""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from journal.making import ACCEPTED, after, exchange, notification, opening, paid, payment
+from wakala.journal.database import Database, Operation, Write, sql
+from wakala.journal.journal import Journal
+from wakala.journal.postgres import WRITER, PostgresDatabase, _Writer
+from wakala.journal.together import GUARDS, WRITES, Plan, is_joinable, statement, take
+from wakala.rules.payment import State
+
+Waiting = tuple[Operation, "asyncio.Future[bool]"]
+
+
+def asked(key: str, name: str = "payment_claim") -> Waiting:
+    return Operation(key, Write(name, (1, key, 0))), asyncio.get_running_loop().create_future()
+
+
+def keys(batch: list[Waiting]) -> list[str]:
+    return [operation.key for operation, _ in batch]
+
+
+async def test_one_thing_is_in_a_batch_once_and_what_follows_keeps_its_place() -> None:
+    waiting = deque(asked(key) for key in ("a", "b", "a", "c", "a", "b"))
+    batch, is_one = take(waiting)
+    assert (keys(batch), is_one) == (["a", "b", "c"], True)
+    assert keys(list(waiting)) == ["a", "a", "b"]
+
+
+async def test_what_cannot_be_joined_goes_by_itself_and_holds_up_nothing_that_came_before() -> None:
+    waiting = deque([asked("a"), asked("directory", "app_add"), asked("b")])
+    assert [(keys(batch), is_one) for batch, is_one in (take(waiting) for _ in range(2))] == [
+        (["a", "b"], True),
+        (["directory"], False),
+    ]
+
+
+async def test_who_gave_up_is_not_carried_out() -> None:
+    impatient = asked("a")
+    impatient[1].cancel()
+    assert keys(take(deque([impatient, asked("b")]))[0]) == ["b"]
+
+
+async def test_only_what_is_written_on_the_way_of_a_payment_is_joined() -> None:
+    made = payment()
+    event = Write("event_add", ())
+    assert is_joinable(Operation(made.id, Write("payment_open", ()), (event,)))
+    assert is_joinable(Operation(made.id, None, (event,)))
+    assert not is_joinable(Operation(made.id, Write("payment_open", ()), (Write("app_add", ()),)))
+    assert not is_joinable(Operation(made.id, Write("confirmation_add", ()), (event,)))
+
+
+def test_a_statement_of_another_kind_is_refused_and_not_guessed_at() -> None:
+    with pytest.raises(ValueError, match="payment_by_id"):
+        statement(Plan(("payment_by_id",), ()), {"payment_by_id": ("text",)})
+
+
+@pytest.fixture
+async def writer(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[_Writer]:
+    assert isinstance(database, PostgresDatabase)
+    made = _Writer(request.getfixturevalue("postgres_url"), WRITER)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_the_one_statement_searches_by_indexes_whatever_is_in_it(writer: _Writer) -> None:
+    plan = Plan(GUARDS, WRITES)
+    prepared = await writer._prepare(plan)
+    connection = writer._connection
+    assert isinstance(connection, asyncpg.Connection)
+    text = prepared.get_query()
+    values = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", text))))
+    await connection.execute(f"PREPARE joined AS {text}")
+    steps = [str(row[0]) for row in await connection.fetch(f"EXPLAIN EXECUTE joined({values})")]
+    assert not [step for step in steps if "Seq Scan" in step], steps
+    updated = {name for name in (*GUARDS, *WRITES) if sql(name, "postgres").startswith("UPDATE")}
+    assert sum("Index Scan" in step for step in steps) >= len(updated)  # a partition each
+
+
+async def test_the_second_change_of_a_payment_may_be_asked_for_before_the_first_is_committed(journal: Journal) -> None:
+    changes = opening(payment())
+    accepted = after(changes[-1].payment, ACCEPTED)
+    settled = after(accepted.payment, paid("UKN7000001"))
+    owed = notification(settled.payment)
+    won = await asyncio.gather(
+        journal.open_payment(changes, exchange(changes[-1].payment)),
+        journal.record_change(changes[-1].payment, accepted),
+        journal.record_change(accepted.payment, settled, notification=owed),
+    )
+    assert won == [True, True, True]
+    found = await journal.payment(settled.payment.id)
+    assert found is not None
+    assert found.state is State.SUCCEEDED
+    events = await journal.events(found.id)
+    assert [event.name for event in events] == ["received", "sending", "accepted", "succeeded"]
+    assert [one.id for one in await journal.notifications_of(found.id)] == [owed.id]
+
+
+async def test_a_loser_leaves_nothing_while_its_neighbours_of_every_kind_win(journal: Journal) -> None:
+    taken, free = payment("ORDER-77"), payment()
+    assert await journal.open_payment(opening(taken), None)
+    repeat, stranger = payment("ORDER-77"), exchange(name="callback")
+    won = await asyncio.gather(
+        journal.open_payment(opening(repeat), exchange(repeat)),
+        journal.open_payment(opening(free), exchange(free)),
+        journal.record_exchange(stranger),
+    )
+    assert won == [False, True, None]
+    assert await journal.events(repeat.id) == []
+    assert await journal.exchanges(repeat.id) == []
+    assert len(await journal.events(free.id)) == 2
+    assert len(await journal.exchanges(free.id)) == 1

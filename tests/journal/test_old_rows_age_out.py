@@ -1,0 +1,205 @@
+"""Retention on both databases: raw bytes and delivered notifications go by age; what may still be needed never does."""
+
+import os
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from journal.making import SCHEDULE, exchange, notification, opening, paid, payment
+from wakala.identity import Source
+from wakala.journal.database import Database
+from wakala.journal.journal import Journal
+from wakala.journal.migrations import migrate
+from wakala.journal.partitions import AHEAD_WEEKS, WEEK_MS, Partitions
+from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.sqlite import SqliteDatabase
+from wakala.rules.delivery import DeliveryState
+from wakala.rules.payment import Payment, decide
+from wakala.workers.pruner import SWEEP_INTERVAL_S, Ages, Gone, Pruner
+
+DAY_US = 86_400_000_000
+THEN_US = int(time.time() * 1_000_000)
+YOUNG_US = THEN_US + 30 * DAY_US
+NOW_US = THEN_US + 100 * DAY_US
+AGES = Ages(exchanges_days=90, notifications_days=90, undelivered_days=0)
+
+only_on_postgres = pytest.mark.parametrize("database", ["postgres"], indirect=True)
+
+
+def at(now_us: int) -> Source:
+    return Source(lambda: now_us, os.urandom)
+
+
+def pruner(journal: Journal, database: Database, ages: Ages = AGES, now_us: int = NOW_US) -> Pruner:
+    partitions = Partitions(database) if isinstance(database, PostgresDatabase) else None
+    return Pruner(journal, at(now_us), ages, partitions)
+
+
+async def swept(one: Pruner) -> None:
+    await one.step()
+    while one._sweep is not None:
+        await one.step()
+
+
+async def with_history(journal: Journal, made_us: int, *, is_open: bool = False) -> Payment:
+    """A payment of that moment: its exchange, and unless it is open its outcome with a notification of each state."""
+    made = payment(id=at(made_us).new_id("pay"), created_us=made_us, next_check_us=made_us + 1)
+    changes = opening(made)
+    assert await journal.open_payment(changes, replace(exchange(made), id=at(made_us).new_id("xch")))
+    last = changes[-1].payment
+    if is_open:
+        return last
+    for sequence, state in enumerate(DeliveryState, start=1):
+        change = decide(last, paid(f"R{made.id[-12:]}"), made_us, SCHEDULE)
+        owed = notification(made, id=at(made_us).new_id("ntf"), sequence=sequence, state=state, created_us=made_us)
+        assert await journal.record_change(last, change, notification=owed)
+        last = change.payment
+    return last
+
+
+async def states(journal: Journal, one: Payment) -> set[str]:
+    return {each.state.value for each in await journal.notifications_of(one.id)}
+
+
+async def test_what_is_old_goes_and_payments_and_events_stay(journal: Journal, database: Database) -> None:
+    old, young = await with_history(journal, THEN_US), await with_history(journal, YOUNG_US)
+    await swept(pruner(journal, database))
+    assert await journal.exchanges(old.id) == []
+    assert len(await journal.exchanges(young.id)) == 1
+    for one in (old, young):
+        assert await journal.payment(one.id) == one
+        assert len(await journal.events(one.id)) == 2 + len(DeliveryState)
+
+
+async def test_what_was_not_delivered_never_goes_by_itself(journal: Journal, database: Database) -> None:
+    old, young = await with_history(journal, THEN_US), await with_history(journal, YOUNG_US)
+    await swept(pruner(journal, database))
+    assert await states(journal, old) == {"waiting", "kept", "given_up"}
+    assert await states(journal, young) == {state.value for state in DeliveryState}
+
+    later = Ages(exchanges_days=90, notifications_days=90, undelivered_days=95)
+    await swept(pruner(journal, database, later, NOW_US + 2 * SWEEP_INTERVAL_S * 1_000_000))
+    assert await states(journal, old) == {"waiting"}
+    assert await states(journal, young) == {state.value for state in DeliveryState}
+
+
+async def test_what_an_open_payment_may_need_stays_however_old(journal: Journal, database: Database) -> None:
+    still_open = await with_history(journal, THEN_US, is_open=True)
+    after_it = await with_history(journal, THEN_US + DAY_US)
+    await swept(pruner(journal, database))
+    assert len(await journal.exchanges(still_open.id)) == 1
+    assert len(await journal.exchanges(after_it.id)) == 1
+
+
+async def test_zero_days_is_never(journal: Journal, database: Database) -> None:
+    old = await with_history(journal, THEN_US)
+    await swept(pruner(journal, database, Ages(0, 0, 0)))
+    assert len(await journal.exchanges(old.id)) == 1
+    assert await states(journal, old) == {state.value for state in DeliveryState}
+
+
+async def test_a_dry_run_counts_what_would_go_and_leaves_it(journal: Journal, database: Database) -> None:
+    olds = [await with_history(journal, THEN_US) for _ in range(3)]
+    counted = await pruner(journal, database).run(dry_run=True)
+    assert counted.notifications == 6
+    assert counted.partitions == (("exchanges_first",) if database.dialect == "postgres" else ())
+    assert counted.exchanges == (0 if database.dialect == "postgres" else 3)
+    for old in olds:
+        assert len(await journal.exchanges(old.id)) == 1
+    assert await pruner(journal, database).run(dry_run=False) == counted
+    assert await pruner(journal, database).run(dry_run=True) == Gone()
+
+
+async def test_of_two_processes_one_sweeps(journal: Journal, database: Database) -> None:
+    await with_history(journal, THEN_US)
+    first, second = pruner(journal, database), pruner(journal, database)
+    await first.step()
+    await second.step()
+    assert first._sweep is not None
+    assert second._sweep is None
+
+
+async def test_a_duty_is_had_by_one_until_its_lease_ends_or_it_is_given_back(journal: Journal) -> None:
+    duties = journal.retention
+    assert await duties.claim_duty("pull sc_1", NOW_US, 10)
+    assert not await duties.claim_duty("pull sc_1", NOW_US + 9, 10)
+    assert await duties.claim_duty("pull sc_2", NOW_US, 10)
+    assert await duties.claim_duty("pull sc_1", NOW_US + 10, 10)
+    await duties.release_duty("pull sc_1", NOW_US + 10)  # an owner of before: it has no say any more
+    assert not await duties.claim_duty("pull sc_1", NOW_US + 11, 10)
+    await duties.release_duty("pull sc_1", NOW_US + 20)
+    assert await duties.claim_duty("pull sc_1", NOW_US + 11, 10)
+
+
+async def test_a_lease_from_a_clock_that_was_wrong_keeps_nobody_out(journal: Journal) -> None:
+    assert await journal.retention.claim_duty("prune", NOW_US + DAY_US, 10)
+    assert await journal.retention.claim_duty("prune", NOW_US, 10)
+
+
+# ── partitions ──
+
+
+@only_on_postgres
+async def test_weeks_are_made_ahead_and_the_old_ones_are_dropped(database: Database, journal: Journal) -> None:
+    assert isinstance(database, PostgresDatabase)
+    partitions = Partitions(database)
+    await partitions.make_ahead(THEN_US // 1000)
+    known = await partitions.listed()
+    assert known[0].name == "exchanges_first"
+    assert known[-1].ends_ms >= THEN_US // 1000 + AHEAD_WEEKS * WEEK_MS
+    assert await partitions.make_ahead(THEN_US // 1000) == []
+
+    next_week = await with_history(journal, THEN_US + 8 * DAY_US)
+    assert await database.read(f"SELECT count(*) FROM {known[1].name}") == [(1,)]
+    await swept(pruner(journal, database))
+    assert await partitions.ended_by(NOW_US // 1000 - 90 * DAY_US // 1000) == []
+    assert known[0] not in await partitions.listed()
+    assert (await partitions.listed())[-1].ends_ms >= NOW_US // 1000 + AHEAD_WEEKS * WEEK_MS
+    assert len(await journal.exchanges(next_week.id)) == (1 if known[1].ends_ms > (NOW_US - 90 * DAY_US) // 1000 else 0)
+
+
+@only_on_postgres
+async def test_a_row_without_a_week_of_its_own_is_kept_and_moves_to_it(database: Database, journal: Journal) -> None:
+    assert isinstance(database, PostgresDatabase)
+    far = await with_history(journal, YOUNG_US)  # no gateway has made that week yet
+    assert await database.read("SELECT count(*) FROM exchanges_default") == [(1,)]
+    await Partitions(database).make_ahead(YOUNG_US // 1000)
+    assert await database.read("SELECT count(*) FROM exchanges_default") == [(0,)]
+    assert len(await journal.exchanges(far.id)) == 1
+
+
+async def test_exchanges_of_before_the_partitions_are_there_after_the_migration(postgres_url: str) -> None:
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    try:
+        await migrate(store, up_to=6)
+        journal = Journal(store)
+        old = await with_history(journal, THEN_US)
+        ahead = await with_history(journal, YOUNG_US)  # a clock that was wrong: its week comes with the first partition
+        await migrate(store)
+        for one in (old, ahead):
+            [kept] = await journal.exchanges(one.id)
+            assert kept.id.startswith("xch_")
+        assert await store.read("SELECT count(*) FROM exchanges_first") == [(2,)]
+        assert await store.read("SELECT count(*) FROM exchanges_default") == [(0,)]
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_freed_pages_are_used_again_so_that_the_file_stays_flat(database: Database, journal: Journal) -> None:
+    assert isinstance(database, SqliteDatabase)
+
+    def pages() -> int:
+        return int(database._reader.execute("PRAGMA page_count").fetchall()[0][0])
+
+    sizes = []
+    for turn in range(4):
+        made_us = THEN_US + turn * DAY_US
+        for _ in range(100):
+            one = exchange(id=at(made_us).new_id("xch"), request_body=bytes(2_000))
+            await journal.record_exchange(one)
+        sizes.append(pages())
+        await pruner(journal, database, now_us=made_us + 91 * DAY_US).run(dry_run=False)
+    assert sizes[-1] <= sizes[0] * 1.1, sizes

@@ -1,0 +1,201 @@
+"""A backup taken under load, restored into another installation: what was acknowledged before it began is there."""
+
+import asyncio
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.postgres import PostgresServer
+from services.programs import Done, command, free_port
+from services.town import FINAL, QUICK, Gateway, Town
+from services.waiting import until
+
+# The restored gateway lives as long as the test: the first one's questions are long over by then.
+ENOUGH = 40
+HANDS = 4
+
+
+@pytest.fixture
+def other_database_url(database_url: str, postgres_server: PostgresServer) -> Iterator[str]:
+    if database_url.startswith("sqlite"):
+        yield "sqlite:///wakala.db"
+        return
+    with postgres_server.database() as url:
+        yield url
+
+
+class Shop:
+    """Sends orders one after another from several hands, and remembers which were acknowledged."""
+
+    def __init__(self, town: Town, gateway: Gateway) -> None:
+        self.town = town
+        self.gateway = gateway
+        self.acknowledged: list[str] = []
+        self.number = 0
+        self.closed = False
+
+    async def open(self) -> None:
+        await asyncio.gather(*(self._hand() for _ in range(HANDS)))
+
+    async def _hand(self) -> None:
+        while not self.closed:
+            n, self.number = self.number, self.number + 1
+            order: dict[str, Any] = {"SenderMSISDN": f"2547{n:08d}", "AccountReference": f"A{n}", "Amount": 10 + n % 90}
+            answer = await self.town.pay(self.gateway, f"ORDER-{n}", **order)
+            assert answer.status == 202, answer
+            self.acknowledged.append(f"ORDER-{n}")
+
+
+async def another_installation(town: Town, folder: Path, database_url: str) -> Town:
+    """As an operator makes it: init, the key file of the first one, nothing else."""
+    port = free_port()
+    made = await command(
+        *("init", str(folder), "--port", str(port), "--sandbox-url", town.simulator_url),
+        *("--database-url", database_url),
+    )
+    assert made.code == 0, made.err
+    (folder / "wakala.key").write_text((town.folder / "wakala.key").read_text())
+    other = Town(folder, town.session, town.merchant, town.simulator_url, port)
+    other.credentials = town.credentials
+    return other
+
+
+@pytest.mark.timeout(240)
+async def test_a_backup_under_load_brings_back_what_was_acknowledged_and_asks_about_the_rest(
+    town: Town, tmp_path: Path, other_database_url: str
+) -> None:
+    gateway = await town.serve()
+    await town.autopilot(answer_after_ms=700, pay=4, cancel=1)  # so that some are open at any moment
+    shop = Shop(town, gateway)
+    open_for_business = asyncio.create_task(shop.open())
+    await until(lambda: len(shop.acknowledged) >= ENOUGH, "orders that come in")
+    before = set(shop.acknowledged)
+    file = tmp_path / "backup"
+    done = await town.run("backup", str(file))
+    assert done.code == 0, done.err
+    assert "NOT in it" in done.err
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    at_backup = set(shop.acknowledged)
+    await until(lambda: len(shop.acknowledged) >= len(at_backup) + 5, "orders after the backup")
+    shop.closed = True
+    await open_for_business
+    await gateway.program.kill()
+    prompts_before = {prompt["account"] for prompt in await town.prompts()}
+
+    other = await another_installation(town, tmp_path / "other", other_database_url)
+    restored = await other.run("restore", str(file))
+    assert restored.code == 0, restored.err
+    after = await other.serve()
+    try:
+        payments = await other.all_payments(after)
+        assert before <= set(payments)
+        await until(lambda: all_final(other, after), "every payment at its end")
+        await _ended_right(other, after, prompts_before)
+    finally:
+        await after.program.terminate()
+
+
+async def all_final(town: Town, gateway: Gateway) -> bool:
+    return all(payment["State"] in FINAL for payment in (await town.all_payments(gateway)).values())
+
+
+async def _ended_right(town: Town, gateway: Gateway, prompts_before: set[str]) -> None:
+    """Money here is money at M-Pesa, nothing was prompted for again, and each outcome was told as one."""
+    prompts = {prompt["account"]: prompt for prompt in await town.prompts()}
+    assert set(prompts) == prompts_before
+    assert len(prompts) == len(await town.prompts())
+    states = set()
+    in_doubt = 0
+    for request_id, payment in (await town.all_payments(gateway)).items():
+        prompt = prompts[payment["AccountReference"]]
+        states.add(payment["State"])
+        told = {note.payment["State"] for note in town.merchant.by_request[request_id]}
+        if payment["CheckoutRequestID"]:
+            assert (payment["State"] == "succeeded") == (prompt["state"] == "paid"), (payment, prompt)
+            assert told == {payment["State"]}
+        else:  # the backup fell between the intent and M-Pesa's answer: nobody can ask, so it is not called failed
+            in_doubt += 1
+            assert payment["State"] == "expired"
+    assert "succeeded" in states
+    assert in_doubt <= HANDS
+
+
+async def backed_up(town: Town, file: Path) -> Done:
+    gateway = await town.serve()
+    await town.autopilot(pay=1)
+    await town.pay(gateway, "ORDER-1")
+    await town.is_told("ORDER-1")
+    await town.is_delivered(gateway, "ORDER-1")
+    done = await town.run("backup", str(file), "--json")
+    assert done.code == 0, done.err
+    return done
+
+
+async def test_restoring_refuses_what_would_do_harm(town: Town, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    await backed_up(town, file)
+
+    there = await town.run("backup", str(file))
+    assert there.code == 1
+    assert "--force" in there.err
+    running = await town.run("restore", str(file), "--force")
+    assert running.code == 1
+    assert "stop" in running.err
+    assert await town.gateways[0].program.terminate() == 0
+    used = await town.run("restore", str(file))
+    assert used.code == 1
+    assert "--force" in used.err
+
+    torn = tmp_path / "torn"
+    torn.write_bytes(file.read_bytes()[:-4_096] if town_is_sqlite(town) else file.read_bytes()[:200])
+    damaged = await town.run("restore", str(torn), "--force")
+    assert damaged.code == 1, damaged.err
+    assert "Traceback" not in damaged.err
+    foreign = tmp_path / "foreign"
+    foreign.write_text("ORDER-1 was paid, I swear")
+    assert "no backup of Wakala's" in (await town.run("restore", str(foreign), "--force")).err
+
+    key = town.folder / "wakala.key"
+    right, wrong = key.read_text(), "f" * 64 + "\n"
+    key.write_text(wrong)
+    refused = await town.run("restore", str(file), "--force")
+    assert refused.code == 1
+    assert "Put the key file" in refused.err
+    key.write_text(right)
+
+    again = await town.serve()  # all those refusals have changed nothing
+    assert (await town.payment(again, "ORDER-1"))["State"] == "succeeded"
+
+
+def town_is_sqlite(town: Town) -> bool:
+    return (town.folder / "wakala.db").exists()
+
+
+async def test_a_restore_in_place_goes_back_to_the_backup_and_sends_nothing_that_was_waiting(
+    town: Town, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    gateway = await town.serve(finisher__schedule_s="600", finisher__expire_s="900")
+    await town.autopilot(pay=1)
+    await town.fault("token", "error_503", times=3)  # so that the request is held, and sent a little later
+    assert (await town.pay(gateway, "ORDER-1")).body["State"] == "held"
+    done = await town.run("backup", str(file))
+    assert done.code == 0, done.err
+    await town.is_told("ORDER-1")
+    assert await gateway.program.terminate() == 0
+    assert len(await town.prompts()) == 1
+
+    restored = await town.run("restore", str(file), "--force")
+    assert restored.code == 0, restored.err
+    short = QUICK | {"finisher__expire_s": "2", "finisher__schedule_s": "0.3,0.6"}
+    after = await town.serve(**short)
+    await until(lambda: all_final(town, after), "the payment at its end")
+    trace = await town.trace(after, "ORDER-1")
+    assert "restored" in [entry["Name"] for entry in trace["Entries"]]
+    assert len(await town.prompts()) == 1  # the prompt that went out after the backup stays the only one
+    again = await town.pay(after, "ORDER-1")
+    assert again.status == 202
+    assert len(await town.prompts()) == 1
