@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wakala.workers.lanes import LOOK_S, TICK_LIMIT, TICK_S, Turnstile
+from wakala.workers.lanes import LATE_S, LOOK_S, TICK_LIMIT, TICK_S, Turnstile
 
 A_WHILE = 2_000  # ticks
 
@@ -14,8 +14,9 @@ A_WHILE = 2_000  # ticks
 class Moments:
     """An event loop's clock and alarms, without the waiting."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick_s: float = TICK_S) -> None:
         self.now_s = 0.0
+        self.tick_s = tick_s
         self.alarms: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
 
     def time(self) -> float:
@@ -31,14 +32,14 @@ class Moments:
         self.call_soon(work, *arguments)
 
     def tick(self) -> None:
-        self.now_s += TICK_S
+        self.now_s += self.tick_s
         for work, arguments in [self.alarms.pop() for _ in range(len(self.alarms))]:
             work(*arguments)
 
 
-def passed_each_tick(used: Callable[[float], float], ticks: int = A_WHILE) -> list[int]:
+def passed_each_tick(used: Callable[[float], float], *, tick_s: float = TICK_S, ticks: int = A_WHILE) -> list[int]:
     """How many pass in each tick while many stand in line; ``used`` is the processor's time at a moment."""
-    moments = Moments()
+    moments = Moments(tick_s)
     turnstile = Turnstile(lambda: used(moments.now_s))
     line = [turnstile.enter(moments) for _ in range(int(TICK_LIMIT) * ticks)]
     counts, place = [], 0
@@ -54,6 +55,10 @@ def passed_each_tick(used: Callable[[float], float], ticks: int = A_WHILE) -> li
 
 async def test_while_the_processor_is_busy_one_passes_a_tick_and_never_fewer() -> None:
     assert set(passed_each_tick(lambda now_s: now_s)) == {1}
+
+
+async def test_while_others_on_the_machine_keep_it_waiting_one_passes_a_tick() -> None:
+    assert set(passed_each_tick(lambda _: 0.0, tick_s=2 * LATE_S)) == {1}
 
 
 async def test_while_it_has_time_to_spare_more_and_more_pass_up_to_a_limit() -> None:
