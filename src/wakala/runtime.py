@@ -34,6 +34,7 @@ from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.delivery import Notification
+from wakala.rules.endpoints import STEP_LIMIT_S
 from wakala.rules.payment import Change
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
@@ -54,12 +55,14 @@ from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
 from wakala.workers.pruner import Ages, Pruner
 from wakala.workers.puller import Puller
+from wakala.workers.timekeeper import Horizon, Timekeeper
 
 log = logging.getLogger("wakala")
 
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
+TIMEKEEPER_REST_S = 5.0  # a clock that leapt back is seen this soon
 SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
 SPILL_NAME = "wakala.spill"
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
@@ -77,6 +80,15 @@ def database(settings: Settings, *, exclusive: bool = False) -> Database:
     if path is not None:
         return SqliteDatabase(path, exclusive=exclusive)
     return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
+
+
+def horizon(settings: Settings) -> Horizon:
+    """Twice the longest that anything is put off by the settings; an endpoint's own waits have a limit."""
+    check_s = max(settings.finisher.expire_s, settings.finisher.send_lease_s)
+    due_s = max(STEP_LIMIT_S, *settings.deliveries.schedule_s)
+    return Horizon(
+        int(2 * check_s * SECOND_US), int(2 * settings.deliveries.lease_s * SECOND_US), int(2 * due_s * SECOND_US)
+    )
 
 
 def pruner(settings: Settings, store: Database, source: Source) -> Pruner:
@@ -208,6 +220,7 @@ class Gateway:
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", Finisher(self.journal, self.payments, self.source).step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),
+            Loop("timekeeper", Timekeeper(self.journal, self.source, horizon(settings)).step, TIMEKEEPER_REST_S),
             Loop("pruner", pruner(settings, self.database, self.source).step, settings.retention.pause_s),
         ]
 

@@ -282,6 +282,18 @@ class Inbound:
 
     # ── what does not fit ──
 
+    async def broke(self, incoming: Incoming, kind: str) -> HttpAnswer:
+        """A bug of ours met a callback: its bytes stay, in its payment's trace too, and a person can see them."""
+        if not self.gave(incoming, kind):
+            raise NotFoundError
+        exchange = self._exchange(incoming, f"{kind.removeprefix(self._dialect.prefix)}_callback")
+        payment = await self._journal.payment(incoming.parameters["subject"])
+        if payment is not None:
+            exchange = replace(exchange, payment_id=payment.id, scope=payment.scope)
+        status, headers, ack = self.acknowledgement(kind, incoming.body)
+        await self._kept(exchange, "the gateway could not handle it; its log says why", ack, status)
+        return status, headers, ack
+
     async def unknown(self, incoming: Incoming) -> HttpAnswer:
         """A path below /callbacks/ that we never gave to anyone."""
         return await self._stranger(self._exchange(incoming, "callback"), "nobody was given this path")

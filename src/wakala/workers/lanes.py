@@ -3,6 +3,7 @@
 import asyncio
 import collections
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import Bucket
@@ -55,6 +56,22 @@ class Lane:
         return left
 
 
+class Alarms(Protocol):
+    """What the turnstile needs of an event loop."""
+
+    def time(self) -> float:
+        """Seconds."""
+
+    def create_future(self) -> asyncio.Future[None]:
+        """Something to wait for."""
+
+    def call_soon(self, work: Callable[..., None], /, *arguments: Any) -> Any:
+        """In the next turn."""
+
+    def call_later(self, delay_s: float, work: Callable[..., None], /, *arguments: Any) -> Any:
+        """After a while."""
+
+
 class Turnstile:
     """Where attempts from backlogs stand in line: so many begin in a tick as leave the processor time for the rest.
 
@@ -73,15 +90,18 @@ class Turnstile:
 
     async def passed(self) -> None:
         """Come through, in the order of arrival."""
-        loop = asyncio.get_running_loop()
-        place: asyncio.Future[None] = loop.create_future()
+        await self.enter(asyncio.get_running_loop())
+
+    def enter(self, loop: Alarms) -> asyncio.Future[None]:
+        """A place in the line; done when its turn has come."""
+        place = loop.create_future()
         self._line.append(place)
         if not self._is_ticking:
             self._is_ticking = True
             loop.call_soon(self._tick, loop)
-        await place
+        return place
 
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _tick(self, loop: Alarms) -> None:
         if not self._line:
             self._is_ticking, self._credit = False, 0.0
             return
