@@ -13,6 +13,8 @@ from services.programs import Done, command, free_port
 from services.town import FINAL, QUICK, Gateway, Town
 from services.waiting import until
 
+pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
+
 # The restored gateway lives as long as the test: the first one's questions are long over by then.
 ENOUGH = 40
 HANDS = 4
@@ -63,7 +65,6 @@ async def another_installation(town: Town, folder: Path, database_url: str) -> T
     return other
 
 
-@pytest.mark.timeout(240)
 async def test_a_backup_under_load_brings_back_what_was_acknowledged_and_asks_about_the_rest(
     town: Town, tmp_path: Path, other_database_url: str
 ) -> None:

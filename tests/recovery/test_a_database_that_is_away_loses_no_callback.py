@@ -10,6 +10,8 @@ from recovery.troubles import ReadOnlyDisk, Trouble
 from services.town import Gateway, Town
 from services.waiting import until
 
+pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
+
 COUNT = 20
 # M-Pesa is not asked: what settles a payment here is its callback and nothing else.
 SILENT = {"finisher__schedule_s": "600", "finisher__expire_s": "900", "finisher__send_lease_s": "1"}
@@ -50,7 +52,6 @@ async def is_ready(town: Town, gateway: Gateway) -> bool:
         return answer.status == 200
 
 
-@pytest.mark.timeout(240)
 async def test_callbacks_are_kept_while_the_database_is_away(troubled: tuple[Town, Trouble]) -> None:
     town, trouble = troubled
     gateway = await town.serve(**SILENT)
@@ -105,7 +106,6 @@ def _is_sound(town: Town) -> None:
         assert apsw.Connection(str(path)).pragma("integrity_check") == "ok"
 
 
-@pytest.mark.timeout(240)
 async def test_a_gateway_killed_while_the_database_is_away_handles_what_it_kept_after_the_next_start(
     troubled: tuple[Town, Trouble],
 ) -> None:

@@ -13,6 +13,8 @@ from services.programs import free_port
 from services.town import FINAL, Gateway, Town, running_town
 from services.waiting import until
 
+pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
+
 only_on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
 # Every call may take ten minutes, so only the stop can end them.

@@ -23,6 +23,15 @@ class RetentionJournal:
         """The duty is done before its lease ends."""
         await self._database.commit(Operation(name, Write("duty_release", (name, lease_end_us))))
 
+    async def pull_in(self, now_us: int, check_limit_us: int, lease_limit_us: int, due_limit_us: int) -> None:
+        """Make due what is put off beyond every honest limit, counted from now."""
+        due_us = now_us + due_limit_us
+        writes = (
+            Write("payments_pull_in", (now_us, now_us + check_limit_us)),
+            Write("notifications_pull_in", (due_us, now_us, now_us + lease_limit_us, due_us)),
+        )
+        await self._database.commit(Operation("clock", None, writes))
+
     async def oldest_open_us(self) -> int | None:
         """When the oldest payment that has not ended was made; None where all have ended."""
         found = await self._database.fetch("payments_oldest_open")

@@ -268,7 +268,11 @@ class Record:
 
     def may_begin(self, running: int, now_us: int) -> bool:
         """False while the breaker is open, but for one attempt at the end of each rest."""
-        return not self._health.is_resting or (running == 0 and now_us >= self._health.rest_ends_us())
+        if not self._health.is_resting:
+            return True
+        failed_us = self._health.last_failure_us or 0
+        has_leapt_back = now_us < failed_us  # the clock: nobody rests until it is as late again
+        return running == 0 and (has_leapt_back or now_us >= self._health.rest_ends_us())
 
     def note(self, attempted: Attempted, duration_us: int, now_us: int) -> bool:
         """An attempt ended. True where it closed the breaker: the endpoint is well again."""

@@ -1,0 +1,112 @@
+"""The machine's clock leaps forward and back: nothing is sent twice or lost, and all goes on by itself."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from services.gateway import CUSTOMER, House, eventually, running_gateway
+from wakala.identity import Source
+from wakala.workers.timekeeper import Horizon, Timekeeper
+
+pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
+
+HOUR_US = 3_600_000_000
+PHONES = [f"2547{n:08d}" for n in range(5)]
+
+
+@dataclass
+class Clock:
+    """The machine's, and how far it is off."""
+
+    off_us: int = 0
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000 + self.off_us
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest) -> str | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+async def five_prompts(house: House) -> None:
+    for n, phone in enumerate(PHONES):
+        answer = await house.push(f"ORDER-{n}", SenderMSISDN=phone, AccountReference=f"A{n}")
+        assert answer.status_code == 202, answer.text
+
+
+async def organisation(house: House) -> str:
+    [only] = await house.gateway.journal.organisations()
+    return only
+
+
+@pytest.mark.parametrize("hours", [2, -2, 48, -48])
+async def test_open_payments_end_right_after_a_leap(tmp_path: Path, url: str | None, clock: Clock, hours: int) -> None:
+    source = Source(clock.now_us, os.urandom)
+    async with running_gateway(tmp_path, source=source, database_url=url) as house:
+        await five_prompts(house)
+        clock.off_us = hours * HOUR_US
+        for phone in PHONES[:3]:
+            await house.customer("approve", phone)
+        await house.push("LATER", SenderMSISDN=CUSTOMER, AccountReference="LATER")  # intake goes on
+        await house.customer("cancel", CUSTOMER)
+        assert (await house.request_in("LATER", "failed"))["State"] == "failed"
+        clock.off_us = 0  # and it is put right again
+        for phone in PHONES[3:]:
+            await house.customer("approve", phone)
+        for n in range(len(PHONES)):
+            assert (await house.request_in(f"ORDER-{n}", "succeeded"))["State"] == "succeeded"
+        assert house.prompts() == len(PHONES) + 1
+
+
+async def test_a_leap_forward_does_not_expire_what_a_customer_can_still_pay(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    source = Source(clock.now_us, os.urandom)
+    finisher = {"schedule_s": [0.6, 1.2, 600], "expire_s": 1_800, "poll_s": 0.02}
+    async with running_gateway(tmp_path, source=source, database_url=url, finisher=finisher) as house:
+        await house.push("ORDER-1")
+        payment = await house.gateway.journal.payment_by_request(await organisation(house), "sandbox", "ORDER-1")
+        assert payment is not None
+        clock.off_us = HOUR_US  # past the end of its schedule
+
+        async def is_asked() -> bool:
+            now = await house.gateway.journal.payment(payment.id)
+            assert now is not None
+            return now.checks >= 1
+
+        await eventually(is_asked)
+        now = await house.gateway.journal.payment(payment.id)
+        assert now is not None
+        assert not now.state.is_final
+        assert now.next_check_us is not None
+        assert now.next_check_us >= now.updated_us + 300_000  # it is asked again, and not at once
+        await house.customer("approve")
+        assert (await house.request_in("ORDER-1", "succeeded"))["Evidence"] == "stk_callback"
+
+
+async def test_what_a_clock_that_was_wrong_put_off_is_due_at_once(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    """The clock was two days ahead, the gateway stopped, the clock was put right."""
+    source = Source(clock.now_us, os.urandom)
+    clock.off_us = 48 * HOUR_US
+    slow = {"poll_s": 3_600.0}
+    async with running_gateway(tmp_path, source=source, database_url=url, finisher=slow) as house:
+        await house.push("ORDER-1")
+        journal = house.gateway.journal
+        payment = await journal.payment_by_request(await organisation(house), "sandbox", "ORDER-1")
+        assert payment is not None
+        clock.off_us = 0
+        assert await journal.payments_due(clock.now_us(), 10) == []
+        await Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
+        [due] = await journal.payments_due(clock.now_us(), 10)
+        assert due.id == payment.id
