@@ -40,7 +40,7 @@ ADDED_MOST_MS = 10.0  # and the disk's own time to sync
 SHOPPER_MS = 30  # until the prompt is answered; as `load.CALLBACK_DELAY_S`
 
 TEN_MILLION = 10_000_000
-WHOLE = 500_000  # of them, the newest, with exchanges and notifications: what retention has left
+WHOLE = 200_000  # of them, the newest, with exchanges and notifications: what retention has left
 FULL_RATE_LEAST, FULL_P99_MOST = 0.9, 1.3  # of an empty store's
 
 
