@@ -15,7 +15,7 @@ DATABASE ?=
 # One more than there are cores: many tests wait for a server or a browser.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help setup demo test check conformance chaos bench docs serve lock clean
+.PHONY: help setup demo test check conformance chaos simulate bench docs serve lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ conformance:  ## Run suites and clients that others wrote against the simulator 
 chaos:  ## Kill and break real processes under load; MINUTES=5 SEED=7 DATABASE=sqlite or postgresql (default both)
 	@$(SETUP) python postgresql
 	@$(BIN)/python chaos/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE)) $(ARGS)
+
+simulate:  ## Run the gateway's real code in SEEDS=1000 worlds on a virtual clock; ARGS="--seed 123 --trace" tells one
+	@$(SETUP) python
+	@$(BIN)/python chaos/simulate.py --seeds $(or $(SEEDS),1000) $(ARGS)
 
 bench:  ## Measure this machine's ceiling and Wakala against it; QUICK=1 for under two minutes
 	@$(SETUP) python postgresql

@@ -15,6 +15,7 @@ import apsw
 import asyncpg
 
 STEP = 50_000  # payments a transaction: large enough to be quick, small enough for the log
+FILLERS = 3  # connections that fill a PostgreSQL side by side
 SECOND_US = 1_000_000
 HOUR_US = 3_600 * SECOND_US
 TRIED = 32  # of what waits, those that were tried before the breaker opened: a lane's hands
@@ -223,12 +224,19 @@ def _fill_sqlite(path: Path, span: Span, steps: Steps) -> None:
 
 
 async def _fill_postgres(url: str, span: Span, steps: Steps) -> None:
+    """By several connections, each with a step of its own."""
+
+    async def write() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute("SET synchronous_commit = off")
+        for start, end, statements in steps:
+            async with connection.transaction():
+                for statement in statements:
+                    await connection.execute(_postgres(statement, span, start, end))
+        await connection.close()
+
+    await asyncio.gather(*(write() for _ in range(FILLERS)))
     connection = await asyncpg.connect(url)
-    await connection.execute("SET synchronous_commit = off")
-    for start, end, statements in steps:
-        async with connection.transaction():
-            for statement in statements:
-                await connection.execute(_postgres(statement, span, start, end))
     await connection.execute("ANALYZE")
     await connection.execute("CHECKPOINT")
     await connection.close()

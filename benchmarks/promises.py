@@ -40,7 +40,7 @@ ADDED_MOST_MS = 10.0  # and the disk's own time to sync
 SHOPPER_MS = 30  # until the prompt is answered; as `load.CALLBACK_DELAY_S`
 
 TEN_MILLION = 10_000_000
-WHOLE = 500_000  # of them, the newest, with exchanges and notifications: what retention has left
+WHOLE = 200_000  # of them, the newest, with exchanges and notifications: what retention has left
 FULL_RATE_LEAST, FULL_P99_MOST = 0.9, 1.3  # of an empty store's
 
 
@@ -154,7 +154,7 @@ def sampling(url: str) -> Iterator[Sampled]:
 
 
 def two_gateways(bench: "Bench") -> None:
-    """One process, then two on the same database and the same core, in turn: every second request goes to each."""
+    """One process, then two on the same database and the same core, in turn: each has as many payments in flight."""
     shares: list[float] = []
     rows: dict[str, list[Measured]] = {"one_gateway": [], "two_gateways": []}
     with bench.store("postgresql") as url:
@@ -162,7 +162,9 @@ def two_gateways(bench: "Bench") -> None:
         beside = installation.beside()
         with installation.serve() as one, beside.serve() as other:
             alone = bench.full(one, "postgresql")
-            both = msgspec.structs.replace(alone, second_port=other.port, second_pid=other.pid)
+            both = msgspec.structs.replace(
+                alone, second_port=other.port, second_pid=other.pid, in_flight=2 * alone.in_flight
+            )
             for _ in range(bench.plan.turns):
                 for name, load in (("one_gateway", alone), ("two_gateways", both)):
                     with sampling(url or "") as sampled:

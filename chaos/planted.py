@@ -16,9 +16,9 @@ from msgspec.structs import replace
 import wakala.deliveries.deliveries as deliveries_module
 import wakala.rules.payment as payment_rules
 import wakala.upstream.daraja as daraja_module
-from wakala.deliveries import Deliveries
 from wakala.journal.database import Operation
 from wakala.journal.journal import Journal
+from wakala.journal.rows import notification_of
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import NoReply
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict
@@ -196,32 +196,13 @@ def drop_the_lease_check() -> Iterator[None]:
     async def claim(_: Journal, *_given: Any) -> bool:
         return True
 
-    async def due(self: Journal, lane: str, now_us: int, limit: int) -> list[Notification]:
-        found = await self._database.fetch("notifications_due", (lane, now_us, FAR_US, limit))
-        return [_notification_of(row) for row in found]
+    async def take_all(self: Journal, lane: str, now_us: int, until_us: int, limit: int) -> list[Notification]:
+        found = await self._database.take("notifications_claim", (lane, now_us, FAR_US, limit, until_us))
+        return [notification_of(row) for row in found]
 
     with ExitStack() as stack:
         stack.enter_context(_swapped(Journal, "claim_payment", claim))
-        stack.enter_context(_swapped(Journal, "claim_notification", claim))
-        stack.enter_context(_swapped(Journal, "notifications_due", due))
-        yield
-
-
-def _notification_of(row: Any) -> Notification:
-    from wakala.journal.rows import notification_of  # noqa: PLC0415 - used by one fault alone
-
-    return notification_of(row)
-
-
-@_fault
-def deliver_out_of_order() -> Iterator[None]:
-    """A later notification of a payment does not wait for the earlier one."""
-    real = Deliveries.stage
-
-    def stage(self: Deliveries, change: Change, now_us: int) -> Notification:
-        return replace(real(self, change, now_us), lease_us=self.lease_end_us(now_us))
-
-    with _swapped(Deliveries, "stage", stage):
+        stack.enter_context(_swapped(Journal, "claim_notifications", take_all))
         yield
 
 

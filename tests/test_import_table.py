@@ -24,8 +24,16 @@ FLOORS_1_TO_3 = {
     "payments",
     "deliveries",
     "identity",
-} | {"pulling"}
-EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {"administration", "config", "workers", "web", "runtime", "cli"}
+} | {"confirmations", "pulling"}
+EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {
+    "administration",
+    "config",
+    "workers",
+    "web",
+    "runtime",
+    "serving",
+    "cli",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -40,11 +48,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "directory": {"rules", "journal", "upstream"},
     "administration": {"rules", "journal", "identity"},
     "payments": {"rules", "journal", "upstream", "directory", "identity"},
-    "pulling": {"rules", "wire", "journal", "upstream", "directory", "payments", "identity"},
+    "confirmations": {"rules", "journal", "directory", "payments", "identity"},
+    "pulling": {"rules", "wire", "journal", "upstream", "directory", "confirmations", "identity"},
     "deliveries": {"rules", "wire", "journal", "outgoing", "directory", "identity"},
-    "workers": {"payments", "pulling", "deliveries", "journal", "rules", "directory", "identity"},
-    "web": {"payments", "deliveries", "journal", "wire", "rules", "directory", "identity"},
+    "workers": {"payments", "confirmations", "pulling", "deliveries", "journal", "rules", "directory", "identity"},
+    "web": {"payments", "confirmations", "deliveries", "journal", "wire", "rules", "directory", "identity"},
     "runtime": EVERYTHING_BUT_THE_SIMULATOR,
+    "serving": {"config", "runtime"},
     "cli": EVERYTHING_BUT_THE_SIMULATOR,
     "__main__": {"cli"},
     # Programs of their own: the simulator shares no code with the gateway, so that both cannot be wrong in the same

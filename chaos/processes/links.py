@@ -17,6 +17,7 @@ DIAL_TRIES = 100
 SLOW_S = (0.05, 0.4)  # for each piece that passes
 VANISHED_S = 60.0  # how long the far side goes on believing in a caller that is gone; in the wild it can be hours
 
+Port = Callable[[], int]
 Witness = Callable[[], "Listener | None"]
 """Makes somebody who listens to one connection; see `processes.acknowledgements`."""
 
@@ -45,10 +46,18 @@ class _Pair:
 
 
 class Link:
-    """Listens on ``port`` and passes bytes on to one of ``targets``, the next that answers."""
+    """Listens on ``port`` and passes bytes on to one of ``targets``, the next that answers.
+
+    A target is asked for its port each time, for it has another after every start.
+    """
 
     def __init__(
-        self, name: str, port: int, targets: Sequence[int], random: Random, witness: Witness = lambda: None
+        self,
+        name: str,
+        port: int,
+        targets: Sequence[Callable[[], int]],
+        random: Random,
+        witness: Witness = lambda: None,
     ) -> None:
         self.name = name
         self.port = port
@@ -166,7 +175,7 @@ class Link:
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         first = next(self._turn)
         for place in range(len(self._targets)):
-            port = self._targets[(first + place) % len(self._targets)]
+            port = self._targets[(first + place) % len(self._targets)]()
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CONNECT_LIMIT_S):
                     return await asyncio.open_connection("127.0.0.1", port)

@@ -60,6 +60,7 @@ class Nursery:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env=environment({}),
+                start_new_session=True,  # what ends the run from a keyboard is for the run to hand on, in order
             )
 
     async def launch(self, arguments: Sequence[str], settings: Mapping[str, str], log: Path) -> Child:

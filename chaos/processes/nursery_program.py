@@ -20,7 +20,7 @@ import standardwebhooks  # noqa: F401 - these imports are what it is for
 import uvloop  # noqa: F401
 
 import wakala.cli
-import wakala.runtime
+import wakala.serving
 import wakala.simulator.main  # noqa: F401
 
 

@@ -6,19 +6,23 @@ A gateway as delivered looks for what was lost over half an hour and notifies fo
 from dataclasses import dataclass
 
 ANSWER_LIMIT_S = 2.0
-SCHEDULE_S = (1, 2, 3, 5, 7, 10, 13, 16, 20, 25, 30, 36, 42, 50, 60)
+SCHEDULE_S = (1, 2, 3, 5, 7, 10, 13, 16, 20, 25, 30, 36, 42, 50, 60, 75, 90, 110, 130, 150)
 # Dense, and longer than any run: nothing may be given up, for every merchant is well in the end.
 DELIVERY_SCHEDULE_S = (0.2, 0.4, 0.8, 1.5, 2.5, *((4.0,) * 400))
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Payments asked for in a second by kind, and when an open one is given up, in seconds after it was sent."""
+    """Payments asked for in a second by kind, and when an open one is given up, in seconds after it was sent.
+
+    That has to be long beside the outages of a run, as half an hour is beside those of a business: a payout whose
+    gateway was down for most of its schedule is given up, and rightly so.
+    """
 
     pushes_per_s: float = 7.0
     payouts_per_s: float = 1.5
     collections_per_s: float = 1.5
-    expire_s: float = 45.0
+    expire_s: float = 180.0
 
     @property
     def per_s(self) -> float:

@@ -1,14 +1,14 @@
 """Everybody who takes part, as processes with lines between them that can be cut.
 
-shops -> [line] -> gateways -> [a line each] -> simulator -> [line] -> gateways
-gateways -> [a line each] -> merchants
-gateways -> [a line each] -> PostgreSQL
+Shops call gateways by one line, M-Pesa calls them back by another; each gateway has a line of its own to the simulator
+and to PostgreSQL, and there is one to each merchant.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeGuard
@@ -19,7 +19,7 @@ from processes import pace
 from processes.acknowledgements import Acknowledged, Ear
 from processes.actors import Actor, Database, Process
 from processes.links import Link
-from processes.nursery import Nursery
+from processes.nursery import Child, Nursery
 from processes.pace import Pace
 from processes.plan import Cast
 from services.postgres import PostgresServer
@@ -54,9 +54,9 @@ class Town:
     gateway_program: tuple[str, ...] = ()
     actors: dict[str, Actor] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
     acknowledged: list[Acknowledged] = field(default_factory=list)
     credentials: list[dict[str, str]] = field(default_factory=list)
-    simulator_url: str = ""
 
     @property
     def config(self) -> Path:
@@ -74,6 +74,11 @@ class Town:
         actor = self.actors["simulator"]
         assert is_process(actor)
         return actor
+
+    @property
+    def simulator_url(self) -> str:
+        """Where it is since its last start."""
+        return f"http://127.0.0.1:{self.ports['simulator']}"
 
     @property
     def shops_url(self) -> str:
@@ -119,42 +124,43 @@ class Town:
     async def build(self, gateways: int) -> None:
         """Start everything but the load."""
         await self._start_simulator()
-        ports = [free_port() for _ in range(gateways)]
-        await self._link("shops to gateways", ports)
-        await self._link("M-Pesa to gateways", ports, listens=True)
-        merchant_ports = {name: free_port() for name in MERCHANTS}
-        for name, port in merchant_ports.items():
-            await self._link(f"gateways to {name}", [port])
+        names = [f"gateway-{number}" for number in range(gateways)]
+        await self._link("shops to gateways", names)
+        await self._link("M-Pesa to gateways", names, listens=True)
+        for name in MERCHANTS:
+            await self._link(f"gateways to {name}", [name])
         await self._settle_down()
-        for name, port in merchant_ports.items():
-            await self._start(self._merchant(name, port))
-        for number, port in enumerate(ports):
-            await self._start(await self._gateway(number, port))
+        for name in MERCHANTS:
+            await self._start(self._merchant(name))
+        for name in names:
+            await self._start(await self._gateway(name))
+
+    def _new_port(self, name: str) -> int:
+        """For one start: while a program is down somebody else may take the port that it had."""
+        self.ports[name] = free_port()
+        return self.ports[name]
 
     async def _start(self, actor: Actor) -> None:
         self.actors[actor.name] = actor
         await actor.start()
 
-    async def _link(self, name: str, ports: list[int], *, listens: bool = False) -> Link:
+    async def _link(self, name: str, targets: list[str], *, listens: bool = False) -> Link:
         random = Random(f"{self.seed} {name}")
+        ports = [partial(self.ports.__getitem__, target) for target in targets]
         link = Link(name, free_port(), ports, random, (lambda: Ear(self.acknowledged)) if listens else lambda: None)
         await link.open()
         self.links[name] = link
         return link
 
     async def _start_simulator(self) -> None:
-        port = free_port()
-        self.simulator_url = f"http://127.0.0.1:{port}"
-        state = str(self.folder / "world.json")
-        arguments = ("simulator", "--port", str(port), "--seed", str(self.seed), "--state", state)
-        log = self.folder / "simulator.log"
-        await self._start(
-            Process(
-                "simulator",
-                lambda: self.nursery.launch([*WAKALA, *arguments], {}, log),
-                lambda: self.is_serving(f"{self.simulator_url}/simulator/healthz"),
-            )
-        )
+        state, log = str(self.folder / "world.json"), self.folder / "simulator.log"
+
+        async def launch() -> Child:
+            own = ("--port", str(self._new_port("simulator")), "--seed", str(self.seed), "--state", state)
+            return await self.nursery.launch([*WAKALA, "simulator", *own], {}, log)
+
+        is_ready = lambda: self.is_serving(f"{self.simulator_url}/simulator/healthz")  # noqa: E731 - it is one sentence
+        await self._start(Process("simulator", launch, is_ready))
         await self.control("rules", pace.RULES)
         await self.control("autopilot", {"outcomes": pace.OUTCOMES, "answer_after_ms": pace.THINKS_MS})
         await self.control(f"shortcodes/{PAYER}/accounts", {"accounts": {"Utility Account": FLOAT_CENTS}})
@@ -183,26 +189,28 @@ class Town:
                 self.credentials.append({"Authorization": basic})
         await register_urls(settings, PAYBILL, Environment.SANDBOX)
 
-    def _merchant(self, name: str, port: int) -> Process:
-        arguments = (MERCHANT_PROGRAM, str(port), str(self.folder), name)
-        log = self.folder / f"{name}.log"
-        return Process(name, lambda: self.nursery.launch(arguments, {}, log), lambda: _is_listening(port))
+    def _merchant(self, name: str) -> Process:
+        async def launch() -> Child:
+            own = (MERCHANT_PROGRAM, str(self._new_port(name)), str(self.folder), name)
+            return await self.nursery.launch(own, {}, self.folder / f"{name}.log")
 
-    async def _gateway(self, number: int, port: int) -> Process:
-        name = f"gateway-{number}"
-        upstream = await self._link(f"{name} to M-Pesa", [int(self.simulator_url.rpartition(":")[2])])
-        settings = {**self.pace.settings(), "server__port": str(port), "daraja__sandbox_url": upstream.url}
+        return Process(name, launch, lambda: _is_listening(self.ports[name]))
+
+    async def _gateway(self, name: str) -> Process:
+        upstream = await self._link(f"{name} to M-Pesa", ["simulator"])
+        settings = {**self.pace.settings(), "daraja__sandbox_url": upstream.url}
         if self.server is not None:
-            line = await self._link(f"{name} to database", [self.server.port])
+            self.ports["database"] = self.server.port
+            line = await self._link(f"{name} to database", ["database"])
             settings["database__url"] = self.database_url.replace(f":{self.server.port}/", f":{line.port}/")
         program = self.gateway_program or (*WAKALA, "-c", str(self.config), "serve")
         arguments = [str(self.config) if word == "CONFIG" else word for word in program]
-        log = self.folder / f"{name}.log"
-        return Process(
-            name,
-            lambda: self.nursery.launch(arguments, settings, log),
-            lambda: self.is_serving(f"http://127.0.0.1:{port}/readyz"),
-        )
+
+        async def launch() -> Child:
+            own = {**settings, "server__port": str(self._new_port(name))}
+            return await self.nursery.launch(arguments, own, self.folder / f"{name}.log")
+
+        return Process(name, launch, lambda: self.is_serving(f"http://127.0.0.1:{self.ports[name]}/readyz"))
 
     # ── ending it ──
 

@@ -93,7 +93,7 @@ async def _build(folder: Path) -> House:
             "server": {"public_url": GATEWAY},
             "daraja": {"sandbox_url": "http://mpesa.test", "live_url": "http://mpesa.test"},
             "finisher": {"poll_s": 3},
-            "pull": {"poll_s": 3_600},
+            "callbacks": {"spill_limit_mib": 0.25},  # its whole place is taken at each start
         },
         Settings,
     )

@@ -1,10 +1,15 @@
 """One gateway process: it starts, serves, dies as the seed wants it, and is started again."""
 
 import asyncio
+import fcntl
+import shutil
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import apsw
+from msgspec.structs import replace
 
 from virtual.network import Wire
 from virtual.store import Store
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
 
 DOWN_S = 20.0  # how long a dead process stays away at most
 STEPS = (50, 4_000)  # a process that dies at an await dies within so many steps of work
-RESTS_S = {"directory": 20.0, "courier": 7.0, "finisher": 7.0, "standing": 60.0, "puller": 86_400.0}
+RESTS_S = {"courier": 7.0, "finisher": 7.0, "directory": 20.0, "shelter": 40.0, "standing": 60.0}
+LONG_REST_S = 86_400.0  # of every other worker
 """How long workers rest. Longer than in life, where they look several times a second: a look that finds nothing costs
 a run as much as one that does, and what is due is late by these seconds, no more."""
 
@@ -33,7 +39,12 @@ class Node:
         self._chance = world.chance(self._name)
         self._process: Process | None = None
         self._stores: list[Store] = []
-        self._dead: list[object] = []
+        self._gateways: list[Gateway] = []
+        self._spill = world.path.with_suffix(f".spill-{number}")
+        shutil.rmtree(self._spill, ignore_errors=True)
+        self._spill.mkdir()
+        callbacks = replace(world.settings.callbacks, spill_folder=str(self._spill))
+        self._settings = replace(world.settings, callbacks=callbacks)
 
     def start(self) -> None:
         """A new process on the same store."""
@@ -48,9 +59,10 @@ class Node:
         store = Store(world.path, process, world.loop, self._chance, world.weather, is_shared=world.plan.nodes > 1)
         self._stores.append(store)
         source = Source(world.loop.now_us, self._chance.randbytes)
-        gateway = Gateway(world.settings, source, store=store, client=partial(_wire, world, process))
+        gateway = Gateway(self._settings, source, store=store, client=partial(_wire, world, process))
+        self._gateways.append(gateway)
         for worker in gateway._loops:
-            worker._rest_s = RESTS_S[worker.name]
+            worker._rest_s = RESTS_S.get(worker.name, LONG_REST_S)
         try:
             await gateway.start()
         except WakalaError as error:
@@ -65,6 +77,7 @@ class Node:
         self.deaths += 1
         world.network.tell(f"{self._name} dies {how}")
         self._stores[-1].abandon()
+        _unlock_all(self._spill)
         world.network.cut_off(process)
         world.loop.spawn(self._start_again(self._chance.random() * DOWN_S))
 
@@ -82,7 +95,9 @@ class Node:
         """True while it is down, starting, or waiting for somebody's answer."""
         network = self._world.network
         process = self._process
-        return process is None or process not in network.listening or network.under_way.get(process, 0) > 0
+        if process is None or process not in network.listening:
+            return True
+        return network.under_way.get(process, 0) > 0 or not self._gateways[-1].spill.is_empty
 
     def end(self) -> None:
         """The run is over; the store is let go."""
@@ -90,6 +105,18 @@ class Node:
             self._process.is_alive = False
         for store in self._stores:
             store.abandon()
+        for gateway in self._gateways:
+            if gateway.spill._own is not None:
+                gateway.spill._own.close(remove=False)
+        shutil.rmtree(self._spill)
+
+
+def _unlock_all(folder: Path) -> None:
+    """What the system does for a dead process: its locks on files are gone. Here it lives on in a larger process."""
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the descriptor of this listing itself
+            if link.readlink().is_relative_to(folder):
+                fcntl.flock(int(link.name), fcntl.LOCK_UN)
 
 
 def _wire(world: "World", process: Process, **_: object) -> Wire:

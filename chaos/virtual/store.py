@@ -95,6 +95,11 @@ class Store(SqliteDatabase):
         await self._process.halt_if_dead()
         return await super().commit(operation)
 
+    async def take(self, statement: str, row: Row) -> Sequence[Row]:
+        """As the real one; the dead take nothing."""
+        await self._process.halt_if_dead()
+        return await super().take(statement, row)
+
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """As the real one, in SQLite's words whatever it calls itself."""
         await self._process.halt_if_dead()

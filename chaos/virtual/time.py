@@ -159,8 +159,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return super().call_at(when, callback, *args, context=context)
         return asyncio.TimerHandle(when, callback, args, self, context)
 
+    def run_in_executor(  # type: ignore[override]
+        self,
+        executor: Any,  # noqa: ARG002 - asyncio's own signature
+        func: Callable[..., Any],
+        *args: Any,
+    ) -> Any:
+        """There are no threads: the work is done at once, unless it is a dead process's."""
+        done = self.create_future()
+        if self._may_run(copy_context()):
+            try:
+                done.set_result(func(*args))
+            except OSError as error:
+                done.set_exception(error)
+        return done
+
     def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> Any:
         """As the base class; kept to the end, for closing a dead process's coroutine would run code of it."""
+        if self._is_over:
+            coro.close()  # somebody's last wish
         task = super().create_task(coro, name=name, context=context)
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._tasks.add(task)

@@ -68,6 +68,7 @@ def plan(seed: int) -> Plan:
         setattr(weather, field.name, chance.choice((0, 0, 0, RARE, SOME, OFTEN)))
     for field_name, most in (("dies_before_commit", 0.02), ("dies_after_commit", 0.02), ("dies_at_await", 0.9)):
         setattr(weather, field_name, chance.choice((0, most / 3, most)))
+    weather.merchant_unwell = chance.choice((0, SOME, OFTEN))  # the likeliest of all faults, in life as well
     weather.word_lost = min(weather.word_lost, SOME)
     return Plan(
         seed=seed,

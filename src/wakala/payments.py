@@ -9,7 +9,7 @@ import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -22,7 +22,7 @@ from wakala.errors import (
     RequestInFlightError,
 )
 from wakala.identity import Source
-from wakala.journal.journal import ApiAnswer, Confirmation, Journal
+from wakala.journal.journal import ApiAnswer, Journal
 from wakala.rules.accounts import (
     INITIATOR_FAILURES_LIMIT,
     LOCKING_CODES,
@@ -34,8 +34,6 @@ from wakala.rules.accounts import (
 from wakala.rules.commands import BILL_OPT_INS, BY_PATH, Ask
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange
-from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
-from wakala.rules.matching import Confirmation as Notice
 from wakala.rules.payment import (
     Change,
     Evidence,
@@ -65,11 +63,6 @@ from wakala.upstream.door import Callback, Upstream
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
-_CONFIRMED_BY = {
-    Evidence.C2B_CONFIRMATION: "Confirmed by M-Pesa.",
-    Evidence.BILL_MANAGER: "Confirmed by M-Pesa's Bill Manager.",
-    Evidence.PULL: "Found in M-Pesa's list of payments.",
-}
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
 TWIN = "payment.confirmed"
 """A push's C2B confirmation, to a caller of Daraja's paths who registered a URL for such."""
@@ -325,7 +318,7 @@ class Payments:
         """
         payment = change.payment
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
-        if shortcode is None or not _wants_twin(payment, shortcode):
+        if shortcode is None or not wants_twin(payment, shortcode):
             return change, None
         waiting = await self._journal.confirmation(payment.scope.organisation_id, payment.scope.environment, receipt)
         words = json.loads(waiting.notice).get("words") if waiting and waiting.payment_id is None else None
@@ -406,208 +399,6 @@ class Payments:
         self._remember(found)
         return found
 
-    # ── C2B confirmations: the second source, or a payment nobody asked for ──
-
-    async def receive_confirmation(
-        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange, words: bytes = b""
-    ) -> None:
-        """Money has arrived: it settles the push it belongs to, waits where that is not certain, or stands alone.
-
-        ``words`` are what a caller of Daraja's paths will be told of it: M-Pesa's own.
-        """
-        while True:
-            pushes = await self._candidates(notice, shortcode)  # first, so that no push slips through between the two
-            known = await self._journal.payment_by_receipt(
-                shortcode.organisation_id, shortcode.environment, notice.receipt
-            )
-            if known is not None:
-                if words and notice.by is Evidence.C2B_CONFIRMATION and _wants_twin(known, shortcode):
-                    await self._enter_twin(known, notice, payer_name, shortcode, exchange, words)
-                else:
-                    await self._confirm_known(known, notice, payer_name, (exchange,))
-                return
-            if await self._enter_confirmation(pushes, notice, payer_name, shortcode, exchange, words):
-                return
-            entry = await self._journal.confirmation(shortcode.organisation_id, shortcode.environment, notice.receipt)
-            if entry is not None:  # the same one again
-                await self._journal.record_exchange(replace(exchange, payment_id=entry.payment_id))
-                return
-
-    async def _candidates(self, notice: Notice, shortcode: Shortcode) -> list[Payment]:
-        """The pushes it may belong to: those that left, and have no receipt yet.
-
-        One that a query called paid is among them: queries carry no receipt (daraja.md 2.2), so the confirmation brings
-        it, however late. Otherwise the same money would be told twice.
-        """
-        paid_us = notice.received_us if notice.paid_us is None else min(notice.paid_us, notice.received_us)
-        since_us = paid_us - self._terms.match_window_us - CLOCK_SLACK_US
-        found = await self._journal.pushes_without_receipt(shortcode.id, notice.amount_cents, since_us)
-        return [push for push in found if push.sent_us is not None]
-
-    def _match(self, notice: Notice, pushes: list[Payment], shortcode: Shortcode) -> tuple[Match, Payment | None]:
-        found = match(notice, [_candidate(push, shortcode) for push in pushes], self._terms.match_window_us)
-        wanted = found.payment_id if isinstance(found, Matched) else None
-        return found, next((push for push in pushes if push.id == wanted), None)
-
-    async def _confirm_known(
-        self, known: Payment, notice: Notice, payer_name: str | None, exchanges: tuple[Exchange, ...]
-    ) -> None:
-        exchanges = tuple([replace(exchange, payment_id=known.id, scope=known.scope) for exchange in exchanges])
-        fact: Fact = _confirmed(notice, payer_name)
-        if notice.amount_cents != known.amount_cents:
-            verdict = "quarantined: the amount differs from the payment's"
-            exchanges = tuple([replace(exchange, verdict=verdict) for exchange in exchanges])
-            fact = Misfit(Flag.AMOUNT_DIFFERS, "The C2B confirmation names another amount.")
-        await self.settle(known, fact, exchanges, claims=notice.receipt)
-
-    async def _enter_confirmation(
-        self,
-        pushes: list[Payment],
-        notice: Notice,
-        payer_name: str | None,
-        shortcode: Shortcode,
-        exchange: Exchange,
-        words: bytes,
-    ) -> bool:
-        found, push = self._match(notice, pushes, shortcode)
-        entry = self._confirmation(notice, payer_name, shortcode, words)
-        now_us = self._source.now_us()
-        is_told_twice = words and notice.by is Evidence.C2B_CONFIRMATION
-        if push is not None and is_told_twice and _wants_twin(push, shortcode):
-            return await self._enter_twin(push, notice, payer_name, shortcode, exchange, words)
-        if push is not None:
-            change = decide(push, _confirmed(notice, payer_name), now_us, self._terms.schedule)
-            exchange = replace(exchange, payment_id=push.id, scope=push.scope)
-            return await self._record(replace(entry, payment_id=push.id), exchange, push, change)
-        open_pushes = [push for push in pushes if not push.state.is_final]
-        if open_pushes or isinstance(found, Ambiguous):  # or close to one without fitting: a callback names the receipt
-            wait_us = now_us + self._terms.confirmation_wait_us
-            detail = "ambiguous" if isinstance(found, Ambiguous) else "no certain match"
-            entry = replace(entry, due_us=wait_us)
-            return await self._journal.record_confirmation(entry, replace(exchange, error=f"waits: {detail}"))
-        change = self._collection(notice, payer_name, shortcode, now_us, (), words)
-        exchange = replace(exchange, payment_id=change.payment.id, scope=change.payment.scope)
-        return await self._record(replace(entry, payment_id=change.payment.id), exchange, None, change)
-
-    async def _enter_twin(
-        self,
-        owner: Payment,
-        notice: Notice,
-        payer_name: str | None,
-        shortcode: Shortcode,
-        exchange: Exchange,
-        words: bytes,
-    ) -> bool:
-        """Written down as waiting first, so that whoever gives it to its push tells it too, after a crash as well.
-
-        False: this receipt was written down before.
-        """
-        exchange = replace(exchange, payment_id=owner.id, scope=owner.scope)
-        entry = self._confirmation(notice, payer_name, shortcode, words)
-        if not await self._journal.record_confirmation(replace(entry, due_us=self._source.now_us()), exchange):
-            if owner.receipt == notice.receipt:
-                await self._journal.record_exchange(exchange)  # the same one again
-            return False
-        await self._confirm_known(owner, notice, payer_name, ())
-        return True
-
-    async def _record(self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change) -> bool:
-        notification = self._stage(change, self._source.now_us()) if change.notify else None
-        won = await self._journal.record_confirmation(
-            entry, exchange, before=before, change=change, notification=notification
-        )
-        if won and notification is not None:
-            self._offer(notification)
-        return won
-
-    def _confirmation(
-        self, notice: Notice, payer_name: str | None, shortcode: Shortcode, words: bytes = b""
-    ) -> Confirmation:
-        is_told = words and shortcode.confirmation_url and notice.by is Evidence.C2B_CONFIRMATION
-        kept = {"words": words.decode(errors="replace")} if is_told else {}
-        return Confirmation(
-            organisation_id=shortcode.organisation_id,
-            environment=shortcode.environment,
-            receipt=notice.receipt,
-            app_id=shortcode.collector_app_id or "",
-            shortcode_id=shortcode.id,
-            payment_id=None,
-            notice=json.dumps({**asdict(notice), "payer_name": payer_name, **kept}),
-            received_us=notice.received_us,
-            due_us=None,
-        )
-
-    def _collection(
-        self,
-        notice: Notice,
-        payer_name: str | None,
-        shortcode: Shortcode,
-        now_us: int,
-        flags: tuple[Flag, ...],
-        raw: bytes = b"",
-    ) -> Change:
-        """A payment that M-Pesa told us of: it begins and ends with the confirmation.
-
-        Where a caller of Daraja's paths registered its URL, that is told of it, in M-Pesa's own ``raw`` words.
-        """
-        url = shortcode.bill_url if notice.by is Evidence.BILL_MANAGER else shortcode.confirmation_url
-        is_told_raw = url and raw and notice.by is not Evidence.PULL  # a row of a list has another shape
-        payment = Payment(
-            id=self._source.new_id("pay"),
-            scope=Scope(
-                shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment
-            ),
-            kind=Kind.COLLECTION,
-            request_id=f"c2b:{notice.receipt}",  # the colon keeps it out of the merchants' own IDs
-            fingerprint=fingerprint("collection", notice.receipt),
-            state=State.SUCCEEDED,
-            version=1,
-            amount_cents=notice.amount_cents,
-            msisdn=notice.msisdn,
-            reference=notice.reference,
-            description="",
-            reference_data="[]",
-            callback_url=url or None,
-            face=Face.DARAJA if url else Face.WAKALA,
-            results=raw.decode(errors="replace") if is_told_raw else "{}",
-            created_us=now_us,
-            updated_us=now_us,
-            settled_us=now_us,
-            receipt=notice.receipt,
-            paid_us=notice.paid_us,
-            payer_name=payer_name,
-            result_code="0",
-            result_desc=_CONFIRMED_BY[notice.by],
-            evidence=notice.by,
-            flags=flags,
-            notifications=1,
-        )
-        detail = {"receipt": notice.receipt, "by": notice.by.value}
-        return Change(payment, Step.SUCCEED, "collected", detail, notify="collection.succeeded")
-
-    async def collect(self, waiting: Confirmation) -> None:
-        """A confirmation that waited goes to its push where that is certain by now; else it is a payment of its own.
-
-        That one is flagged for a person.
-        """
-        shortcode = self._directory.shortcode(waiting.shortcode_id)
-        if shortcode is None:
-            return
-        now_us = self._source.now_us()
-        told = json.loads(waiting.notice)
-        payer_name, words = told.pop("payer_name"), told.pop("words", "")
-        notice = Notice(**{**told, "by": Evidence(told.get("by", Evidence.C2B_CONFIRMATION))})
-        _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
-        known = await self._journal.payment_by_receipt(waiting.organisation_id, waiting.environment, waiting.receipt)
-        owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
-        if owner is not None:
-            await self._confirm_known(owner, notice, payer_name, ())
-            return
-        change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,), words.encode())
-        notification = self._stage(change, now_us)
-        if await self._journal.collect_confirmation(waiting, change, notification):
-            self._offer(notification)
-
     # ── finish ──
 
     async def finish(self, payment: Payment) -> Payment:
@@ -636,9 +427,9 @@ class Payments:
         try:
             yield
         except Exception:
-            del self._under_way[payment.id]
+            self._under_way.pop(payment.id, None)
             raise
-        del self._under_way[payment.id]
+        self._under_way.pop(payment.id, None)  # a second call about it, begun by a callback, may have ended first
 
     async def hand_back(self) -> None:
         """End the claims on payments whose call to M-Pesa was cut short: whoever is next asks about them at once."""
@@ -665,30 +456,6 @@ def _registration(payment: Payment) -> Registration:
     )
 
 
-def _wants_twin(payment: Payment, shortcode: Shortcode) -> bool:
+def wants_twin(payment: Payment, shortcode: Shortcode) -> bool:
+    """True where the C2B confirmation of a push is told too, beside the push's own outcome."""
     return payment.kind is Kind.PUSH and bool(shortcode.confirmation_url)
-
-
-def _confirmed(notice: Notice, payer_name: str | None) -> Settled:
-    return Settled(
-        by=notice.by,
-        paid=True,
-        code="0",
-        description=_CONFIRMED_BY[notice.by],
-        receipt=notice.receipt,
-        paid_us=notice.paid_us,
-        payer_name=payer_name,
-    )
-
-
-def _candidate(push: Payment, shortcode: Shortcode) -> Candidate:
-    return Candidate(
-        payment_id=push.id,
-        shortcode=shortcode.number,
-        till=shortcode.till,
-        reference=push.reference,
-        amount_cents=push.amount_cents,
-        msisdn=push.msisdn,
-        created_us=push.created_us,
-        receipt=push.receipt,
-    )

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 
 from msgspec.structs import replace
 
+from wakala.confirmations import Confirmations
 from wakala.directory import Directory
 from wakala.identity import Source
 from wakala.journal.journal import Journal
-from wakala.payments import Payments
 from wakala.rules.accounts import Shortcode
 from wakala.rules.exchange import Exchange
 from wakala.rules.matching import Confirmation as Notice
@@ -46,14 +46,14 @@ class Pulling:
         journal: Journal,
         directory: Directory,
         daraja: Daraja,
-        payments: Payments,
+        confirmations: Confirmations,
         source: Source,
         patience: Patience,
     ) -> None:
         self._journal = journal
         self._directory = directory
         self._daraja = daraja
-        self._payments = payments
+        self._confirmations = confirmations
         self._source = source
         self._patience = patience
 
@@ -117,6 +117,6 @@ class Pulling:
             name="pull_row",
             answer_body=json.dumps(asdict(row), ensure_ascii=False).encode(),
         )
-        await self._payments.receive_confirmation(notice, None, shortcode, told)
+        await self._confirmations.receive(notice, None, shortcode, told)
         log.info("payment %s to %s was found in M-Pesa's list", row.receipt, shortcode.number)
         return True

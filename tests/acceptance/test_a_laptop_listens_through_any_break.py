@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from services.merchant import Merchant, running_merchant
-from services.programs import WAKALA, Program
+from services.programs import WAKALA, Program, free_port
 from services.town import Town, running_town
 from services.waiting import until
 
@@ -75,6 +75,18 @@ async def test_nothing_is_lost_and_the_order_is_kept(tmp_path: Path) -> None:
         assert "L-0  200" in (tmp_path / "town" / "listen-0.log").read_text()
         secret = base64.b64decode(town.credentials["Authorization"].partition(" ")[2]).decode().partition(":")[2]
         assert not [log for log in (tmp_path / "town").glob("*.log") if secret in log.read_text()]
+
+
+async def test_what_another_gateway_process_stages_is_heard_too(tmp_path: Path, postgres_url: str) -> None:
+    async with running_town(tmp_path / "town", postgres_url) as town, running_merchant() as local:
+        local.secret = town.merchant.secret
+        first = await town.serve()
+        await town.serve(free_port())
+        program = await listening(town, local, 0)  # at the second
+        await town.pay(first, "L-0")
+        await heard(local, 1, program)
+        program.send(signal.SIGTERM)
+        assert await program.ended() == 0
 
 
 async def test_a_wrong_key_ends_it_with_a_sentence(tmp_path: Path) -> None:

@@ -31,6 +31,11 @@ from wakala.rules.commands import BY_PATH, COMMANDS, Mode
 from wakala.simulator.broker.listener import Door, listening
 from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
+PLENTY_CENTS = 1_000_000_00
+FUNDS = {
+    NUMBER: {"Working Account": PLENTY_CENTS, "Utility Account": PLENTY_CENTS},
+    STORE: {"Working Account": PLENTY_CENTS, "Merchant Account": PLENTY_CENTS},
+}
 QUESTIONS = [path for path in BODIES if not BY_PATH[path].kind.moves_money]
 MONEY = [path for path in BODIES if path not in QUESTIONS]
 FAULT_KIND = {
@@ -66,6 +71,8 @@ async def house(tmp_path: Path, database_url: str, side: Side) -> AsyncIterator[
             await house.admin.set_initiator(each, INITIATORS[0], INITIATOR_PASSWORD, pem)
             await house.admin.add_product(each, Product.B2C)
         await house.settle_directory()
+        for number, accounts in FUNDS.items():
+            await house.box.control(f"shortcodes/{number}/accounts", {"accounts": accounts})
         house.box.machine.world.rules = dataclasses.replace(
             house.box.machine.world.rules, result_after_min_seconds=0.01, result_after_max_seconds=0.05
         )

@@ -14,7 +14,7 @@ from processes.report import print_result
 from services.postgres import PostgresServer, postgres_server
 
 SEED = 20261128
-LIGHT = Pace(pushes_per_s=4.0, payouts_per_s=1.0, collections_per_s=1.0, expire_s=15.0)
+LIGHT = Pace(pushes_per_s=4.0, payouts_per_s=1.0, collections_per_s=1.0, expire_s=60.0)
 SECONDS = 18.0  # of a plan with ten kills and more; the load lasts until all of them have struck
 
 

@@ -122,6 +122,12 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
         Invariant.SPENT_TWICE,
         lambda h: replace(h, asked=(*h.asked, replace(h.asked[0], content="another body"))),
     ),
+    "the same request was answered otherwise": (
+        Invariant.OTHER_ANSWER,
+        lambda h: replace(
+            h, asked=(*h.asked, replace(h.asked[0], words="pending"), replace(h.asked[0], words="failed"))
+        ),
+    ),
     "money moved and the journal says failed": (
         Invariant.LOST_MONEY,
         lambda h: _payment(h, state="failed", receipt=None),

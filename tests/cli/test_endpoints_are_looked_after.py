@@ -9,7 +9,7 @@ from cli.conftest import Command, Ended
 from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE
 
 HOOK = "https://shop.example/wakala"
-NOBODY = "http://127.0.0.1:9/hook"
+PRIVATE = "http://10.0.0.1/hook"
 BRANCH = ("--shortcode", "174379")
 
 
@@ -64,21 +64,21 @@ def test_senseless_terms_are_refused_with_a_sentence(installed: Command, argumen
 
 
 def test_a_url_is_tested_before_it_is_saved(installed: Command) -> None:
-    refused = installed("endpoint", "move", "shop", NOBODY)
+    refused = installed("endpoint", "move", "shop", PRIVATE)
     assert refused.code == 1
     assert "private or reserved" in refused.err
     (own,) = told(installed("endpoint", "list", "--json"))
     assert own["CallbackUrl"] == HOOK
-    assert installed("endpoint", "move", "shop", NOBODY, *BRANCH, "--force").code == 0
-    assert told(installed("endpoint", "list", "--json"))[1]["CallbackUrl"] == NOBODY
+    assert installed("endpoint", "move", "shop", PRIVATE, *BRANCH, "--force").code == 0
+    assert told(installed("endpoint", "list", "--json"))[1]["CallbackUrl"] == PRIVATE
 
 
 def test_a_test_says_what_fails_and_ends_with_1(installed: Command) -> None:
-    ended = installed("endpoint", "test", "shop", NOBODY, "--json")
+    ended = installed("endpoint", "test", "shop", PRIVATE, "--json")
     assert ended.code == 1
     found = json.loads(ended.out)
     assert (found["Grade"], found["Checks"][-1]["Mark"]) == ("F", "fail")
-    assert "127.0.0.1 is a private or reserved address" in found["Checks"][-1]["Sentence"]
+    assert "10.0.0.1 is a private or reserved address" in found["Checks"][-1]["Sentence"]
     assert "✗ fail" in installed("endpoint", "test", "shop", "https://nowhere.invalid/").out
 
 

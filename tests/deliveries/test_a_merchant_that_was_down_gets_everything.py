@@ -55,6 +55,7 @@ class Shop:
     open: int = 0
     most_open: int = 0
     took: list[tuple[str, str]] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.Response:
         body = json.loads(await request.read())
@@ -66,6 +67,7 @@ class Shop:
             self.refused += 1
             return web.Response(status=503)
         self.took.append((body["data"]["RequestID"], body["type"]))
+        self.order.append(body["data"]["RequestID"])
         return web.Response()
 
 
@@ -219,6 +221,30 @@ async def test_a_backlog_keeps_to_the_rate_that_was_set(street: Street) -> None:
         assert len(street.down.took) <= before + per_s
         street.clock.at_us += 1_000_000
     assert street.down.most_open <= 4
+
+
+async def test_where_hands_are_short_each_lane_has_its_share(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both merchants come back at once with a backlog, and there are four hands for all."""
+    monkeypatch.setattr("wakala.workers.courier.TOTAL_LIMIT", 4)
+    monkeypatch.setattr("wakala.workers.courier.FIRST_LIMIT", 4)
+    gateway, each = street.house.gateway, 60
+    desk = Desk(gateway.journal, master_key(gateway.settings), gateway.source)
+    apps = [await app_named(street, name) for name in ("down", "well")]
+    for app in apps:
+        await desk.pause(await desk.endpoint(app))
+    await street.house.settle_directory()
+    for number in range(each):
+        await street.paid(street.down_scope, f"D-{number}")
+        await street.paid(street.well_scope, f"W-{number}")
+    order: list[str] = []
+    street.down.order = street.well.order = order
+    for app in apps:
+        await desk.resume(await desk.endpoint(app))
+    await street.house.settle_directory()
+    await gateway.courier.step()
+    await eventually(lambda: len(order) == 2 * each)
+    for name in ("D", "W"):
+        assert sum(told.startswith(name) for told in order[: 2 * each // 2]) >= each // 4, order
 
 
 async def app_named(street: Street, name: str) -> App:

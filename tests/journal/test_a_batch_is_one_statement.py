@@ -28,22 +28,14 @@ def keys(batch: list[Waiting]) -> list[str]:
 
 async def test_one_thing_is_in_a_batch_once_and_what_follows_keeps_its_place() -> None:
     waiting = deque(asked(key) for key in ("a", "b", "a", "c", "a", "b"))
-    batch, is_one = take(waiting, set())
+    batch, is_one = take(waiting)
     assert (keys(batch), is_one) == (["a", "b", "c"], True)
     assert keys(list(waiting)) == ["a", "a", "b"]
 
 
-async def test_what_another_commit_is_busy_with_waits_and_so_does_all_that_follows_it() -> None:
-    first, second = asked("a"), asked("a")
-    waiting = deque([first, asked("b"), second])
-    assert keys(take(waiting, {"a"})[0]) == ["b"]
-    assert list(waiting) == [first, second]
-    assert take(waiting, {"a"}) == ([], False)
-
-
 async def test_what_cannot_be_joined_goes_by_itself_and_holds_up_nothing_that_came_before() -> None:
     waiting = deque([asked("a"), asked("directory", "app_add"), asked("b")])
-    assert [(keys(batch), is_one) for batch, is_one in (take(waiting, set()) for _ in range(2))] == [
+    assert [(keys(batch), is_one) for batch, is_one in (take(waiting) for _ in range(2))] == [
         (["a", "b"], True),
         (["directory"], False),
     ]
@@ -52,7 +44,7 @@ async def test_what_cannot_be_joined_goes_by_itself_and_holds_up_nothing_that_ca
 async def test_who_gave_up_is_not_carried_out() -> None:
     impatient = asked("a")
     impatient[1].cancel()
-    assert keys(take(deque([impatient, asked("b")]), set())[0]) == ["b"]
+    assert keys(take(deque([impatient, asked("b")]))[0]) == ["b"]
 
 
 async def test_only_what_is_written_on_the_way_of_a_payment_is_joined() -> None:
@@ -89,7 +81,7 @@ async def test_the_one_statement_searches_by_indexes_whatever_is_in_it(writer: _
     steps = [str(row[0]) for row in await connection.fetch(f"EXPLAIN EXECUTE joined({values})")]
     assert not [step for step in steps if "Seq Scan" in step], steps
     updated = {name for name in (*GUARDS, *WRITES) if sql(name, "postgres").startswith("UPDATE")}
-    assert sum("Index Scan" in step for step in steps) == len(updated)
+    assert sum("Index Scan" in step for step in steps) >= len(updated)  # a partition each
 
 
 async def test_the_second_change_of_a_payment_may_be_asked_for_before_the_first_is_committed(journal: Journal) -> None:

@@ -60,6 +60,15 @@ async def test_of_two_changes_to_one_version_one_wins_and_stages_its_notificatio
     assert len(await journal.events(before.id)) == 3
 
 
+async def test_a_change_on_top_of_one_that_never_got_here_loses(journal: Journal) -> None:
+    before = await opened(journal)
+    elsewhere = after(before, paid("UKN0000004"))
+    imagined = decide(before, ACCEPTED, NOW_US + 1, SCHEDULE).payment  # of the same version as the other gateway's
+    assert await journal.record_change(before, elsewhere)
+    assert not await journal.record_change(imagined, after(imagined, paid("UKN0000004")))
+    assert await journal.payment(before.id) == elsewhere.payment
+
+
 async def test_many_changes_in_one_batch_each_find_their_own_payment(journal: Journal) -> None:
     payments = [await opened(journal) for _ in range(40)]
     stale = [replace(one, version=99) for one in payments]

@@ -43,6 +43,19 @@ def test_the_oldest_payments_are_forgotten_first(small: World) -> None:
     assert list(small.checkouts) == ["ws_CO_3", "ws_CO_4", "ws_CO_5", "ws_CO_6", "ws_CO_7"]
 
 
+def test_numbers_of_what_is_not_kept_are_passed_over(small: World) -> None:
+    for number in range(8):
+        small.new_payment_number()  # as of a prompt that is no push
+        payment(small, f"ws_CO_{number}")
+    assert list(small.payments) == [8, 10, 12, 14, 16]
+    late = small.payments[8]
+    for number in range(8, 20):
+        payment(small, f"ws_CO_{number}")
+    small.remember(late)
+    payment(small, "ws_CO_20")
+    assert len(small.payments) == 5
+
+
 def test_what_holds_the_payments_grows_no_more_once_it_is_full(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "PAYMENTS_MAX", 1_000)
     monkeypatch.setattr(world, "TIDY_EVERY_PAYMENTS", 300)

@@ -336,3 +336,22 @@ async def test_m_pesa_was_given_exactly_that_path(house: House) -> None:
     assert known.callback_url == house.gateway.settings.public_url + path
     trace = (await house.get(f"{SANDBOX}/requests/CB/trace")).text
     assert path.rpartition("/")[2] not in trace
+
+
+async def test_a_callback_that_meets_a_bug_of_ours_is_kept_and_asked_about(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No known input does this, so the bug is planted: whatever M-Pesa said must not be lost with it."""
+    path, checkout = await pending(house, "BUG")
+
+    async def settle(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(house.gateway.payments, "settle", settle)
+        answer = await house.client.post(path, content=callback(checkout))
+    assert answer.status_code == 200
+    trace = (await house.get(f"{SANDBOX}/requests/BUG/trace")).text
+    assert "could not handle it" in trace
+    assert (await house.client.post(path, content=callback(checkout))).status_code == 200
+    await house.request_in("BUG", "succeeded")

@@ -173,6 +173,10 @@ def use_broker(
     ] = False,
     request_path: Annotated[str, typer.Option(help="For commands.")] = "/mminterface/request",
     register_path: Annotated[str, typer.Option(help="For C2B URLs.")] = "/mminterface/registerURL",
+    query_path: Annotated[str, typer.Option(help="For its log.")] = "/queryTransactionService/services/transaction",
+    password_path: Annotated[
+        str, typer.Option(help="For a new spPassword; ask Safaricom, it was never published.")
+    ] = "",
 ) -> None:
     """Let a shortcode go by M-Pesa's SOAP side. What only Daraja has, such as STK, still goes by Daraja.
 
@@ -193,6 +197,8 @@ def use_broker(
         upper_case_digest=upper_case_digest,
         request_path=request_path,
         register_path=register_path,
+        query_path=query_path,
+        password_path=password_path,
     )
     if environment is Environment.LIVE and not (url.startswith("https:") and certificate and key and authority):
         raise CallerError("A live shortcode needs https, a certificate with its key, and the authority to trust.")
@@ -203,6 +209,27 @@ def use_broker(
 
     run(work())
     say(f"{number} goes by the Broker from now on. Its access is sealed and never shown again.")
+
+
+@shortcodes.command("broker-password")
+def change_broker_password(
+    number: Annotated[str, typer.Argument(help="The shortcode.")],
+    key_file: Annotated[Path, typer.Option(help="A file with the shared key that the Broker's team issued.")],
+    vector_file: Annotated[Path, typer.Option(help="A file with the initialisation vector beside it.")],
+    environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    password_file: Annotated[
+        Path | None, typer.Option(help="A file with the new password; else you are asked.")
+    ] = None,
+) -> None:
+    """Change the Broker's spPassword, at the Broker and here. `wakala doctor` says afterwards whether it holds."""
+    from wakala.cli.visits import change_broker_password as change  # noqa: PLC0415 - keeps --help quick
+
+    new = _asked("New spPassword", password_file)
+    key, vector = (_pem(file).strip().encode() for file in (key_file, vector_file))
+    if len(key) not in {16, 24, 32} or len(vector) != 16:
+        raise CallerError("The shared key has 16, 24 or 32 characters, the vector 16: look at what Safaricom sent.")
+    run(change(CONTEXT.settings(), number, environment, new, key, vector))
+    say(f"The Broker took the new password of {number}; it is sealed and used from now on.")
 
 
 def _pem(file: Path | None) -> str:

@@ -150,7 +150,7 @@ def serve(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the gateway: API, callbacks, pages, deliveries, finisher. Ends in order on SIGTERM."""
-    from wakala.runtime import serve as run_gateway  # noqa: PLC0415 - keeps --help quick
+    from wakala.serving import serve as run_gateway  # noqa: PLC0415 - keeps --help quick
 
     _log(log_level)
     if host:

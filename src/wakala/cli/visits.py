@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from msgspec.structs import replace
+
 from wakala.administration import Administration
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
-from wakala.errors import NotFoundError, UpstreamError
+from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
 from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
@@ -104,6 +106,25 @@ async def register_urls(
         )
         await journal.mark_registered(shortcode.id, registered, system_source().now_us())
         return {"Shortcode": number, "ConfirmationPath": "/callbacks/c2b_confirmation/" + shortcode.id + "/[secret]"}
+
+
+async def change_broker_password(
+    settings: Settings, number: str, environment: Environment, new_password: str, key: bytes, vector: bytes
+) -> None:
+    """Give the Broker a new spPassword, and use it from then on. The old one stays where it is not taken."""
+    async with opened_journal(settings) as journal, connected(settings, journal) as (directory, _, broker):
+        shortcode = await find_shortcode(journal, number, environment)
+        access = directory.credentials(shortcode.id).broker
+        if access is None or shortcode.side != Side.BROKER:
+            raise NotAllowedHereError(f"{number} does not go by the Broker: run `wakala shortcode broker` first.")
+        scope = Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, environment)
+        refusal, exchanges = await broker.change_password(access, scope, new_password, key, vector)
+        for exchange in exchanges:
+            await journal.record_exchange(exchange)
+        if refusal is not None:
+            raise UpstreamError(f"The Broker did not take the new password. {refusal}")
+        desk = Administration(journal, master_key(settings), system_source())
+        await desk.use_broker(shortcode, replace(access, sp_password=new_password))
 
 
 async def find_shortcode(journal: Journal, number: str, environment: Environment) -> Shortcode:

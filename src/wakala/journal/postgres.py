@@ -21,8 +21,7 @@ from wakala.journal.database import (
 from wakala.journal.together import Plan, Types, columns, take
 from wakala.journal.together import statement as joined
 
-READERS = 4  # readers wait on the network, so a few serve many callers
-WRITERS = 2  # while one commits, the other fills its batch
+READERS = 4  # they wait on the network, so a few serve many callers
 CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
 WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
@@ -36,7 +35,7 @@ SESSION = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
-# The writers look up keys and nothing else. A plan made while the tables were small must neither outlive that nor be
+# The writer looks up keys and nothing else. A plan made while the tables were small must neither outlive that nor be
 # made again for every batch.
 WRITER = {
     "plan_cache_mode": "force_generic_plan",
@@ -68,25 +67,22 @@ class PostgresDatabase:
 
     dialect = "postgres"
 
-    def __init__(self, url: str, *, writers: int = WRITERS, name: str = VISITOR_NAME) -> None:
+    def __init__(self, url: str, *, name: str = VISITOR_NAME) -> None:
         self._url = url
         self._name = name
         self._patience = Patience()
-        self._writer_count = writers
         self._queue: deque[_Waiting] = deque()
-        self._busy: set[str] = set()
         self._stopping = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Open the pool and start the writers."""
+        """Open the pool and start the writer."""
         self._wake = asyncio.Event()
-        size = READERS + 1
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
                 min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
-                max_size=size,
+                max_size=READERS + 1,
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
@@ -96,7 +92,7 @@ class PostgresDatabase:
                 pass  # so that a server that is away is told now
         except _FAULTS as error:
             raise _fault(error) from error
-        self._tasks = [asyncio.create_task(self._write_loop()) for _ in range(self._writer_count)]
+        self._writing = asyncio.create_task(self._write())
 
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         """Finish what is queued, for so long at most, then let go."""
@@ -104,11 +100,10 @@ class PostgresDatabase:
         self._wake.set()
         try:
             async with asyncio.timeout(limit_s):
-                await asyncio.gather(*self._tasks)
+                if self._writing is not None:
+                    await self._writing
                 await self._pool.close()
-        except TimeoutError:  # the server does not answer; whoever still waits is told so
-            for task in self._tasks:
-                task.cancel()
+        except TimeoutError:  # the server does not answer, and the writer is ended; whoever still waits is told so
             self._pool.terminate()
             for _, future in self._queue:
                 future.cancel()
@@ -167,37 +162,30 @@ class PostgresDatabase:
         except _FAULTS as error:
             raise _fault(error) from error
 
-    # ── writers ──
+    # ── the writer ──
 
-    async def _write_loop(self) -> None:
+    async def _write(self) -> None:
+        """Commit batch after batch. One at a time: what comes meanwhile makes the next one larger, and so cheaper."""
         writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
         try:
             while self._queue or not self._stopping:
                 await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
-                batch, is_one = take(self._queue, self._busy)
+                batch, is_one = take(self._queue)
                 if batch:
-                    await self._write(batch, writer.commit if is_one else self._transaction)
-                else:  # nothing is there, or the other writer has what must come first
+                    carry_out = writer.commit if is_one else self._transaction
+                    tell(batch, await self._commit_together([operation for operation, _ in batch], carry_out))
+                elif not self._stopping:
                     self._wake.clear()
-                    if self._queue or not self._stopping:
-                        await self._wake.wait()
+                    await self._wake.wait()
             await writer.close()
         finally:
             writer.abort()
-
-    async def _write(self, batch: list[_Waiting], carry_out: _CarryOut) -> None:
-        keys = {operation.key for operation, _ in batch}
-        self._busy |= keys
-        outcomes = await self._commit_together([operation for operation, _ in batch], carry_out)
-        self._busy -= keys
-        self._wake.set()
-        tell(batch, outcomes)
 
     async def _commit_together(self, operations: list[Operation], carry_out: _CarryOut) -> list[bool | Exception]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
         try:
             won = await carry_out(operations)
-        except Exception as error:  # noqa: BLE001 - a writer must not end: everybody waits for it
+        except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
             if len(operations) == 1 or isinstance(error, _AWAY):
                 return [_fault(error) for _ in operations]
         else:

@@ -96,7 +96,8 @@ def _mutable(p: Payment) -> Row:
 
 def payment_change_row(after: Payment, before: Payment) -> Row:
     """A payment as ``payment_advance`` compares and sets it."""
-    return (after.state, after.version, after.updated_us, *_mutable(after), after.results, before.id, before.version)
+    known = (before.id, before.version, before.updated_us)
+    return (after.state, after.version, after.updated_us, *_mutable(after), after.results, *known)
 
 
 def payment_of(row: Sequence[Any]) -> Payment:

@@ -23,7 +23,6 @@ _UPDATE = re.compile(r"(UPDATE .*? SET .*?) WHERE (.*?)( RETURNING .*)?")
 Types = tuple[str, ...]
 """The types of a statement's parameters, as PostgreSQL names them."""
 
-
 Waiting = tuple[Operation, "asyncio.Future[bool]"]
 """An operation, and who waits for it."""
 
@@ -35,25 +34,29 @@ class Plan(NamedTuple):
     writes: tuple[str, ...]
 
 
-def take(waiting: deque[Waiting], busy: set[str]) -> tuple[list[Waiting], bool]:
+def take(waiting: deque[Waiting]) -> tuple[list[Waiting], bool]:
     """The next batch, taken off the queue, and whether it can be one statement.
 
-    What concerns a key that is in it already, or ``busy`` in another commit, keeps its place in the queue.
+    What concerns a key that is in it already keeps its place in the queue.
     """
     batch: list[Waiting] = []
     later: list[Waiting] = []
-    keys = set(busy)
+    keys: set[str] = set()
+    is_one = False
     while waiting and len(batch) < BATCH_LIMIT_OPERATIONS:
-        one = waiting.popleft()
-        if one[1].done():  # who gave up was told that nothing is done
+        operation, future = one = waiting.popleft()
+        if future.done():  # who gave up was told that nothing is done
             continue
-        if one[0].key in keys or (batch and is_joinable(one[0]) is not is_joinable(batch[0][0])):
+        joins = is_joinable(operation)
+        if not batch:
+            is_one = joins
+        if operation.key in keys or joins is not is_one:
             later.append(one)
         else:
             batch.append(one)
-        keys.add(one[0].key)
+        keys.add(operation.key)
     waiting.extendleft(reversed(later))
-    return batch, bool(batch) and is_joinable(batch[0][0])
+    return batch, is_one
 
 
 def is_joinable(operation: Operation) -> bool:

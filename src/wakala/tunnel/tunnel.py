@@ -93,13 +93,16 @@ class Tunnel:
 
     async def step(self) -> None:
         """One page."""
-        page = await self._insisted(self._source.page, self.after, len(self._beyond))
         loop = asyncio.get_running_loop()
+        asked_s = loop.time()
+        page = await self._insisted(self._source.page, self.after, len(self._beyond))
         fetched_s = loop.time()
-        for note in page.Notifications:
-            if note.NotificationID not in self._beyond:
-                await self._bring(note, fetched_s)
-                self._beyond.add(note.NotificationID)
+        fresh = [note for note in page.Notifications if note.NotificationID not in self._beyond]
+        for note in fresh:
+            await self._bring(note, fetched_s)
+            self._beyond.add(note.NotificationID)
+        if not fresh and fetched_s - asked_s < PAUSE_MIN_S:  # a gateway that is ending lets nobody wait
+            await asyncio.sleep(PAUSE_MIN_S)
         if page.After != self.after:
             self.after = page.After
             self._beyond = {one for one in self._beyond if one > self.after}

@@ -52,9 +52,8 @@ def build(
         fixed[f"{prefix}/notifications/replay"] = endpoint(api.notifications.replay_window(environment), "POST")
         fixed[f"{prefix}/notifications/acknowledge"] = endpoint(api.notifications.read_up_to(environment), "POST")
         fixed[f"{prefix}/endpoints"] = endpoint(api.endpoints.listed(environment), "GET")
-        for name in ("move", "test", "pause", "resume", "rotate"):
-            path = f"{prefix}/endpoints/{'callbackurl' if name == 'move' else name}"
-            fixed[path] = endpoint(getattr(api.endpoints, name)(environment), "POST")
+        for name, handled in _endpoint_changes(api).items():
+            fixed[f"{prefix}/endpoints/{name}"] = endpoint(handled(environment), "POST")
         fixed[f"{prefix}/requests"] = endpoint(api.requests(environment), "GET")
         for command in COMMANDS:
             if environment in command.environments:
@@ -137,6 +136,17 @@ _DARAJA_BEGINNINGS = (
 BULKY = frozenset({"billmanager/bulkinvoicing", "billmanager/cancelbulkinvoices"})
 BULK_LIMIT_BYTES = 1_048_576  # a thousand invoices (daraja.md 2.16) of a kilobyte each
 _BILLS = "/v1/billmanager-invoice"
+
+
+def _endpoint_changes(api: Api) -> dict[str, Callable[[Environment], Handler]]:
+    """What an app may do with its endpoints."""
+    return {
+        "callbackurl": api.endpoints.move,
+        "test": api.endpoints.test,
+        "pause": api.endpoints.pause,
+        "resume": api.endpoints.resume,
+        "rotate": api.endpoints.rotate,
+    }
 
 
 def _facade(facade: Facade, environment: Environment) -> dict[str, tuple[Handler, int]]:

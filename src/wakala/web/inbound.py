@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from wakala.confirmations import Confirmations
 from wakala.deliveries import Validations
 from wakala.directory import Directory
 from wakala.errors import MalformedUpstreamError, NotFoundError
@@ -55,6 +56,7 @@ class Inbound:
         journal: Journal,
         directory: Directory,
         payments: Payments,
+        confirmations: Confirmations,
         validations: Validations,
         source: Source,
         sources: dict[Environment, tuple[Network, ...]],
@@ -63,6 +65,7 @@ class Inbound:
         self._journal = journal
         self._directory = directory
         self._payments = payments
+        self._confirmations = confirmations
         self._validations = validations
         self._source = source
         self._sources = sources
@@ -169,7 +172,7 @@ class Inbound:
         doubt = _doubt(notice, shortcode)
         if doubt:
             return await self._kept(exchange, doubt, ack)
-        await self._payments.receive_confirmation(
+        await self._confirmations.receive(
             notice,
             _payer_name(told),
             shortcode,
@@ -203,7 +206,7 @@ class Inbound:
         doubt = _doubt(notice, shortcode)
         if doubt:
             return await self._kept(exchange, doubt, ack)
-        await self._payments.receive_confirmation(
+        await self._confirmations.receive(
             notice, None, shortcode, self._acknowledged(exchange, incoming, ack), incoming.body
         )
         return 200, JSON, ack
@@ -281,6 +284,18 @@ class Inbound:
         return shortcode
 
     # ── what does not fit ──
+
+    async def broke(self, incoming: Incoming, kind: str) -> HttpAnswer:
+        """A bug of ours met a callback: its bytes stay, in its payment's trace too, and a person can see them."""
+        if not self.gave(incoming, kind):
+            raise NotFoundError
+        exchange = self._exchange(incoming, f"{kind.removeprefix(self._dialect.prefix)}_callback")
+        payment = await self._journal.payment(incoming.parameters["subject"])
+        if payment is not None:
+            exchange = replace(exchange, payment_id=payment.id, scope=payment.scope)
+        status, headers, ack = self.acknowledgement(kind, incoming.body)
+        await self._kept(exchange, "the gateway could not handle it; its log says why", ack, status)
+        return status, headers, ack
 
     async def unknown(self, incoming: Incoming) -> HttpAnswer:
         """A path below /callbacks/ that we never gave to anyone."""

@@ -3,6 +3,8 @@
 First the spill file, which is on the disk before M-Pesa is acknowledged. Where no disk takes it, memory, and M-Pesa is
 told 503, so that it may try again. A C2B validation is not kept: it asks for a decision now, and without ours the
 default that was registered decides.
+
+What meets a bug of ours is kept as well: raw, in quarantine.
 """
 
 import logging
@@ -57,6 +59,11 @@ class Shelter:
                 if not await self._kept(kind, incoming):
                     raise
                 return inbound.acknowledgement(kind, incoming.body)
+            except WakalaError:
+                raise
+            except Exception:
+                log.exception("a %s callback could not be handled; it is kept as it came", kind)
+                return await inbound.broke(incoming, kind)
 
         return handle
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
+from wakala.confirmations import Confirmations
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.payments import Payments
@@ -18,9 +19,10 @@ ASK_LIMIT = 16  # questions to M-Pesa at once, so that a backlog after an outage
 class Finisher:
     """One step takes what is due and carries it through the same doors as everything else."""
 
-    def __init__(self, journal: Journal, payments: Payments, source: Source) -> None:
+    def __init__(self, journal: Journal, payments: Payments, confirmations: Confirmations, source: Source) -> None:
         self._journal = journal
         self._payments = payments
+        self._confirmations = confirmations
         self._source = source
         self._turns = asyncio.Semaphore(ASK_LIMIT)
 
@@ -31,7 +33,7 @@ class Finisher:
         due = await self._journal.payments_due(now_us, BATCH_LIMIT_PAYMENTS)
         done = await asyncio.gather(*(self._finish(payment) for payment in due))
         for waiting in await self._journal.confirmations_due(now_us, BATCH_LIMIT_PAYMENTS):
-            await _alone(self._payments.collect(waiting), waiting.receipt)
+            await _alone(self._confirmations.collect(waiting), waiting.receipt)
         return len(due) == BATCH_LIMIT_PAYMENTS and all(done)
 
     async def _finish(self, payment: Payment) -> bool:

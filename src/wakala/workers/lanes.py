@@ -3,6 +3,7 @@
 import asyncio
 import collections
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import Bucket
@@ -11,6 +12,7 @@ TICK_S = 0.002  # an attempt takes some 0.3 ms of the processor, so a tick's wor
 TICK_LIMIT = 16.0  # attempts a tick, where they cost next to nothing
 LOOK_S = 0.05  # how often the processor is asked: long enough to mean something, short enough to follow
 BUSY_SHARE = 0.55  # of one core, all work together: half of it sends more than ordinary business ever does
+LATE_S = 0.005  # from tick to tick: then others on this machine, or a long turn of our own, keep everybody waiting
 MORE, LESS = 1.1, 0.85  # up slowly, down quickly: a second from one to many
 
 
@@ -55,6 +57,22 @@ class Lane:
         return left
 
 
+class Alarms(Protocol):
+    """What the turnstile needs of an event loop."""
+
+    def time(self) -> float:
+        """Seconds."""
+
+    def create_future(self) -> asyncio.Future[None]:
+        """Something to wait for."""
+
+    def call_soon(self, work: Callable[..., None], /, *arguments: Any) -> Any:
+        """In the next turn."""
+
+    def call_later(self, delay_s: float, work: Callable[..., None], /, *arguments: Any) -> Any:
+        """After a while."""
+
+
 class Turnstile:
     """Where attempts from backlogs stand in line: so many begin in a tick as leave the processor time for the rest.
 
@@ -69,19 +87,24 @@ class Turnstile:
         self._allowance = 1.0
         self._credit = 0.0
         self._looked_s = self._used_s = 0.0
+        self._ticks = 0
         self._is_ticking = False
 
     async def passed(self) -> None:
         """Come through, in the order of arrival."""
-        loop = asyncio.get_running_loop()
-        place: asyncio.Future[None] = loop.create_future()
+        await self.enter(asyncio.get_running_loop())
+
+    def enter(self, loop: Alarms) -> asyncio.Future[None]:
+        """A place in the line; done when its turn has come."""
+        place = loop.create_future()
         self._line.append(place)
         if not self._is_ticking:
             self._is_ticking = True
+            self._looked_s, self._used_s, self._ticks = loop.time(), self._cpu_s(), 0
             loop.call_soon(self._tick, loop)
-        await place
+        return place
 
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _tick(self, loop: Alarms) -> None:
         if not self._line:
             self._is_ticking, self._credit = False, 0.0
             return
@@ -97,11 +120,13 @@ class Turnstile:
         loop.call_later(TICK_S, self._tick, loop)
 
     def _look(self, now_s: float) -> None:
-        """Now and then: more where the processor has time to spare, less where it has not."""
-        elapsed_s, used_s = now_s - self._looked_s, self._cpu_s()
+        """Now and then: more where the processor has time to spare, less where it has not or keeps us waiting."""
+        elapsed_s = now_s - self._looked_s
+        self._ticks += 1
         if elapsed_s < LOOK_S:
             return
-        share = (used_s - self._used_s) / elapsed_s
-        self._looked_s, self._used_s = now_s, used_s
-        change = MORE if share < BUSY_SHARE else LESS
+        used_s = self._cpu_s()
+        has_time = (used_s - self._used_s) / elapsed_s < BUSY_SHARE and elapsed_s / self._ticks < LATE_S
+        self._looked_s, self._used_s, self._ticks = now_s, used_s, 0
+        change = MORE if has_time else LESS
         self._allowance = min(TICK_LIMIT, max(1.0, self._allowance * change))
