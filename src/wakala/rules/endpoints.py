@@ -169,6 +169,7 @@ class Bucket:
 
 BREAKER_FAILURES = 10  # in a row: more than one bad deployment's worth of retries of a single payment's notification
 ASKING_FAILURES = 3  # the same for C2B validations: while one is asked in vain, a customer stands at a till
+BREAKER_REST_MIN_S = 1.0  # a restart of the merchant's own takes about so long
 BREAKER_REST_MAX_S = 30.0  # at most this long after it comes back, an endpoint is found to be well
 SAMPLES_LIMIT = 200  # of the newest attempts; enough for a 95th percentile
 NOTICES_S = (3_600, DAY_S)  # failing for this long is told, before it is disabled (experience.md 6.1)
@@ -209,10 +210,14 @@ class Health(msgspec.Struct, frozen=True):
         return self.streak <= -self._failures_that_open
 
     def rest_ends_us(self) -> int:
-        """From when on the next attempt may begin."""
+        """From when on the next attempt may begin.
+
+        It rests as long as it has been failing, so the rests double. Their number does not count: a blip of a second
+        may fail as many attempts as were under way.
+        """
         if not self.is_resting or self.last_failure_us is None:
             return 0
-        rest_s = min(BREAKER_REST_MAX_S, 2.0 ** min(10, -self.streak - self._failures_that_open))
+        rest_s = min(BREAKER_REST_MAX_S, max(BREAKER_REST_MIN_S, failing_s(self, self.last_failure_us)))
         return self.last_failure_us + int(rest_s * 1_000_000)
 
     @property
