@@ -14,16 +14,18 @@ from typing import Any
 from msgspec.structs import replace
 
 import wakala.deliveries.deliveries as deliveries_module
-import wakala.rules.payment as payment_rules
+import wakala.rules.decisions as decision_rules
 import wakala.upstream.daraja as daraja_module
 from wakala.journal.database import Operation
 from wakala.journal.journal import Journal
 from wakala.journal.rows import notification_of
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import NoReply
+from wakala.rules.decisions import Change, Schedule
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict
 from wakala.rules.delivery import judge as judged
-from wakala.rules.payment import Change, Evidence, Fact, Payment, Refused, Schedule, Settled, State, Step, Unsent
+from wakala.rules.facts import Fact, Refused, Settled, Unsent
+from wakala.rules.payment import Evidence, Payment, State, Step
 from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Incoming
 from wakala.wire.api import JSON, HttpAnswer
@@ -164,15 +166,15 @@ def ignore_that_a_request_id_is_spent() -> Iterator[None]:
 @_fault
 def settle_twice() -> Iterator[None]:
     """A second word on a payment that is final is treated like the first."""
-    real = payment_rules._second_opinion
+    real = decision_rules._second_opinion
 
     def second(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int) -> Change:
         if fact.paid != (payment.state is State.SUCCEEDED):
             return real(payment, fact, detail, now_us)
-        after = payment_rules._next(payment, Step.CONFIRM, now_us)
-        return payment_rules._notified(after, Step.CONFIRM, "settled", detail, f"payment.{payment.state}")
+        after = decision_rules._next(payment, Step.CONFIRM, now_us)
+        return decision_rules._notified(after, Step.CONFIRM, "settled", detail, f"payment.{payment.state}")
 
-    with _swapped(payment_rules, "_second_opinion", second):
+    with _swapped(decision_rules, "_second_opinion", second):
         yield
 
 

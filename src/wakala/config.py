@@ -16,9 +16,9 @@ import msgspec
 
 from wakala.errors import ConfigurationError, LooseSecretError
 from wakala.rules.addresses import networks
+from wakala.rules.decisions import Schedule
 from wakala.rules.delivery import SCHEDULE_S
 from wakala.rules.endpoints import DISABLE_AFTER_S
-from wakala.rules.payment import Schedule
 from wakala.rules.vault import KEY_LENGTH_BYTES, MasterKey
 
 ENVIRONMENT_PREFIX = "WAKALA__"

@@ -14,24 +14,12 @@ from wakala.identity import Source
 from wakala.journal.journal import Confirmation, Journal
 from wakala.payments import Offer, Payments, Stage, Terms, wants_twin
 from wakala.rules.accounts import Shortcode
+from wakala.rules.decisions import Change, decide
 from wakala.rules.exchange import Exchange
+from wakala.rules.facts import Fact, Misfit, Settled
 from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
 from wakala.rules.matching import Confirmation as Notice
-from wakala.rules.payment import (
-    Change,
-    Evidence,
-    Face,
-    Fact,
-    Flag,
-    Kind,
-    Misfit,
-    Payment,
-    Scope,
-    Settled,
-    State,
-    Step,
-    decide,
-)
+from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, Scope, State, Step
 from wakala.rules.signing import fingerprint
 
 _CONFIRMED_BY = {

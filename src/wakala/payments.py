@@ -32,29 +32,11 @@ from wakala.rules.accounts import (
     require_collector,
 )
 from wakala.rules.commands import BILL_OPT_INS, BY_PATH, Ask
+from wakala.rules.decisions import Change, Schedule, decide
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import (
-    Change,
-    Evidence,
-    Face,
-    Fact,
-    Flag,
-    GaveUp,
-    Kind,
-    LostSight,
-    Misfit,
-    Payment,
-    Refused,
-    Schedule,
-    Scope,
-    Sending,
-    Settled,
-    State,
-    Step,
-    Unsent,
-    decide,
-)
+from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, Unsent
+from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, Scope, State, Step
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac

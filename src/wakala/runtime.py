@@ -28,9 +28,9 @@ from wakala.payments import Payments, Terms
 from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
+from wakala.rules.decisions import Change
 from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import STEP_LIMIT_S
-from wakala.rules.payment import Change
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.upstream.sides import Sides

@@ -24,7 +24,8 @@ from wakala.identity import Source
 from wakala.rules.accounts import App
 from wakala.rules.delivery import DeliveryState
 from wakala.rules.endpoints import BREAKER_FAILURES
-from wakala.rules.payment import Evidence, Payment, Scope, Settled
+from wakala.rules.facts import Settled
+from wakala.rules.payment import Evidence, Payment, Scope
 
 START_US = 1_795_000_000_000_000
 MINUTE_US = 60_000_000

@@ -6,23 +6,11 @@ from msgspec.structs import replace
 
 from wakala.identity import Source
 from wakala.rules.accounts import App, BodyFormat, Environment, Shortcode, ShortcodeKind
+from wakala.rules.decisions import Change, Schedule, decide
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import (
-    Accepted,
-    Change,
-    Evidence,
-    Fact,
-    Kind,
-    Payment,
-    Schedule,
-    Scope,
-    Sending,
-    Settled,
-    State,
-    Step,
-    decide,
-)
+from wakala.rules.facts import Accepted, Fact, Sending, Settled
+from wakala.rules.payment import Evidence, Kind, Payment, Scope, State, Step
 
 SCOPE = Scope("org_1", "app_1", "sc_1", "sandbox")
 SCHEDULE = Schedule((10, 20), 60)

@@ -8,8 +8,10 @@ from msgspec.structs import replace
 from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, exchange, notification, opening, paid, payment
 from wakala.errors import DatabaseFaultError
 from wakala.journal.journal import LAST_ID, ApiAnswer, Journal
+from wakala.rules.decisions import decide
 from wakala.rules.delivery import DeliveryState
-from wakala.rules.payment import Evidence, Flag, Misfit, Payment, Settled, State, decide
+from wakala.rules.facts import Misfit, Settled
+from wakala.rules.payment import Evidence, Flag, Payment, State
 
 
 async def opened(journal: Journal, **changes: object) -> Payment:

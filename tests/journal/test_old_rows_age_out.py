@@ -14,8 +14,9 @@ from wakala.journal.migrations import migrate
 from wakala.journal.partitions import AHEAD_WEEKS, WEEK_MS, Partitions
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
+from wakala.rules.decisions import decide
 from wakala.rules.delivery import DeliveryState
-from wakala.rules.payment import Payment, decide
+from wakala.rules.payment import Payment
 from wakala.workers.pruner import SWEEP_INTERVAL_S, Ages, Gone, Pruner
 
 DAY_US = 86_400_000_000

@@ -9,28 +9,9 @@ from msgspec.structs import replace
 
 from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, paid, payment
 from wakala.errors import BrokenRuleError
-from wakala.rules.payment import (
-    FINAL,
-    TABLE,
-    Answer,
-    Evidence,
-    Fact,
-    Flag,
-    GaveUp,
-    LostSight,
-    Misfit,
-    Payment,
-    Refused,
-    Schedule,
-    Sending,
-    Settled,
-    State,
-    Step,
-    StillOpen,
-    Unsent,
-    advance,
-    decide,
-)
+from wakala.rules.decisions import Schedule, decide
+from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, StillOpen, Unsent
+from wakala.rules.payment import FINAL, TABLE, Answer, Evidence, Flag, Payment, State, Step, advance
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.state_words import MEANING
 

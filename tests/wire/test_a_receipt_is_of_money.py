@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from wakala.rules.payment import Kind, Payment, Scope, Settled, State
+from wakala.rules.facts import Settled
+from wakala.rules.payment import Kind, Payment, Scope, State
 from wakala.wire.daraja_results import read_result
 from wakala.wire.result_facts import result_fact
 

@@ -11,10 +11,11 @@ from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
 from wakala.rules.accounts import App, BodyFormat
+from wakala.rules.decisions import Change
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict, judge
 from wakala.rules.endpoints import Endpoint, lane_of, owner_of, target_of
 from wakala.rules.exchange import Exchange, Headers
-from wakala.rules.payment import Change, Face, Payment, Scope
+from wakala.rules.payment import Face, Payment, Scope
 from wakala.rules.signing import Signer, webhook_signatures
 from wakala.wire.notification import headers_of, render
 

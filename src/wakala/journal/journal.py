@@ -14,9 +14,10 @@ from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Confirmation, Event
 from wakala.rules.accounts import App, Registration, Shortcode
+from wakala.rules.decisions import Change
 from wakala.rules.delivery import Notification, Verdict
 from wakala.rules.exchange import Exchange, Headers, kept
-from wakala.rules.payment import Change, Payment, Scope
+from wakala.rules.payment import Payment, Scope
 
 TRACE_LIMIT_EXCHANGES = 500  # a payment has about eight; a merchant who retries for days adds a dozen
 PAGE_LIMIT_ROWS = 200

@@ -8,9 +8,10 @@ import msgspec
 
 from wakala.journal.database import Row, Write
 from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind, Side
+from wakala.rules.decisions import Change
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.exchange import Exchange, Headers, kept, redact_headers, redact_text
-from wakala.rules.payment import Answer, Change, Evidence, Face, Flag, Kind, Payment, Scope, State
+from wakala.rules.payment import Answer, Evidence, Face, Flag, Kind, Payment, Scope, State
 
 
 class Event(msgspec.Struct, frozen=True):

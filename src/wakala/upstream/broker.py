@@ -10,16 +10,8 @@ from wakala.errors import CallerError
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import (
-    Accepted,
-    Evidence,
-    Fact,
-    Payment,
-    Refused,
-    Scope,
-    Settled,
-    StillOpen,
-)
+from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen
+from wakala.rules.payment import Evidence, Payment, Scope
 from wakala.rules.sides import BrokerAccess
 from wakala.upstream.door import Asked, Callback, Credentials
 from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered

@@ -10,18 +10,8 @@ from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
 from wakala.rules.commands import BILL_OPT_INS, BY_PATH, KEPT_BY_GATEWAY, RELAYED_PATHS, Mode
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import (
-    Accepted,
-    Evidence,
-    Fact,
-    Kind,
-    Payment,
-    Refused,
-    Scope,
-    Settled,
-    StillOpen,
-    Unsent,
-)
+from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen, Unsent
+from wakala.rules.payment import Evidence, Kind, Payment, Scope
 from wakala.rules.receipt import us_to_nairobi_text
 from wakala.upstream.door import Asked, Callback, Credentials
 from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import Fact, Payment
+from wakala.rules.facts import Fact
+from wakala.rules.payment import Payment
 from wakala.rules.sides import BrokerAccess
 from wakala.wire.security_credential import security_credential
 

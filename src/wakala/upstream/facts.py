@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange, secrets_of, without_echo
-from wakala.rules.payment import Evidence, Fact, LostSight, Refused, Scope, Unsent
+from wakala.rules.facts import Fact, LostSight, Refused, Unsent
+from wakala.rules.payment import Evidence, Scope
 from wakala.wire.daraja_codes import DecodedError
 from wakala.wire.daraja_errors import Trouble
 from wakala.wire.http import HttpRequest

@@ -2,7 +2,8 @@
 
 from wakala.rules.accounts import Side
 from wakala.rules.exchange import Exchange
-from wakala.rules.payment import Fact, Payment
+from wakala.rules.facts import Fact
+from wakala.rules.payment import Payment
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.upstream.door import Asked, Callback, Credentials

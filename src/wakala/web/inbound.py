@@ -19,18 +19,9 @@ from wakala.payments import Payments
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.addresses import Network, contains
 from wakala.rules.exchange import Exchange
+from wakala.rules.facts import Fact, Misfit, Settled, TimedOut
 from wakala.rules.matching import Confirmation as Notice
-from wakala.rules.payment import (
-    Evidence,
-    Fact,
-    Flag,
-    Kind,
-    Misfit,
-    Payment,
-    Scope,
-    Settled,
-    TimedOut,
-)
+from wakala.rules.payment import Evidence, Flag, Kind, Payment, Scope
 from wakala.rules.signing import same
 from wakala.web.dialects import DARAJA, Dialect
 from wakala.web.plumbing import Incoming

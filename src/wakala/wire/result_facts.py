@@ -1,7 +1,8 @@
 """What a Result says of a payment, as a fact; whichever side it came by."""
 
 from wakala.rules.exchange import redact
-from wakala.rules.payment import Evidence, Fact, Flag, Misfit, Payment, Settled, StillOpen
+from wakala.rules.facts import Fact, Misfit, Settled, StillOpen
+from wakala.rules.payment import Evidence, Flag, Payment
 from wakala.wire.daraja_results import CommandResult, read_status
 
 
