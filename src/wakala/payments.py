@@ -31,7 +31,7 @@ from wakala.rules.accounts import (
     Shortcode,
     require_collector,
 )
-from wakala.rules.commands import BILL_OPT_INS, BY_PATH, Ask
+from wakala.rules.commands import BILL_OPT_INS, BY_PATH, SPENDING, Ask
 from wakala.rules.decisions import Change, Schedule, decide
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange
@@ -354,7 +354,7 @@ class Payments:
 
     def _impatient(self, payment: Payment, fact: Fact, now_us: int) -> Fact:
         """A payment that could not leave for too long fails: the shopper has gone. A service waits for nothing."""
-        is_direct = payment.kind is Kind.SERVICE and isinstance(fact, Unsent | LostSight)
+        is_direct = payment.kind is Kind.SERVICE and (isinstance(fact, Unsent) or payment.command not in SPENDING)
         is_facade = payment.face is Face.DARAJA and isinstance(fact, Unsent)  # an SDK does its own trying again
         if (is_direct or is_facade) and isinstance(fact, Unsent | LostSight):
             return Refused(fact.code, fact.reason, Evidence.GATEWAY)

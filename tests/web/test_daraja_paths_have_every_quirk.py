@@ -290,3 +290,16 @@ async def test_a_callback_has_darajas_headers(house: House) -> None:
     assert told.headers["Content-Type"] == "application/json;charset=UTF-8"
     assert told.headers["Businessshortcode"] == PAYBILL
     assert told.json["Body"]["stkCallback"]["ResultDesc"] == "The service request is processed successfully."
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "state"),
+    [("bonga/redeempaybill", "bonga", "unknown"), ("registration/checkati", "age_on_network", "failed")],
+    ids=("spent", "asked"),
+)
+async def test_what_spends_is_unknown_where_the_answer_was_lost(house: House, path: str, kind: str, state: str) -> None:
+    (facade,) = next(command.facade for command in RELAYED if command.path == path)
+    await house.box.fault(kind, "answer_empty")
+    answer = await post(house, f"/sandbox{facade}", BODIES[path], Idempotency_Key="LOST")
+    assert answer.status_code == 500
+    assert (await house.get("/sandbox/mpesa/v1/requests/LOST")).json()["State"] == state

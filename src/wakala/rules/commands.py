@@ -380,6 +380,9 @@ RELAYED: tuple[Command, ...] = tuple(
 BY_PATH: dict[str, Command] = {command.path: command for command in (*COMMANDS, *RELAYED)}
 RELAYED_PATHS = frozenset(command.path for command in RELAYED)
 
+SPENDING = frozenset({"bonga/redeempaybill", "offers/purchase"})
+"""Answered at once, but something is spent: an answer that was lost leaves it unknown, where a look-up just fails."""
+
 BILL_OPT_INS = frozenset({"billmanager/optin", "billmanager/changeoptindetails"})
 KEPT_BY_GATEWAY = "kept-by-the-gateway"
 """What a caller sees of Bill Manager's ``app_key``: the gateway holds it and sends it along (daraja.md 1.3, 2.16)."""
