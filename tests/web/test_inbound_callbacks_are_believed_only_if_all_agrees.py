@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, is_problem, running_gateway
+from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.rules.signing import mac
 
 FORBIDDEN = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
@@ -355,3 +356,28 @@ async def test_a_callback_that_meets_a_bug_of_ours_is_kept_and_asked_about(
     assert "could not handle it" in trace
     assert (await house.client.post(path, content=callback(checkout))).status_code == 200
     await house.request_in("BUG", "succeeded")
+
+
+@pytest.mark.parametrize(
+    ("faults", "state"),
+    [([DatabaseFaultError()] * 2, "succeeded"), ([RuntimeError("a bug")] * 9, "pending")],
+    ids=("a row that is refused twice", "a bug of ours"),
+)
+async def test_what_was_kept_while_the_database_was_away_is_handled_or_shown(
+    house: House, monkeypatch: pytest.MonkeyPatch, faults: list[Exception], state: str
+) -> None:
+    path, checkout = await pending(house, "KEPT")
+    settle, coming = house.gateway.payments.settle, [DatabaseAwayError(), *faults]
+
+    async def troubled(*given: Any, **more: Any) -> object:
+        if coming:
+            raise coming.pop(0)
+        return await settle(*given, **more)
+
+    monkeypatch.setattr(house.gateway.payments, "settle", troubled)
+    assert (await house.client.post(path, content=callback(checkout))).status_code == 200
+    await house.gateway.shelter.step()
+    assert house.gateway.spill.is_empty
+    assert (await house.get(f"{SANDBOX}/requests/KEPT")).json()["State"] == state
+    trace = (await house.get(f"{SANDBOX}/requests/KEPT/trace")).text
+    assert ("could not handle it" in trace) is (state == "pending")

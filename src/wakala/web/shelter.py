@@ -13,7 +13,7 @@ import time
 import msgspec
 from msgspec.structs import replace
 
-from wakala.errors import DatabaseFaultError, WakalaError
+from wakala.errors import DatabaseAwayError, DatabaseFaultError, WakalaError
 from wakala.journal.spill import Spill
 from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Handler, Incoming
@@ -21,6 +21,7 @@ from wakala.wire.api import HttpAnswer
 
 log = logging.getLogger("wakala.shelter")
 
+TRIES = 3  # what a row refuses may be another process's change that came in between
 UNKEPT = frozenset({"c2b_validation", "soap_c2b_validation"})
 
 
@@ -96,8 +97,23 @@ class Shelter:
             started_ns=time.perf_counter_ns(),  # this process's clock; when it came says `started_us`
         )
         try:
-            await self._handlers[kind](whole)
-        except DatabaseFaultError:
+            await self._handled(kind, whole)
+        except DatabaseAwayError:
             raise
-        except WakalaError as error:  # from a wrong address, or a payment that is not there: told, and in quarantine
-            log.warning("a kept %s callback was not believed: %s", kind, error.sentence)
+        except Exception as error:
+            if isinstance(error, WakalaError) and not isinstance(error, DatabaseFaultError):
+                log.warning("a kept %s callback was not believed: %s", kind, error.sentence)  # told, and in quarantine
+                return
+            log.exception("a kept %s callback could not be handled; it is kept as it came", kind)
+            await inbound.broke(whole, kind)
+
+    async def _handled(self, kind: str, incoming: Incoming) -> None:
+        for _ in range(TRIES - 1):
+            try:
+                await self._handlers[kind](incoming)
+            except DatabaseAwayError:
+                raise
+            except DatabaseFaultError:
+                continue
+            return
+        await self._handlers[kind](incoming)
