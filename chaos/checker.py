@@ -106,7 +106,7 @@ def nothing_is_stuck(case: _Case) -> Iterator[Violation]:
         if not payment.is_final:
             yield Violation(Invariant.STUCK, payment.request_id, f"{payment.id} is still {payment.state}.")
         for owed in case.owed[payment.id]:
-            if owed.state == "waiting" and payment.id not in case.evidence.unreachable:
+            if owed.state == "waiting":
                 yield Violation(Invariant.STUCK, payment.request_id, f"{owed.id} ({owed.type}) still waits.")
 
 

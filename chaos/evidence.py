@@ -152,8 +152,8 @@ class Attempt:
 class Evidence:
     """All of it. ``is_calm``: faults ended long ago, so whatever had to happen has happened.
 
-    ``unreachable`` are the payments (by ID) whose merchant never takes anything, so that giving up is right, and so is
-    waiting at an endpoint that was disabled for it.
+    ``unreachable`` are the payments (by ID) whose merchant took nothing through the whole schedule, so that giving up
+    is right. Waiting is not: what was disabled has been resumed by the end.
     ``unanswered`` are the requests whose client repeated them to the end and never got a clear answer.
     ``attempts`` are empty where nobody watched the senders. ``broke`` are faults that no rule foresaw: what a gateway
     logged as broken, beyond the errors it has names for.

@@ -14,9 +14,10 @@ from typing import Any
 from msgspec.structs import replace
 
 import wakala.deliveries.deliveries as deliveries_module
+import wakala.journal.sqlite as sqlite_module
 import wakala.rules.decisions as decision_rules
 import wakala.upstream.daraja as daraja_module
-from wakala.journal.database import Operation
+from wakala.journal.database import Operation, sql
 from wakala.journal.journal import Journal
 from wakala.journal.rows import notification_of
 from wakala.journal.sqlite import SqliteDatabase
@@ -29,6 +30,7 @@ from wakala.rules.payment import Evidence, Payment, State, Step
 from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Incoming
 from wakala.wire.api import JSON, HttpAnswer
+from wakala.workers.courier import Courier
 
 Fault = Callable[[], AbstractContextManager[None]]
 FAULTS: dict[str, Fault] = {}
@@ -205,6 +207,26 @@ def drop_the_lease_check() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_swapped(Journal, "claim_payment", claim))
         stack.enter_context(_swapped(Journal, "claim_notifications", take_all))
+        yield
+
+
+@_fault
+def deliver_out_of_order() -> Iterator[None]:
+    """A later notification of a payment does not wait for the earlier one: not when staged, not when claimed."""
+    reserve = Courier.reserve
+
+    def reserve_any(self: Courier, notification: Notification, now_us: int) -> Notification:
+        first = replace(notification, sequence=1)
+        return replace(reserve(self, first, now_us), sequence=notification.sequence)
+
+    def heedless(statement: str, dialect: str) -> str:
+        text, condition = sql(statement, dialect), "earlier.sequence < n.sequence"
+        if statement == "notifications_claim":
+            assert condition in text
+            return text.replace(condition, "FALSE")
+        return text
+
+    with _swapped(Courier, "reserve", reserve_any), _swapped(sqlite_module, "sql", heedless):
         yield
 
 

@@ -124,12 +124,24 @@ def _wire(world: "World", process: Process, **_: object) -> Wire:
 
 
 def read_due_us(reader: apsw.Connection) -> int | None:
-    """When the journal next wants something done; None where nothing is open."""
+    """When the journal next wants something done; None where nothing is open.
+
+    What waits behind an earlier one of its payment, or at an endpoint that is not called, is due at no time: counted,
+    it would keep time from jumping to what it waits for.
+    """
     found: list[tuple[Any, ...]] = reader.execute(
         "SELECT min(due) FROM ("
         " SELECT min(next_check_us) AS due FROM payments"
-        " UNION ALL SELECT min(max(due_us, lease_us)) FROM notifications WHERE state = 'waiting'"
+        " UNION ALL SELECT min(max(due_us, lease_us)) FROM notifications AS n WHERE state = 'waiting'"
+        "  AND app_id NOT IN (SELECT app_id FROM endpoints WHERE state <> 'active')"
+        "  AND NOT EXISTS (SELECT 1 FROM notifications AS earlier WHERE earlier.payment_id = n.payment_id"
+        "   AND earlier.sequence < n.sequence AND earlier.state = 'waiting')"
         " UNION ALL SELECT min(due_us) FROM confirmations)"
     ).fetchall()
     due: int | None = found[0][0]
     return due
+
+
+def read_disabled(reader: apsw.Connection) -> set[str]:
+    """The apps whose endpoint the gateway has given up calling."""
+    return {row[0] for row in reader.execute("SELECT app_id FROM endpoints WHERE state = 'disabled'")}

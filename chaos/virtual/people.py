@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import urlsplit
 
-from evidence import Asked, Told
+from evidence import OUTCOMES, Asked, Told
 from virtual.house import PAYBILL, House
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Answer, Network, Request
@@ -26,18 +26,19 @@ SLOW_S = 30.0  # a shop that takes its time; the gateway waits for half of it
 
 @dataclass
 class Shop:
-    """A merchant. ``mood`` is how it answers."""
+    """A merchant. ``mood`` is how it answers; ``refusal``, where there is one, comes before it, to the end."""
 
     number: int
     secret: bytes
     mood: str = "well"
-    is_deaf: bool = False
+    refusal: str = ""
+    was_deaf: bool = False  # through the whole schedule; 410 ends it at once
 
 
 class Shops:
     """All merchants, behind ``shop-N.test``; every arrival is kept, in order."""
 
-    MOODS = ("500", "slow", "silent", "redirect")
+    MOODS = ("500", "slow", "silent", "redirect", *("half-broken",) * 3)
 
     def __init__(self, network: Network, chance: Random, house: House, plan: Plan) -> None:
         self.told: list[Told] = []
@@ -45,8 +46,9 @@ class Shops:
         self._network = network
         self._chance = chance
         self._weather = plan.weather
-        if plan.deaf_merchant:
-            self.shops[-1].is_deaf = True
+        if plan.refusal:
+            self.shops[-1].refusal = plan.refusal
+            self.shops[-1].was_deaf = plan.refusal == "500"
         for shop in self.shops:
             network.servers[f"shop-{shop.number}.test"] = self.serve
 
@@ -54,11 +56,15 @@ class Shops:
         """A notification arrives."""
         host = urlsplit(request.url).netloc
         shop = self.shops[int(host.removeprefix("shop-").removesuffix(".test"))]
-        mood = "500" if shop.is_deaf else shop.mood
+        mood = shop.refusal or shop.mood
+        if mood == "half-broken":  # what it does about an outcome fails; of what follows it only takes note
+            mood = "500" if json.loads(request.body)["type"] in OUTCOMES else "well"
         self._take(shop, request, is_taken=mood in {"well", "slow"})
         match mood:
             case "500":
                 return 500, b"oops"
+            case "410":
+                return 410, b"gone"
             case "silent":
                 return None
             case "slow":
@@ -158,6 +164,13 @@ class Clients:
             return body | {"ReceiverMSISDN": msisdn, "SenderShortcode": PAYBILL}
         # M-Pesa shows the description to nobody we ask; so it tells our books whose prompt a prompt is.
         return body | {"SenderMSISDN": msisdn, "AccountReference": f"INV-{request_id}", "Description": request_id}
+
+    async def resume(self, shop: int) -> None:
+        """The owner of a shop says at the gateway's API that it is to be called again."""
+        headers = (("authorization", f"Basic {self._keys[shop]}"), ("content-type", "application/json"))
+        request = Request("POST", f"{GATEWAY}/sandbox/mpesa/v1/endpoints/resume", headers, b"{}")
+        answer = await self._network.call(request, PATIENCE_S)
+        self._network.tell(f"shop-{shop} is well and resumes: {answer[0] if answer else None}")
 
     async def _insist(self, path: str, app: int, request_id: str, body: dict[str, str | int], after_s: float) -> None:
         await asyncio.sleep(after_s)

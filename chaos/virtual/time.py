@@ -8,6 +8,7 @@ more: no `finally`, no `except`, no last write, as after SIGKILL.
 """
 
 import asyncio
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -198,10 +199,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def bury(self) -> None:
         """The run is over: close whatever never ended, and let nothing of it run."""
         self._is_over = True
-        for task in self._tasks:
-            if not task.done():
-                with suppress(RuntimeError):  # a coroutine that would wait even while it is closed
-                    task.get_coro().close()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # what a `finally` would have spawned
+            for task in self._tasks:
+                if not task.done():
+                    with suppress(RuntimeError):  # a coroutine that would wait even while it is closed
+                        task.get_coro().close()
         self._tasks.clear()
         self._ready.clear()
         self._scheduled.clear()

@@ -51,7 +51,7 @@ class Plan:
     storm_s: float
     payments: int
     is_registered: bool  # C2B confirmations come for pushes, too
-    deaf_merchant: bool  # one merchant never takes anything
+    refusal: str  # one merchant never takes anything and answers so; "" where there is none
     schedule_s: tuple[float, ...]
     weather: Weather
 
@@ -69,6 +69,7 @@ def plan(seed: int) -> Plan:
     for field_name, most in (("dies_before_commit", 0.02), ("dies_after_commit", 0.02), ("dies_at_await", 0.9)):
         setattr(weather, field_name, chance.choice((0, most / 3, most)))
     weather.merchant_unwell = chance.choice((0, SOME, OFTEN))  # the likeliest of all faults, in life as well
+    weather.callback_late = chance.choice((0, SOME, OFTEN))  # then a query tells it first, and a merchant is told twice
     weather.word_lost = min(weather.word_lost, SOME)
     return Plan(
         seed=seed,
@@ -76,7 +77,7 @@ def plan(seed: int) -> Plan:
         storm_s=chance.choice((60, 200, 400)),
         payments=chance.randint(4, 12),
         is_registered=chance.random() < 0.5,
-        deaf_merchant=chance.random() < 0.1,
+        refusal=chance.choice(("410", "500")) if chance.random() < 0.1 else "",
         schedule_s=LONG_SCHEDULE_S if chance.random() < 0.1 else SHORT_SCHEDULE_S,
         weather=weather,
     )

@@ -17,7 +17,7 @@ from evidence import MPesa as MPesaEvidence
 from virtual.house import house
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Network
-from virtual.node import Node, read_due_us
+from virtual.node import Node, read_disabled, read_due_us
 from virtual.people import Clients, Shops
 from virtual.story import Story
 from virtual.time import START_US, StandstillError, VirtualLoop
@@ -84,7 +84,13 @@ class World:
         self.loop.spawn(self.shops.moods(self.plan.storm_s))
         await asyncio.sleep(self.plan.storm_s)
         self._calm_down()
-        await self._wait_for_the_end()
+        reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            await self._wait_for_the_end(reader)
+            await self._come_back(read_disabled(reader))
+            await self._wait_for_the_end(reader)
+        finally:
+            reader.close()
 
     def _calm_down(self) -> None:
         self.story.tell(self.loop.now_s, "the storm is over")
@@ -93,23 +99,29 @@ class World:
         for node in self.nodes:
             node.calm_down()
 
-    async def _wait_for_the_end(self) -> None:
+    async def _wait_for_the_end(self, reader: apsw.Connection) -> None:
         """Let everything that is due happen; between two things that are due, time jumps."""
-        reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            quiet_turns, lines = 0, 0
-            while self.loop.now_s < CALM_LIMIT_S and quiet_turns < QUIET_LIMIT_TURNS:
-                await asyncio.sleep(TURN_S)
-                quiet_turns = quiet_turns + 1 if lines == len(self.story.lines) else 0
-                lines = len(self.story.lines)
-                if self.loop.busy or any(node.is_busy for node in self.nodes):
-                    continue
-                due_us = read_due_us(reader)
-                if due_us is None:
-                    return
-                self.loop.jump_to(due_us)
-        finally:
-            reader.close()
+        quiet_turns, lines = 0, 0
+        while self.loop.now_s < CALM_LIMIT_S and quiet_turns < QUIET_LIMIT_TURNS:
+            await asyncio.sleep(TURN_S)
+            quiet_turns = quiet_turns + 1 if lines == len(self.story.lines) else 0
+            lines = len(self.story.lines)
+            if self.loop.busy or any(node.is_busy for node in self.nodes):
+                continue
+            due_us = read_due_us(reader)
+            if due_us is None:
+                return
+            self.loop.jump_to(due_us)
+
+    async def _come_back(self, disabled: set[str]) -> None:
+        """A merchant whose endpoint was disabled mends its server and resumes: then what waited must arrive.
+
+        Nobody else is mended here. Where an endpoint is still called, waiting on is a breach.
+        """
+        for shop in self.shops.shops:
+            if self.house.apps[shop.number].app.id in disabled:
+                shop.mood, shop.refusal = "well", ""
+                await self.clients.resume(shop.number)
 
     # ── the evidence ──
 
@@ -117,7 +129,7 @@ class World:
         """What all four know."""
         books = self.mpesa.books
         journal, app_of = read_journal(self.path)
-        deaf = {self.house.apps[shop.number].app.id for shop in self.shops.shops if shop.is_deaf}
+        deaf = {self.house.apps[shop.number].app.id for shop in self.shops.shops if shop.was_deaf}
         return Evidence(
             asked=tuple(self.clients.asked),
             mpesa=MPesaEvidence(

@@ -19,6 +19,7 @@ CAUGHT_AS = {
     "settle twice": {Invariant.TOLD_TWICE},
     "forget to stage the notification": {Invariant.UNTOLD},
     "drop the lease check": {Invariant.AT_ONCE},
+    "deliver out of order": {Invariant.OUT_OF_ORDER},
     "call delivered what was not": {Invariant.UNTOLD},
 }
 

@@ -168,10 +168,12 @@ class Spill:
 
     def _free_files(self, *, create: bool) -> Iterator[SpillFile]:
         """Files that nobody holds, one after another, locked for us."""
-        for number in range(FILES_LIMIT):
-            path = self._folder / f"{self._name}-{number}"
-            if not create and not path.exists():
-                continue
+        names = [f"{self._name}-{number}" for number in range(FILES_LIMIT)]
+        if not create:  # asked every second: one look at the folder, not one for each name
+            there = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
+            names = [name for name in names if name in there]
+        for name in names:
+            path = self._folder / name
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
