@@ -235,10 +235,10 @@ def call_delivered_what_was_not() -> Iterator[None]:
     """A delivery without an answer counts as one that was taken."""
     real = judged
 
-    def judge(attempted: Attempted, attempts: int, now_us: int, *given: Any) -> Verdict:
+    def judge(attempted: Attempted, attempts: int, now_us: int, *given: Any, **more: Any) -> Verdict:
         if attempted.status is None:
             return Verdict(DeliveryState.DELIVERED, now_us)
-        return real(attempted, attempts, now_us, *given)
+        return real(attempted, attempts, now_us, *given, **more)
 
     with _swapped(deliveries_module, "judge", judge):
         yield

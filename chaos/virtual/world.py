@@ -27,6 +27,7 @@ from wakala.rules.signing import mac
 
 CALM_LIMIT_S = 9 * 86_400.0  # the longest schedule ends after three and a half days
 QUIET_LIMIT_TURNS = 200  # nearly half an hour, far longer than any lease; what is still due after it is stuck
+TURNS_LIMIT = 2_000  # a history that goes on for ever, as a planted fault may make it, is ended and judged
 TURN_S = 8.0  # in which every worker takes a turn
 
 
@@ -101,9 +102,10 @@ class World:
 
     async def _wait_for_the_end(self, reader: apsw.Connection) -> None:
         """Let everything that is due happen; between two things that are due, time jumps."""
-        quiet_turns, lines = 0, 0
-        while self.loop.now_s < CALM_LIMIT_S and quiet_turns < QUIET_LIMIT_TURNS:
+        turns, quiet_turns, lines = 0, 0, 0
+        while self.loop.now_s < CALM_LIMIT_S and quiet_turns < QUIET_LIMIT_TURNS and turns < TURNS_LIMIT:
             await asyncio.sleep(TURN_S)
+            turns += 1
             quiet_turns = quiet_turns + 1 if lines == len(self.story.lines) else 0
             lines = len(self.story.lines)
             if self.loop.busy or any(node.is_busy for node in self.nodes):

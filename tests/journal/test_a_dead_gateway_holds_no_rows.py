@@ -1,5 +1,6 @@
 """A gateway that vanished in the middle of a transaction, unheard, holds up the others for seconds only."""
 
+import asyncpg
 import pytest
 
 from journal.making import ACCEPTED, after, opening, payment
@@ -13,16 +14,17 @@ async def test_rows_that_a_vanished_gateway_had_in_hand_are_free_again(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(postgres.SESSION, "idle_in_transaction_session_timeout", "300ms")
-    living, vanished = PostgresDatabase(postgres_url), PostgresDatabase(postgres_url)
+    living = PostgresDatabase(postgres_url)
     await living.open()
     await migrate(living)
-    await vanished.open()
     journal, changes = Journal(living), opening(payment())
     assert await journal.open_payment(changes, None)
     before = changes[-1].payment
-    async with vanished._pool.acquire() as connection:
+    connection = await asyncpg.connect(postgres_url, server_settings=postgres.SESSION)
+    try:
         await connection.execute("BEGIN")
         await connection.execute("UPDATE payments SET updated_us = updated_us + 1 WHERE id = $1", before.id)
         assert await journal.record_change(before, after(before, ACCEPTED))  # waits for the row, not for ever
-    await vanished.close()
-    await living.close()
+    finally:
+        connection.terminate()  # the server has ended it already
+        await living.close()
