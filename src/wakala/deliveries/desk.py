@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from wakala.deliveries.events import event_of
 from wakala.errors import CallerError, FieldFault, InvalidFieldsError, NotFoundError
 from wakala.identity import Source, first_id
-from wakala.journal.endpoints import PAGE_ROWS, EndpointEvent
+from wakala.journal.endpoints import PAGE_ROWS
 from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
@@ -69,7 +70,7 @@ class Desk:
     async def set_terms(self, endpoint: Endpoint) -> None:
         """Schedule, time-out, rate and concurrency, from the next attempt on."""
         require_sane(endpoint)
-        await self._journal.endpoints.save(endpoint, self._event(endpoint, "endpoint.terms", ""))
+        await self._journal.endpoints.save(endpoint, event_of(self._source, endpoint, "endpoint.terms", ""))
 
     async def set_url(self, app: App, endpoint: Endpoint, url: str, waiting: Waiting) -> int:
         """Another URL from the next attempt on; ``waiting`` says what becomes of what waits. How many are held.
@@ -81,7 +82,7 @@ class Desk:
         old_url = endpoint.url or app.callback_url or ""
         own_url = url if endpoint.shortcode_id else ""
         moved = replace(endpoint, url=own_url, old_url=old_url, moved_us=now_us, waiting=waiting)
-        event = self._event(endpoint, "endpoint.moved", f"What waited: {waiting}.")
+        event = event_of(self._source, endpoint, "endpoint.moved", f"What waited: {waiting}.")
         await self._journal.endpoints.save(moved, event, app_url=None if endpoint.shortcode_id else url)
         held = await self._hold(moved, now_us) if waiting is Waiting.HOLD else 0
         if endpoint.state is EndpointState.DISABLED:
@@ -106,12 +107,14 @@ class Desk:
     async def pause(self, endpoint: Endpoint, reason: str = "") -> bool:
         """Nothing is sent until `resume`; everything is stored and waits. False: it was paused already."""
         paused = replace(endpoint, state=EndpointState.PAUSED, reason=reason)
-        return await self._journal.endpoints.set_state(paused, self._event(endpoint, "endpoint.paused", reason))
+        event = event_of(self._source, endpoint, "endpoint.paused", reason)
+        return await self._journal.endpoints.set_state(paused, event)
 
     async def resume(self, endpoint: Endpoint) -> bool:
         """Called again, after a pause or after it was disabled; what waited is sent. False: it was active already."""
         active = replace(endpoint, state=EndpointState.ACTIVE, reason="")
-        if not await self._journal.endpoints.set_state(active, self._event(endpoint, "endpoint.resumed", "")):
+        event = event_of(self._source, endpoint, "endpoint.resumed", "")
+        if not await self._journal.endpoints.set_state(active, event):
             return False
         await self._begin_anew(active)
         return True
@@ -152,8 +155,8 @@ class Desk:
         keys = [self._sealed(app, endpoint, secret, version, now_us, None)]
         if old is not None:
             keys.append(self._sealed(app, endpoint, old, version, now_us - 1, until_us))
-        event = self._event(
-            endpoint, "endpoint.rotated", f"{version}; the key before signs for {overlap_s:.0f} s more."
+        event = event_of(
+            self._source, endpoint, "endpoint.rotated", f"{version}; the key before signs for {overlap_s:.0f} s more."
         )
         await self._journal.endpoints.rotate(endpoint, keys, version, until_us, event)
 
@@ -219,17 +222,6 @@ class Desk:
                 return count, None
             cursor = page[-1].id
         return count, cursor
-
-    def _event(self, endpoint: Endpoint, name: str, detail: str) -> EndpointEvent:
-        return EndpointEvent(
-            id=self._source.new_id("eev"),
-            organisation_id=endpoint.organisation_id,
-            app_id=endpoint.app_id,
-            shortcode_id=endpoint.shortcode_id,
-            at_us=self._source.now_us(),
-            name=name,
-            detail=detail,
-        )
 
 
 def settled_id(now_us: int) -> str:

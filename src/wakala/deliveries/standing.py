@@ -8,9 +8,9 @@ import logging
 
 from msgspec.structs import replace
 
+from wakala.deliveries.events import event_of
 from wakala.directory import Directory
 from wakala.identity import Source
-from wakala.journal.endpoints import EndpointEvent
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import GONE, Attempted
 from wakala.rules.endpoints import (
@@ -131,7 +131,7 @@ class Standing:
             hours = notice_s // 3_600
             log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
             detail = f"Nothing but failures for {hours} h; the last one: {reason}."
-            await self._journal.endpoints.record_event(self._event(endpoint, "endpoint.failing", detail))
+            await self._journal.endpoints.record_event(event_of(self._source, endpoint, "endpoint.failing", detail))
         if seconds >= self._disable_after_s:
             await self._disable(
                 endpoint, f"Nothing but failures for {int(seconds // 3_600)} h; the last one: {reason}."
@@ -145,17 +145,6 @@ class Standing:
         name = self._directory.name_of(endpoint)
         log.warning("endpoint of %s is disabled: %s Its notifications are kept and wait.", name, reason)
         disabled = replace(endpoint, state=EndpointState.DISABLED, reason=reason)
-        await self._journal.endpoints.set_state(disabled, self._event(endpoint, "endpoint.disabled", reason))
+        await self._journal.endpoints.set_state(disabled, event_of(self._source, endpoint, "endpoint.disabled", reason))
         await self._directory.refresh()
         self.look_again()
-
-    def _event(self, endpoint: Endpoint, name: str, detail: str) -> EndpointEvent:
-        return EndpointEvent(
-            id=self._source.new_id("eev"),
-            organisation_id=endpoint.organisation_id,
-            app_id=endpoint.app_id,
-            shortcode_id=endpoint.shortcode_id,
-            at_us=self._source.now_us(),
-            name=name,
-            detail=detail,
-        )
