@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wakala import runtime
+from wakala import serving
 from wakala.config import load
 from wakala.journal.database import Operation
 from wakala.journal.postgres import PostgresDatabase
@@ -89,4 +89,4 @@ FAULTS = {
 
 if __name__ == "__main__":
     FAULTS[sys.argv[2]]()
-    runtime.serve(load(Path(sys.argv[1])))
+    serving.serve(load(Path(sys.argv[1])))

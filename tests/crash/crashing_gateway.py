@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wakala import runtime
+from wakala import runtime, serving
 from wakala.config import load
 from wakala.journal.database import Operation
 from wakala.journal.postgres import PostgresDatabase
@@ -100,4 +100,4 @@ if __name__ == "__main__":
     watch_commits(PostgresDatabase)
     watch_calls()
     watch_for_orders()
-    runtime.serve(load(CONFIG))
+    serving.serve(load(CONFIG))
