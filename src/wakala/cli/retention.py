@@ -15,7 +15,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Forget exchanges and notifications that are older than [retention] allows. A gateway does so by itself.
+    """Forget exchanges and notifications that are older than the settings keep them. A gateway does so by itself.
 
     Payments and their events stay. What an open payment may need stays, and every notification that waits.
     """
