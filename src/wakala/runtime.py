@@ -63,6 +63,7 @@ SPILL_NAME = "wakala.spill"
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
 FINISH_SHARE = 0.5  # of the workers' time: attempts and questions that are under way
 LAST_WORDS_SHARE = 0.15  # of the workers' time: giving back, and closing connections
+CUT_SHORT_LIMIT_S = 1.0  # for what is cut short to end; a client of a database that hangs says goodbye to it first
 SECOND_US = 1_000_000
 MIB_BYTES = 1_048_576
 
@@ -314,8 +315,9 @@ class Gateway:
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> list[BaseException]:
-    """What is still under way is cut short; the faults of what ended."""
+    """What is still under way is cut short; the faults of what ended. What hangs even so ends with the process."""
     for task in tasks:
         task.cancel()
-    found = await asyncio.gather(*tasks, return_exceptions=True)
-    return [one for one in found if isinstance(one, Exception)]
+    ended, _ = await asyncio.wait(tasks, timeout=CUT_SHORT_LIMIT_S)
+    found = [None if task.cancelled() else task.exception() for task in ended]
+    return [one for one in found if one is not None]

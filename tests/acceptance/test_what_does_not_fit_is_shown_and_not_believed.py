@@ -5,6 +5,7 @@ from typing import Any
 
 from acceptance.sides import both_sides, paying_out
 from services.town import PAYBILL, Gateway, Town
+from services.waiting import until
 from wakala.rules.accounts import Side
 
 AMOUNT = 150
@@ -173,6 +174,11 @@ def forged_result(side: Side, conversation_id: str, amount: int = AMOUNT) -> byt
     ).encode()
 
 
+async def is_carried_out(town: Town) -> bool:
+    payout = (await town.commands())[0]  # those after it ask about it
+    return bool(payout["state"] == "done")
+
+
 @both_sides
 @paying_out
 async def test_a_result_of_a_stranger_settles_no_payout(town: Town) -> None:
@@ -199,6 +205,7 @@ async def test_a_result_of_a_stranger_settles_no_payout(town: Town) -> None:
     assert payment["Flags"] == ["evidence_conflict", "amount_differs"]
     assert not town.merchant.notes
 
+    await until(lambda: is_carried_out(town), "a payout whose true Result is under way")
     await town.control("clock", {"advance_seconds": 3_600})
     await town.is_told("PAY-1")
     settled = await town.payment(gateway, "PAY-1")

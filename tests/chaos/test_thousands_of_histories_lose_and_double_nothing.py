@@ -16,8 +16,8 @@ def test_nothing_is_lost_doubled_or_stuck(first: int) -> None:
 
 
 def test_the_worlds_are_as_bad_as_they_should_be() -> None:
-    """A hundred runs that met no fault would show nothing: this counts what they met."""
-    runs = [history(seed) for seed in range(100)]
+    """Two hundred runs that met no fault would show nothing: this counts what they met."""
+    runs = [history(seed) for seed in range(200)]
     told = [words for run in runs for _, words in run.story.lines]
     states = [payment.state for run in runs for payment in run.evidence.journal.payments]
     evidence = {payment.evidence for run in runs for payment in run.evidence.journal.payments}

@@ -9,8 +9,8 @@ from wakala.rules.delivery import Attempted
 from wakala.rules.endpoints import (
     ASKING_FAILURES,
     BREAKER_FAILURES,
-    BREAKER_REST_MAX_S,
-    BREAKER_REST_MIN_S,
+    BREAKER_REST_MAX_US,
+    BREAKER_REST_MIN_US,
     FINISH_LIMIT_S,
     SAMPLES_LIMIT,
     Bucket,
@@ -45,7 +45,7 @@ def test_the_breaker_is_open_after_so_many_failures_in_a_row_and_never_else(
         assert record.health.is_resting is is_open
         assert record.may_begin(31, now_us) is not is_open
         # Closed again for one, no later than the longest rest after the last failure; never for two at once.
-        assert record.may_begin(0, now_us + int(BREAKER_REST_MAX_S * SECOND_US))
+        assert record.may_begin(0, now_us + BREAKER_REST_MAX_US)
         assert record.may_begin(1, now_us + 10**12) is not is_open
 
 
@@ -55,7 +55,7 @@ def test_it_rests_as_long_as_it_has_failed_however_many_attempts_failed(failures
     for number in range(failures):
         record.note(ILL, 1_000, failing_us if number else 0)
     rest_us = record.health.rest_ends_us() - failing_us
-    assert rest_us == min(BREAKER_REST_MAX_S * SECOND_US, max(BREAKER_REST_MIN_S * SECOND_US, failing_us))
+    assert rest_us == min(BREAKER_REST_MAX_US, max(BREAKER_REST_MIN_US, failing_us))
 
 
 @given(COURSE)

@@ -169,8 +169,8 @@ class Bucket:
 
 BREAKER_FAILURES = 10  # in a row: more than one bad deployment's worth of retries of a single payment's notification
 ASKING_FAILURES = 3  # the same for C2B validations: while one is asked in vain, a customer stands at a till
-BREAKER_REST_MIN_S = 1.0  # a restart of the merchant's own takes about so long
-BREAKER_REST_MAX_S = 30.0  # at most this long after it comes back, an endpoint is found to be well
+BREAKER_REST_MIN_US = 1_000_000  # a restart of the merchant's own takes about so long
+BREAKER_REST_MAX_US = 30_000_000  # at most this long after it comes back, an endpoint is found to be well
 SAMPLES_LIMIT = 200  # of the newest attempts; enough for a 95th percentile
 NOTICES_S = (3_600, DAY_S)  # failing for this long is told, before it is disabled (experience.md 6.1)
 DISABLE_AFTER_S = 432_000.0  # 120 h of nothing but failures (experience.md 6.1)
@@ -217,8 +217,8 @@ class Health(msgspec.Struct, frozen=True):
         """
         if not self.is_resting or self.last_failure_us is None:
             return 0
-        rest_s = min(BREAKER_REST_MAX_S, max(BREAKER_REST_MIN_S, failing_s(self, self.last_failure_us)))
-        return self.last_failure_us + int(rest_s * 1_000_000)
+        failing_us = 0 if self.failing_since_us is None else self.last_failure_us - self.failing_since_us
+        return self.last_failure_us + min(BREAKER_REST_MAX_US, max(BREAKER_REST_MIN_US, failing_us))
 
     @property
     def _failures_that_open(self) -> int:

@@ -40,6 +40,8 @@ class Loop:
                 if await self._step():
                     continue
             except WakalaError as error:
+                if self._stopping.is_set():  # it was cut short; what was open is on the disk
+                    return
                 log.warning("%s: %s", self.name, error.sentence)
                 rest_s = max(rest_s, FAULT_PAUSE_S)
             except Exception:
