@@ -29,7 +29,7 @@ demo:  ## Gateway, pretend M-Pesa and a shop, ready to pay in the browser; ONCE=
 
 test:  ## Run all tests with coverage, on SQLite, PostgreSQL and in a browser; ARGS="tests/rules" for a part
 	@$(SETUP) python postgresql chromium
-	@$(BIN)/python -m pytest --cov --cov-report=term --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report=term --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check:  ## Lint, formatting, strict types and the table of who may import whom
 	@$(SETUP) python

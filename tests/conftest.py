@@ -33,11 +33,29 @@ CHROMIUM_SWITCHES = (
 )
 
 
+# Whole files go to one worker each. Those that take minutes are begun first, else the last of them runs alone.
+LONG_FILES = (
+    "chaos/test_killed_processes",
+    "recovery/test_a_backup",
+    "chaos/",
+    "crash/",
+    "acceptance/",
+    "recovery/",
+    "deliveries/",
+    "demo/",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
     for item in items:
         if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
             _refuse_mixed_loops(item)
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, part in enumerate(LONG_FILES) if f"/{part}" in str(item.path)), len(LONG_FILES))
 
 
 def _refuse_mixed_loops(item: pytest.Function) -> None:
