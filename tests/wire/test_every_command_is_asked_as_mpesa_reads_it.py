@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wakala.errors import InvalidAmountError, InvalidFieldsError, InvalidMsisdnError
-from wakala.rules.commands import BY_PATH, COMMANDS
+from wakala.rules.commands import BY_PATH, COMMANDS, Command
 from wakala.rules.payment import Kind
-from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound
+from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound, path_below
 
 SAMPLES = Path(__file__).parent / "samples"
 SEALED = "c2VjdXJpdHktY3JlZGVudGlhbC1leGFtcGxlLW5vdC1yZWFs"
@@ -340,6 +340,18 @@ def test_cancellations_are_the_samples() -> None:
     _, many = asked("billmanager/cancelbulkinvoices", details={"ExternalReferences": ["EXT-9001", "EXT-9002"]})
     assert one == sample("billmanager_cancel_single_request")
     assert many == sample("billmanager_cancel_bulk_request")
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if each.kind is not Kind.PUSH], ids=lambda each: each.path
+)
+def test_another_prefix_is_bill_managers_alone(command: Command) -> None:
+    documented = command.facade[-1]
+    path = path_below("/v9/bills", documented)
+    if command.path.startswith("billmanager/"):
+        assert path == "/v9/bills/" + documented.rpartition("/")[2]
+    else:
+        assert path == documented
 
 
 # ── prompts of other kinds ──

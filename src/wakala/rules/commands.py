@@ -85,7 +85,10 @@ _B2C = ("/mpesa/b2c/v1/paymentrequest", "/mpesa/b2c/v3/paymentrequest")
 _B2B = ("/mpesa/b2b/v1/paymentrequest",)
 _STK = ("/mpesa/stkpush/v1/processrequest",)
 _SIMULATE = ("/mpesa/c2b/v1/simulate", "/mpesa/c2b/v2/simulate")
-_BILL = "/v1/billmanager-invoice/"
+BILL_PREFIX = "/v1/billmanager-invoice"
+"""As M-Pesa's documents have it. An e-mail on going live has it twice, so it is a setting (daraja.md 2.16)."""
+
+_BILL = f"{BILL_PREFIX}/"
 
 
 def _payout(name: str, command_id: str, summary: str, facade: tuple[str, ...] = _B2C, source: str = "2.6") -> Command:

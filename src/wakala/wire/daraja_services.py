@@ -7,6 +7,7 @@ from typing import Any
 
 from wakala.errors import InvalidFieldsError
 from wakala.rules import msisdn as msisdns
+from wakala.rules.commands import BILL_PREFIX
 from wakala.rules.matching import reference_as_sent
 from wakala.rules.money import plain, whole_shillings
 from wakala.wire.outbound import (
@@ -68,7 +69,12 @@ def _qr(out: Outbound) -> Encoded:
 
 # ── Bill Manager ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_BILL = "/v1/billmanager-invoice/"
+_BILL = f"{BILL_PREFIX}/"
+
+
+def path_below(prefix: str, path: str) -> str:
+    """A path of Bill Manager's below another prefix; every other path as it is."""
+    return prefix + path.removeprefix(BILL_PREFIX) if path.startswith(_BILL) else path
 
 
 def _opt_in(name: str, out: Outbound) -> Encoded:
