@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, eventually, running_gateway
@@ -47,8 +48,10 @@ BY_OUR_API: dict[str, tuple[str, dict[str, Any]]] = {
     "optin": ("optin", MEMBER),
     "change-optin-details": ("changeoptindetails", MEMBER),
     "single-invoicing": ("singleinvoicing", IN_OUR_WORDS),
+    "change-invoice": ("changeinvoice", IN_OUR_WORDS | {"Amount": 900}),
     "cancel-single-invoice": ("cancelsingleinvoice", {"ExternalReference": "INV-1"}),
     "bulk-invoicing": ("bulkinvoicing", {"Invoices": [IN_OUR_WORDS]}),
+    "change-invoices": ("changeinvoices", {"Invoices": [IN_OUR_WORDS | {"Amount": 900}]}),
     "cancel-bulk-invoices": ("cancelbulkinvoices", {"ExternalReferences": ["INV-1"]}),
     "reconciliation": ("reconciliation", PAYMENT),
 }
@@ -162,6 +165,40 @@ async def test_the_wakala_api_opts_in_and_invoices_with_the_same_key(house: Hous
     answer = await house.client.post(f"{SANDBOX}/billmanager/optin", json=opt_in, headers=basic(house.app))
     assert answer.json()["State"] == "succeeded", answer.text
     assert not set(keys_seen(house)) & set(answer.text.split('"'))
+
+
+@pytest.mark.parametrize("by_daraja", [False, True])
+async def test_an_invoice_is_changed_by_either_face_until_it_is_paid(house: House, *, by_daraja: bool) -> None:
+    await post(house, f"{BILLS}/optin", details(house))
+    await post(house, f"{BILLS}/single-invoicing", INVOICE)
+
+    async def change(amount: int) -> httpx2.Response:
+        if by_daraja:
+            return await post(house, f"{BILLS}/change-invoice", INVOICE | {"amount": str(amount)})
+        body = IN_OUR_WORDS | {"Amount": amount}
+        return await house.client.post(f"{SANDBOX}/billmanager/changeinvoice", json=body, headers=basic(house.app))
+
+    assert (await change(900)).status_code == 200
+    (invoice,) = house.box.machine.services.bills.invoices.values()
+    assert invoice.amount_cents == 90_000
+    await pay(house)
+    refused = await change(1_000)
+    assert refused.status_code == (409 if by_daraja else 422), refused.text
+    assert invoice.amount_cents == 90_000
+
+
+async def test_changes_of_invoices_are_a_bare_list_and_long(house: House) -> None:
+    many = [INVOICE | {"externalReference": f"INV-{number}"} for number in range(1_000)]
+    await post(house, f"{BILLS}/bulk-invoicing", many)
+    answer = await post(house, f"{BILLS}/change-invoices", [each | {"amount": "900"} for each in many])
+    assert (answer.status_code, answer.json()["rescode"]) == (200, "200")
+    assert {each.amount_cents for each in house.box.machine.services.bills.invoices.values()} == {90_000}
+    in_our_words = [IN_OUR_WORDS | {"ExternalReference": f"INV-{number}", "Amount": 950} for number in range(1_000)]
+    answer = await house.client.post(
+        f"{SANDBOX}/billmanager/changeinvoices", json={"Invoices": in_our_words}, headers=basic(house.app)
+    )
+    assert answer.json()["State"] == "succeeded", answer.text
+    assert {each.amount_cents for each in house.box.machine.services.bills.invoices.values()} == {95_000}
 
 
 @pytest.mark.parametrize("prefix", [BILL_PREFIX, BILL_PREFIX * 2])

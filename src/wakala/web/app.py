@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
-from wakala.rules.commands import BILL_PREFIX, BY_PATH, COMMANDS, Command
+from wakala.rules.commands import BILL_LISTS, BILL_PREFIX, BY_PATH, COMMANDS, Command
 from wakala.rules.exchange import BODY_LIMIT_BYTES
 from wakala.web.api import Api
 from wakala.web.facade import Facade
@@ -81,7 +81,7 @@ def build(
 
 
 def _body_limit_bytes(command: Command) -> int:
-    return BULK_LIMIT_BYTES if command.path in BULKY else BODY_LIMIT_BYTES
+    return BULK_LIMIT_BYTES if command.path in BILL_LISTS else BODY_LIMIT_BYTES
 
 
 class _Nothing:
@@ -133,7 +133,6 @@ _DARAJA_BEGINNINGS = (
 )
 """Below these Daraja answers, whether there is such an API or not (daraja.md 2.0)."""
 
-BULKY = frozenset({"billmanager/bulkinvoicing", "billmanager/cancelbulkinvoices"})
 BULK_LIMIT_BYTES = 1_048_576  # a thousand invoices (daraja.md 2.16) of a kilobyte each
 
 

@@ -17,6 +17,8 @@ NEEDS_APP_KEY = frozenset(
     {
         "billmanager/singleinvoicing",
         "billmanager/bulkinvoicing",
+        "billmanager/changeinvoice",
+        "billmanager/changeinvoices",
         "billmanager/reconciliation",
         "billmanager/cancelsingleinvoice",
         "billmanager/cancelbulkinvoices",

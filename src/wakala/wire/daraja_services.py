@@ -88,13 +88,14 @@ def _opt_in(name: str, out: Outbound) -> Encoded:
     }
 
 
-def _single_invoice(out: Outbound) -> Encoded:
-    return _BILL + "single-invoicing", _invoice(_with_columns(out))
+def _one_invoice(name: str, out: Outbound) -> Encoded:
+    """Sent or changed. That both take the same body is inferred: of changing M-Pesa names the path only."""
+    return _BILL + name, _invoice(_with_columns(out))
 
 
-def _bulk_invoices(out: Outbound) -> Encoded:
-    """A bare list, and no object around it (daraja.md 2.16)."""
-    return _BILL + "bulk-invoicing", [_invoice(each) for each in out.details["Invoices"]]
+def _many_invoices(name: str, out: Outbound) -> Encoded:
+    """A bare list, and no object around it (daraja.md 2.16); of changes too, as far as anyone knows."""
+    return _BILL + name, [_invoice(each) for each in out.details["Invoices"]]
 
 
 def _reconciliation(out: Outbound) -> Encoded:
@@ -260,8 +261,10 @@ ENCODERS: dict[str, Encoder] = {
     "qrcode/generate": _qr,
     "billmanager/optin": partial(_opt_in, "optin"),
     "billmanager/changeoptindetails": partial(_opt_in, "change-optin-details"),
-    "billmanager/singleinvoicing": _single_invoice,
-    "billmanager/bulkinvoicing": _bulk_invoices,
+    "billmanager/singleinvoicing": partial(_one_invoice, "single-invoicing"),
+    "billmanager/bulkinvoicing": partial(_many_invoices, "bulk-invoicing"),
+    "billmanager/changeinvoice": partial(_one_invoice, "change-invoice"),
+    "billmanager/changeinvoices": partial(_many_invoices, "change-invoices"),
     "billmanager/reconciliation": _reconciliation,
     "billmanager/cancelsingleinvoice": _cancel_one,
     "billmanager/cancelbulkinvoices": _cancel_many,
