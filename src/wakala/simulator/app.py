@@ -110,6 +110,7 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
     ("POST", "/simulator/clock", control.move_clock),
     ("POST", "/simulator/reset", control.reset),
     ("POST", "/simulator/c2b/pay", control.pay_from_menu),
+    ("POST", "/simulator/c2b/hakikisha", control_services.ask_account_name),
 )
 
 PAGE = (
