@@ -81,6 +81,8 @@ def page() -> str:
         "",
         "`RequestID` is yours and spent for ever. A command that is answered at once is given one if you send none.",
         "Besides: `GET /oauth/v1/generate` (a token) and `POST /mpesa/stkpushquery/v1/query` (what became of a push).",
+        "Of `change-invoice` and `change-invoices` M-Pesa tells the paths only, in an e-mail on going live: that their",
+        "bodies are those of sending one invoice and many is inferred.",
         "",
         "## Passed on as it came",
         "",

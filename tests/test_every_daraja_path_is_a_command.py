@@ -31,6 +31,8 @@ PATHS = [
     "/v1/billmanager-invoice/change-optin-details",
     "/v1/billmanager-invoice/single-invoicing",
     "/v1/billmanager-invoice/bulk-invoicing",
+    "/v1/billmanager-invoice/change-invoice",
+    "/v1/billmanager-invoice/change-invoices",
     "/v1/billmanager-invoice/reconciliation",
     "/v1/billmanager-invoice/cancel-single-invoice",
     "/v1/billmanager-invoice/cancel-bulk-invoices",

@@ -6,6 +6,7 @@ stops the start.
 
 import difflib
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import msgspec
 
 from wakala.errors import ConfigurationError, LooseSecretError
 from wakala.rules.addresses import networks
+from wakala.rules.commands import BILL_PREFIX
 from wakala.rules.decisions import Schedule
 from wakala.rules.delivery import SCHEDULE_S
 from wakala.rules.endpoints import DISABLE_AFTER_S
@@ -58,6 +60,7 @@ class DarajaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sandbox_url: str = "https://sandbox.safaricom.co.ke"
     live_url: str = "https://api.safaricom.co.ke"
     answer_limit_s: float = 30  # M-Pesa answers in under a second or not at all; past this the outcome is unknown
+    bill_manager_prefix: str = BILL_PREFIX  # of its paths; some are told to write it twice (daraja.md 2.16)
 
 
 class Callbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -177,6 +180,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path or 'The environment'}: {_with_suggestion(str(error))}") from error
     _check_networks(settings)
+    _check_bill_manager_prefix(settings.daraja.bill_manager_prefix)
     if path is not None and "@" in settings.database.url:
         refuse_loose(path, "it holds the database's password")
     if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
@@ -193,6 +197,15 @@ def _check_networks(settings: Settings) -> None:
             except ValueError:
                 sentence = f"{table}.{name}: {text!r} is no network. Write it as 10.0.0.0/8 or 196.201.214.200."
                 raise ConfigurationError(sentence) from None
+
+
+def _check_bill_manager_prefix(prefix: str) -> None:
+    """What stands between M-Pesa's host and an API's name. Unchecked, M-Pesa would tell of it at the first invoice."""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", prefix):
+        sentence = (
+            f"daraja.bill_manager_prefix: {prefix!r} is no path. Write it as {BILL_PREFIX}, without a last slash."
+        )
+        raise ConfigurationError(sentence)
 
 
 _NETWORKS = (

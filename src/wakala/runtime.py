@@ -126,7 +126,12 @@ class Gateway:
         self.directory = Directory(self.journal, master, base_urls)
         self.to_mpesa = client(guarded=False)  # its addresses come from the configuration, not from callers
         self.to_merchants = client(guarded=True, allowed=settings.deliveries.private_targets)
-        self.daraja = Daraja(self.to_mpesa, self.source, answer_limit_s=settings.daraja.answer_limit_s)
+        self.daraja = Daraja(
+            self.to_mpesa,
+            self.source,
+            answer_limit_s=settings.daraja.answer_limit_s,
+            bill_prefix=settings.daraja.bill_manager_prefix,
+        )
         self.standing = Standing(
             self.journal, self.directory, self.source, disable_after_s=settings.deliveries.disable_after_s
         )

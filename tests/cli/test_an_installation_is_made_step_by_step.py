@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import Command, Ended
+from wakala.config import load
 
 SHORTCODE = ("shortcode", "add", "--number", "174379", "--consumer-key", "k", "--consumer-secret", "s3cretValue")
 PASSKEY = ("--passkey", "passkeyValue")
@@ -52,6 +53,14 @@ def test_the_files_say_what_they_are_for(installed: Command, tmp_path: Path) -> 
     text = (tmp_path / "wakala.toml").read_text()
     assert text.startswith("# Wakala.")
     assert "WAKALA__SERVER__PORT" in text
+    assert load(tmp_path / "wakala.toml", {}).daraja.bill_manager_prefix == "/v1/billmanager-invoice"
+
+
+def test_what_the_file_offers_in_a_comment_is_a_good_setting(installed: Command, tmp_path: Path) -> None:
+    config = tmp_path / "wakala.toml"
+    config.write_text(config.read_text().replace("# bill_manager_prefix", "bill_manager_prefix"))
+    assert load(config, {}).daraja.bill_manager_prefix == "/v1/billmanager-invoice" * 2
+    assert installed("requests").code == 0
 
 
 def test_a_shortcode_is_added_and_listed_without_its_secrets(installed: Command) -> None:

@@ -46,6 +46,9 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[server", "not valid TOML"),
         ("[server]\ntrusted_proxies = ['banana']", "server.trusted_proxies: 'banana' is no network"),
         ("[deliveries]\nprivate_targets = ['10.0.0.0/99']", "deliveries.private_targets"),
+        ("[daraja]\nbill_manager_prefix = 'v1/bills'", "daraja.bill_manager_prefix: 'v1/bills' is no path"),
+        ("[daraja]\nbill_manager_prefix = '/v1/bills/'", "without a last slash"),
+        ("[daraja]\nbill_manager_prefix = ''", "Write it as /v1/billmanager-invoice"),
         ("[database]\nurl = 'mysql://x'", "sqlite:/// or postgresql://"),
     ],
 )

@@ -56,7 +56,10 @@ class Posted:
 
 @dataclass
 class Merchant:
-    """Writes down what it is sent; answers 200, or what a test put under the path; ``silent`` paths never answer."""
+    """Writes down what it is sent; answers 200, or what a test put under the path; ``silent`` paths never answer.
+
+    A reply that is a function is asked what to say to a body.
+    """
 
     url: str = ""
     posts: list[Posted] = field(default_factory=list)
@@ -69,7 +72,7 @@ class Merchant:
         if request.path in self.silent:
             await asyncio.Event().wait()
         status, reply = self.replies.get(request.path, (200, {"ResultCode": 0, "ResultDesc": "Accepted"}))
-        return web.json_response(reply, status=status)
+        return web.json_response(reply(json.loads(body)) if callable(reply) else reply, status=status)
 
     def at(self, path: str) -> list[Posted]:
         return [post for post in self.posts if post.path == path]

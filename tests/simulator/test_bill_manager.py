@@ -164,6 +164,48 @@ async def test_an_unpaid_invoice_is_cancelled_and_a_paid_one_is_a_conflict(box: 
     assert len(await invoices(box)) == 1
 
 
+async def test_an_unpaid_invoice_is_changed_and_its_payer_told(box: Box) -> None:
+    await opted_in(box)
+    changed = {**sample("billmanager_single_invoice_request"), "amount": "950", "accountReference": "ADM-78"}
+    unknown = await call(box, "change-invoice", changed)
+    assert (unknown.status_code, unknown.json()["errorMessage"]) == (400, "Bad Request")
+    assert "There is no open invoice EXT-9001" in unknown.headers["X-Simulator-Reason"]
+    await invoiced(box)
+    answer = await call(box, "change-invoice", changed)
+    assert (answer.status_code, answer.json()) == (200, sample("billmanager_invoice_response"))
+    [invoice] = await invoices(box)
+    assert (invoice["amount"], invoice["account"]) == ("950.00", "ADM-78")
+    assert [each.key for each in box.machine.world.phone(PAYER).messages] == ["sms_invoice", "sms_invoice"]
+    await pay(box, 950, "ADM-77")  # the account that it had before
+    assert (await invoices(box))[0]["paid"] == "0.00"
+    await pay(box, 950, "ADM-78")
+    assert (await invoices(box))[0]["paid"] == "950.00"
+
+
+async def test_neither_a_paid_nor_a_cancelled_invoice_is_changed(box: Box) -> None:
+    await opted_in(box)
+    await invoiced(box)
+    await call(box, "cancel-single-invoice", REFERENCE)
+    assert (await call(box, "change-invoice", sample("billmanager_single_invoice_request"))).status_code == 400
+    await invoiced(box)
+    await pay(box, 1)
+    answer = await call(box, "change-invoice", {**sample("billmanager_single_invoice_request"), "amount": "1"})
+    assert (answer.status_code, answer.json()) == (409, sample("billmanager_cancel_conflict"))
+    assert (await invoices(box))[0]["amount"] == "800.00"
+
+
+async def test_one_that_cannot_be_changed_keeps_them_all_as_they_are(box: Box) -> None:
+    await opted_in(box)
+    await invoiced(box)
+    changed = [{**each, "amount": "950"} for each in sample("billmanager_bulk_invoice_request")]
+    answer = await call(box, "change-invoices", changed)
+    assert (answer.status_code, answer.json()["errorMessage"]) == (400, "Bad Request")
+    assert [each["amount"] for each in await invoices(box)] == ["800.00"]
+    await invoiced(box, externalReference="EXT-9002")
+    assert (await call(box, "change-invoices", changed)).json() == sample("billmanager_invoice_response")
+    assert [each["amount"] for each in await invoices(box)] == ["950.00", "950.00"]
+
+
 async def test_one_that_cannot_be_cancelled_keeps_them_all(box: Box) -> None:
     await opted_in(box)
     await invoiced(box)
@@ -197,8 +239,20 @@ async def test_the_header_app_key_says_who_bills(box: Box) -> None:
 
 
 async def test_the_doubled_prefix_of_a_go_live_mail_works_as_well(box: Box) -> None:
-    answer = await box.post(f"{BASE}{BASE}/optin", sample("billmanager_optin_request"))
-    assert answer.json()["resmsg"] == "Success"
+    single, many = sample("billmanager_single_invoice_request"), sample("billmanager_bulk_invoice_request")
+    for name, body in (
+        ("optin", sample("billmanager_optin_request")),
+        ("change-optin-details", sample("billmanager_optin_request")),
+        ("single-invoicing", single),
+        ("bulk-invoicing", many),
+        ("change-invoice", single),
+        ("change-invoices", many),
+        ("cancel-single-invoice", REFERENCE),
+        ("cancel-bulk-invoices", [{"externalReference": "EXT-9002"}]),
+        ("reconciliation", sample("billmanager_reconciliation_request")),
+    ):
+        answer = await box.post(f"{BASE}{BASE}/{name}", body)
+        assert answer.json()["resmsg"] == "Success", name
 
 
 async def test_a_bad_token_has_bill_managers_own_shape(box: Box) -> None:

@@ -192,6 +192,55 @@ async def test_the_one_minute_rule_can_be_switched_on(box: Box) -> None:
     await box.pushed(Amount=71)
 
 
+async def ignored(box: Box, times: int) -> None:
+    for _ in range(times):
+        await box.pushed()
+        await box.control(f"{PHONE}/ignore", {"at_once": True})
+
+
+async def test_a_phone_that_ignored_six_prompts_is_blocked_for_a_day_where_the_rule_is_on(box: Box) -> None:
+    await box.control("rules", {"ignored_block": True})
+    await ignored(box, 6)
+    await box.control("autopilot", {"mode": "pay"})  # somebody would pay, but sees nothing
+    checkout = await box.pushed()
+    assert "ignored_block" in box.machine.calls.latest(1)[0].reason
+    assert (await box.payment())["state"] == "pending"
+    assert (await box.client.post(f"/simulator/{PHONE}/approve", json={})).status_code == 409
+    assert "Pay KES" not in (await box.client.get("/")).text
+    await box.advance(26.5)
+    told = await callback(box, 7)
+    assert (told["ResultCode"], told["ResultDesc"]) == (1037, "DS timeout user cannot be reached")
+    assert (await box.query(checkout)).json()["ResultCode"] == "1037"
+    await box.pushed(phone="254700000001")  # it is the phone that is blocked, and no other
+    assert (await callback(box, 8))["ResultCode"] == 0
+    await box.advance(24 * 3600 - 30)  # 24 hours after the last one that was ignored, not after the blocked one
+    box.bearer = ""
+    await box.pushed()
+    await box.advance(30)
+    assert (await callback(box, 9))["ResultCode"] == 1037
+    await box.pushed()
+    assert (await callback(box, 10))["ResultCode"] == 0
+
+
+@pytest.mark.parametrize("answer", ["approve", "cancel", "wrong-pin"])
+async def test_whoever_answers_a_prompt_begins_to_count_anew(box: Box, answer: str) -> None:
+    await box.control("rules", {"ignored_block": True})
+    await ignored(box, 5)
+    await box.pushed()
+    await box.control(f"{PHONE}/{answer}")
+    await ignored(box, 5)
+    await box.pushed()
+    await box.control(f"{PHONE}/approve")
+    assert (await callback(box, 12))["ResultCode"] == 0
+
+
+async def test_ignored_prompts_block_nobody_where_the_rule_is_off(box: Box) -> None:
+    await ignored(box, 8)
+    await box.pushed()
+    await box.control(f"{PHONE}/approve")
+    assert (await callback(box, 9))["ResultCode"] == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

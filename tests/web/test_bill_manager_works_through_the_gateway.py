@@ -1,11 +1,13 @@
 """Bill Manager: the key stays in the gateway, and a paid bill is one payment however often M-Pesa tells of it."""
 
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, eventually
-from wakala.rules.commands import KEPT_BY_GATEWAY
+from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, eventually, running_gateway
+from wakala.rules.commands import BILL_PREFIX, COMMANDS, KEPT_BY_GATEWAY
 from web.test_daraja_paths_answer_as_daraja_does import post
 
 BILLS = "/sandbox/v1/billmanager-invoice"
@@ -20,6 +22,40 @@ INVOICE = {
     "accountReference": "FLAT-7",
     "amount": "800",
 }
+
+IN_OUR_WORDS = {
+    "ExternalReference": "INV-1",
+    "BilledFullName": "Wanjiku Kamau",
+    "BilledPhoneNumber": CUSTOMER,
+    "BilledPeriod": "March 2026",
+    "InvoiceName": "Rent",
+    "DueDate": "2027-03-14",
+    "AccountReference": "FLAT-7",
+    "Amount": 800,
+}
+PAYMENT = {
+    "TransactionID": "SGR1234567",
+    "PaymentDate": "2027-03-14",
+    "Amount": 800,
+    "AccountReference": "FLAT-7",
+    "PhoneNumber": CUSTOMER,
+    "FullName": "Wanjiku Kamau",
+    "InvoiceName": "Rent",
+    "ExternalReference": "INV-1",
+}
+MEMBER = {"Email": "bills@example.org", "OfficialContact": "0712345678"}
+BY_OUR_API: dict[str, tuple[str, dict[str, Any]]] = {
+    "optin": ("optin", MEMBER),
+    "change-optin-details": ("changeoptindetails", MEMBER),
+    "single-invoicing": ("singleinvoicing", IN_OUR_WORDS),
+    "change-invoice": ("changeinvoice", IN_OUR_WORDS | {"Amount": 900}),
+    "cancel-single-invoice": ("cancelsingleinvoice", {"ExternalReference": "INV-1"}),
+    "bulk-invoicing": ("bulkinvoicing", {"Invoices": [IN_OUR_WORDS]}),
+    "change-invoices": ("changeinvoices", {"Invoices": [IN_OUR_WORDS | {"Amount": 900}]}),
+    "cancel-bulk-invoices": ("cancelbulkinvoices", {"ExternalReferences": ["INV-1"]}),
+    "reconciliation": ("reconciliation", PAYMENT),
+}
+"""Every API of Bill Manager's, what the Wakala API calls it and sends; in an order in which each succeeds."""
 
 
 def details(house: House) -> dict[str, Any]:
@@ -36,6 +72,13 @@ def details(house: House) -> dict[str, Any]:
 def keys_seen(house: House) -> list[str]:
     """The headers ``appKey`` that Bill Manager was shown, by its own record."""
     return [key for key in house.box.machine.services.bills.billers if key]
+
+
+def asked_below(house: House, prefix: str) -> set[str]:
+    """Which of Bill Manager's APIs M-Pesa was asked, by its own record; all of them below ``prefix``."""
+    calls = [call for call in house.box.machine.calls if call.direction == "in" and call.kind.startswith("billmanager")]
+    assert {call.target.rpartition("/")[0] for call in calls} == {prefix}
+    return {call.target.rpartition("/")[2] for call in calls}
 
 
 async def pay(house: House, account: str = "FLAT-7") -> str:
@@ -122,3 +165,56 @@ async def test_the_wakala_api_opts_in_and_invoices_with_the_same_key(house: Hous
     answer = await house.client.post(f"{SANDBOX}/billmanager/optin", json=opt_in, headers=basic(house.app))
     assert answer.json()["State"] == "succeeded", answer.text
     assert not set(keys_seen(house)) & set(answer.text.split('"'))
+
+
+@pytest.mark.parametrize("by_daraja", [False, True])
+async def test_an_invoice_is_changed_by_either_face_until_it_is_paid(house: House, *, by_daraja: bool) -> None:
+    await post(house, f"{BILLS}/optin", details(house))
+    await post(house, f"{BILLS}/single-invoicing", INVOICE)
+
+    async def change(amount: int) -> httpx2.Response:
+        if by_daraja:
+            return await post(house, f"{BILLS}/change-invoice", INVOICE | {"amount": str(amount)})
+        body = IN_OUR_WORDS | {"Amount": amount}
+        return await house.client.post(f"{SANDBOX}/billmanager/changeinvoice", json=body, headers=basic(house.app))
+
+    assert (await change(900)).status_code == 200
+    (invoice,) = house.box.machine.services.bills.invoices.values()
+    assert invoice.amount_cents == 90_000
+    await pay(house)
+    refused = await change(1_000)
+    assert refused.status_code == (409 if by_daraja else 422), refused.text
+    assert invoice.amount_cents == 90_000
+
+
+async def test_changes_of_invoices_are_a_bare_list_and_long(house: House) -> None:
+    many = [INVOICE | {"externalReference": f"INV-{number}"} for number in range(1_000)]
+    await post(house, f"{BILLS}/bulk-invoicing", many)
+    answer = await post(house, f"{BILLS}/change-invoices", [each | {"amount": "900"} for each in many])
+    assert (answer.status_code, answer.json()["rescode"]) == (200, "200")
+    assert {each.amount_cents for each in house.box.machine.services.bills.invoices.values()} == {90_000}
+    in_our_words = [IN_OUR_WORDS | {"ExternalReference": f"INV-{number}", "Amount": 950} for number in range(1_000)]
+    answer = await house.client.post(
+        f"{SANDBOX}/billmanager/changeinvoices", json={"Invoices": in_our_words}, headers=basic(house.app)
+    )
+    assert answer.json()["State"] == "succeeded", answer.text
+    assert {each.amount_cents for each in house.box.machine.services.bills.invoices.values()} == {95_000}
+
+
+@pytest.mark.parametrize("prefix", [BILL_PREFIX, BILL_PREFIX * 2])
+async def test_m_pesa_is_asked_below_the_prefix_that_is_set_by_either_face(tmp_path: Path, prefix: str) -> None:
+    async with running_gateway(tmp_path, daraja={"bill_manager_prefix": prefix}) as house:
+        for name, body in BY_OUR_API.values():
+            answer = await house.client.post(f"{SANDBOX}/billmanager/{name}", json=body, headers=basic(house.app))
+            assert answer.status_code == 200, (name, answer.text)
+        assert asked_below(house, prefix) == set(BY_OUR_API)
+        house.box.machine.calls.clear()
+        for below in (BILLS, BILLS + BILL_PREFIX):  # callers may use either form, whichever is set
+            for name in BY_OUR_API:
+                await post(house, f"{below}/{name}", details(house) if "optin" in name else INVOICE)
+        assert asked_below(house, prefix) == set(BY_OUR_API)
+
+
+def test_every_api_of_bill_managers_is_in_the_table_of_these_tests() -> None:
+    declared = {command.name: command.facade for command in COMMANDS if command.path.startswith("billmanager/")}
+    assert declared == {name: (f"{BILL_PREFIX}/{facade}",) for facade, (name, _) in BY_OUR_API.items()}

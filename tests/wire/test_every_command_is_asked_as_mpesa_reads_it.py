@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wakala.errors import InvalidAmountError, InvalidFieldsError, InvalidMsisdnError
-from wakala.rules.commands import BY_PATH, COMMANDS
+from wakala.rules.commands import BY_PATH, COMMANDS, Command
 from wakala.rules.payment import Kind
-from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound
+from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound, path_below
 
 SAMPLES = Path(__file__).parent / "samples"
 SEALED = "c2VjdXJpdHktY3JlZGVudGlhbC1leGFtcGxlLW5vdC1yZWFs"
@@ -311,16 +311,21 @@ def test_an_opt_in_is_the_sample(command: str) -> None:
     assert asked(command, details=details | {"SendReminders": False})[1]["sendReminders"] == "0"
 
 
-def test_an_invoice_is_the_sample_wherever_its_fields_stand() -> None:
-    _, body = asked("billmanager/singleinvoicing", details=INVOICE)
+@pytest.mark.parametrize("name", ["single-invoicing", "change-invoice"])
+def test_an_invoice_is_the_sample_wherever_its_fields_stand(name: str) -> None:
+    command = f"billmanager/{name.replace('-', '')}"
+    path, body = asked(command, details=INVOICE)
+    assert path == f"/v1/billmanager-invoice/{name}"
     assert body == sample("billmanager_single_invoice_request")
     rest = {name: value for name, value in INVOICE.items() if name not in {"AccountReference", "Amount"}}
-    assert asked("billmanager/singleinvoicing", details=rest, reference="ADM-77", amount_cents=80_000)[1] == body
+    assert asked(command, details=rest, reference="ADM-77", amount_cents=80_000)[1] == body
 
 
-def test_invoices_are_a_bare_list() -> None:
+@pytest.mark.parametrize("name", ["bulk-invoicing", "change-invoices"])
+def test_invoices_are_a_bare_list(name: str) -> None:
     second = INVOICE | {"ExternalReference": "EXT-9002", "DueDate": "2026-03-31 00:00:00.00"}
-    _, body = asked("billmanager/bulkinvoicing", details={"Invoices": [INVOICE, second]})
+    path, body = asked(f"billmanager/{name.replace('-', '')}", details={"Invoices": [INVOICE, second]})
+    assert path == f"/v1/billmanager-invoice/{name}"
     assert body == sample("billmanager_bulk_invoice_request")
 
 
@@ -340,6 +345,18 @@ def test_cancellations_are_the_samples() -> None:
     _, many = asked("billmanager/cancelbulkinvoices", details={"ExternalReferences": ["EXT-9001", "EXT-9002"]})
     assert one == sample("billmanager_cancel_single_request")
     assert many == sample("billmanager_cancel_bulk_request")
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if each.kind is not Kind.PUSH], ids=lambda each: each.path
+)
+def test_another_prefix_is_bill_managers_alone(command: Command) -> None:
+    documented = command.facade[-1]
+    path = path_below("/v9/bills", documented)
+    if command.path.startswith("billmanager/"):
+        assert path == "/v9/bills/" + documented.rpartition("/")[2]
+    else:
+        assert path == documented
 
 
 # ── prompts of other kinds ──

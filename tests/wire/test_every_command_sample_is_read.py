@@ -271,6 +271,8 @@ def test_every_command_that_is_answered_at_once_has_an_envelope() -> None:
         ("billmanager_optin_response", "billmanager/optin", True, "200"),
         ("billmanager_simple_ok", "billmanager/reconciliation", True, "200"),
         ("billmanager_invoice_response", "billmanager/bulkinvoicing", True, "200"),
+        ("billmanager_invoice_response", "billmanager/changeinvoice", True, "200"),
+        ("billmanager_cancel_conflict", "billmanager/changeinvoices", False, "409"),
         ("billmanager_cancel_ok", "billmanager/cancelbulkinvoices", True, "200"),
         ("billmanager_cancel_conflict", "billmanager/cancelsingleinvoice", False, "409"),
         ("pull_register_response", "pulltransactions/register", True, "1000"),

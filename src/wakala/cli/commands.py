@@ -134,6 +134,8 @@ url = "{database_url}"
 [daraja]
 sandbox_url = "{sandbox_url}"
 live_url = "https://api.safaricom.co.ke"
+# If M-Pesa's e-mail on going live has Bill Manager's prefix twice:
+# bill_manager_prefix = "/v1/billmanager-invoice/v1/billmanager-invoice"
 
 [deliveries]
 private_targets = {private}   # private networks that notifications may go to

@@ -85,7 +85,8 @@ _B2C = ("/mpesa/b2c/v1/paymentrequest", "/mpesa/b2c/v3/paymentrequest")
 _B2B = ("/mpesa/b2b/v1/paymentrequest",)
 _STK = ("/mpesa/stkpush/v1/processrequest",)
 _SIMULATE = ("/mpesa/c2b/v1/simulate", "/mpesa/c2b/v2/simulate")
-_BILL = "/v1/billmanager-invoice/"
+BILL_PREFIX = "/v1/billmanager-invoice"
+"""As M-Pesa's documents have it. An e-mail on going live has it twice, so it is a setting (daraja.md 2.16)."""
 
 
 def _payout(name: str, command_id: str, summary: str, facade: tuple[str, ...] = _B2C, source: str = "2.6") -> Command:
@@ -150,6 +151,10 @@ def _direct(
         environments=environments,
         source=source,
     )
+
+
+def _bill(name: str, summary: str, body: type[msgspec.Struct]) -> Command:
+    return _direct(f"billmanager/{name.replace('-', '')}", summary, body, (f"{BILL_PREFIX}/{name}",), "2.16")
 
 
 def _simulation(name: str, summary: str, kinds: frozenset[ShortcodeKind], command_id: str) -> Command:
@@ -274,45 +279,17 @@ COMMANDS: tuple[Command, ...] = (
         source="2.18",
     ),
     _direct("qrcode/generate", "Make a QR code to pay by", bodies.QrBody, ("/mpesa/qrcode/v1/generate",), "2.15"),
-    _direct("billmanager/optin", "Join Bill Manager", bodies.BillOptInBody, (_BILL + "optin",), "2.16"),
-    _direct(
-        "billmanager/changeoptindetails",
-        "Change the Bill Manager details",
-        bodies.BillOptInBody,
-        (_BILL + "change-optin-details",),
-        "2.16",
+    _bill("optin", "Join Bill Manager", bodies.BillOptInBody),
+    _bill("change-optin-details", "Change the Bill Manager details", bodies.BillOptInBody),
+    _bill("single-invoicing", "Send one invoice", bodies.InvoiceBody),
+    _bill("bulk-invoicing", "Send many invoices", bodies.InvoicesBody),
+    _bill("change-invoice", "Change one unpaid invoice", bodies.InvoiceBody),
+    _bill("change-invoices", "Change many unpaid invoices", bodies.InvoicesBody),
+    _bill(
+        "reconciliation", "Acknowledge a paid invoice, so that the customer gets a receipt", bodies.ReconciliationBody
     ),
-    _direct(
-        "billmanager/singleinvoicing",
-        "Send one invoice",
-        bodies.InvoiceBody,
-        (_BILL + "single-invoicing",),
-        "2.16",
-    ),
-    _direct(
-        "billmanager/bulkinvoicing", "Send many invoices", bodies.InvoicesBody, (_BILL + "bulk-invoicing",), "2.16"
-    ),
-    _direct(
-        "billmanager/reconciliation",
-        "Acknowledge a paid invoice, so that the customer gets a receipt",
-        bodies.ReconciliationBody,
-        (_BILL + "reconciliation",),
-        "2.16",
-    ),
-    _direct(
-        "billmanager/cancelsingleinvoice",
-        "Cancel one invoice",
-        bodies.CancelInvoiceBody,
-        (_BILL + "cancel-single-invoice",),
-        "2.16",
-    ),
-    _direct(
-        "billmanager/cancelbulkinvoices",
-        "Cancel many invoices",
-        bodies.CancelInvoicesBody,
-        (_BILL + "cancel-bulk-invoices",),
-        "2.16",
-    ),
+    _bill("cancel-single-invoice", "Cancel one invoice", bodies.CancelInvoiceBody),
+    _bill("cancel-bulk-invoices", "Cancel many invoices", bodies.CancelInvoicesBody),
     _direct(
         "pulltransactions/register",
         "Register for Pull",
@@ -384,5 +361,8 @@ SPENDING = frozenset({"bonga/redeempaybill", "offers/purchase"})
 """Answered at once, but something is spent: an answer that was lost leaves it unknown, where a look-up just fails."""
 
 BILL_OPT_INS = frozenset({"billmanager/optin", "billmanager/changeoptindetails"})
+BILL_LISTS = frozenset({"billmanager/bulkinvoicing", "billmanager/changeinvoices", "billmanager/cancelbulkinvoices"})
+"""What Daraja takes as a bare array of up to a thousand bills, and no object around it (daraja.md 2.16)."""
+
 KEPT_BY_GATEWAY = "kept-by-the-gateway"
 """What a caller sees of Bill Manager's ``app_key``: the gateway holds it and sends it along (daraja.md 1.3, 2.16)."""

@@ -41,6 +41,8 @@ BILL_MANAGER: tuple[tuple[str, str, Api], ...] = tuple(
         ("change-optin-details", "optin", bill_manager.change_details),
         ("single-invoicing", "invoices", bill_manager.send_one),
         ("bulk-invoicing", "invoices", bill_manager.send_many),
+        ("change-invoice", "invoices", bill_manager.change_one),
+        ("change-invoices", "invoices", bill_manager.change_many),
         ("cancel-single-invoice", "cancel", bill_manager.cancel_one),
         ("cancel-bulk-invoices", "cancel", bill_manager.cancel_many),
         ("reconciliation", "reconciliation", bill_manager.reconcile),
@@ -108,6 +110,7 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
     ("POST", "/simulator/clock", control.move_clock),
     ("POST", "/simulator/reset", control.reset),
     ("POST", "/simulator/c2b/pay", control.pay_from_menu),
+    ("POST", "/simulator/c2b/hakikisha", control_services.ask_account_name),
 )
 
 PAGE = (

@@ -1,4 +1,4 @@
-"""Bill Manager's HTTP face: opting in, invoices one by one or in bulk, cancelling, reconciling (daraja.md 2.16).
+"""Bill Manager's HTTP face: opting in, invoices alone or in bulk, changes, cancelling, reconciling (daraja.md 2.16).
 
 Its answers have a shape of their own, and so has its refusal of a token. The header ``appKey`` says which biller is
 meant; programs that leave it out are understood by the app that their token belongs to.
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from wakala.simulator import refusals
-from wakala.simulator.bills import Biller, Invoice, new_app_key
+from wakala.simulator.bills import Biller, Bills, Invoice, new_app_key
 from wakala.simulator.daraja import admitted, fields_of
 from wakala.simulator.exchange import Answer, Incoming
 from wakala.simulator.machine import Simulator
@@ -69,6 +69,21 @@ async def send_many(simulator: Simulator, call: Incoming) -> Answer:
     return _send(simulator, call, app, _all_fields(call))
 
 
+async def change_one(simulator: Simulator, call: Incoming) -> Answer:
+    """Put another invoice in the place of an unpaid one.
+
+    M-Pesa names this path only, in an e-mail on going live: body and answer are inferred from those of sending.
+    """
+    app = _admitted(simulator, call)
+    return _change(simulator, call, app, [fields_of(call)])
+
+
+async def change_many(simulator: Simulator, call: Incoming) -> Answer:
+    """The same of up to a thousand, as a bare array; one that cannot be changed stops all of them. Inferred too."""
+    app = _admitted(simulator, call)
+    return _change(simulator, call, app, _all_fields(call))
+
+
 async def cancel_one(simulator: Simulator, call: Incoming) -> Answer:
     """Take an unpaid invoice back."""
     app = _admitted(simulator, call)
@@ -110,20 +125,31 @@ def _send(simulator: Simulator, call: Incoming, app: App, asked: list[Fields]) -
     return Answer(dict(SENT), reason=reason)
 
 
+def _change(simulator: Simulator, call: Incoming, app: App, asked: list[Fields]) -> Answer:
+    bills = simulator.services.bills
+    biller = bills.biller_for(call.app_key, app.key)
+    invoices = [_invoice(simulator, fields, _key(biller)) for fields in asked]
+    for invoice in invoices:
+        _unpaid(bills, biller, invoice.reference)
+    bills.send(invoices)
+    return Answer(dict(SENT))
+
+
 def _cancel(simulator: Simulator, call: Incoming, app: App, asked: list[Fields]) -> Answer:
     bills = simulator.services.bills
     biller = bills.biller_for(call.app_key, app.key)
-    invoices = []
-    for fields in asked:
-        reference = fields.text("externalReference")
-        invoice = bills.find(_key(biller), reference)
-        if invoice is None:  # nobody knows how M-Pesa says this
-            raise Refusal(400, "400.003.02", "Bad Request", f"There is no open invoice {reference}.")
-        if invoice.paid_cents:
-            raise _conflict(invoice)
-        invoices.append(invoice)
-    bills.cancel(invoices)
+    bills.cancel([_unpaid(bills, biller, fields.text("externalReference")) for fields in asked])
     return Answer(dict(CANCELLED))
+
+
+def _unpaid(bills: Bills, biller: Biller | None, reference: str) -> Invoice:
+    """The open invoice that this biller means, of which nothing is paid."""
+    invoice = bills.find(_key(biller), reference)
+    if invoice is None:  # nobody knows how M-Pesa says this
+        raise Refusal(400, "400.003.02", "Bad Request", f"There is no open invoice {reference}.")
+    if invoice.paid_cents:
+        raise _conflict(invoice)
+    return invoice
 
 
 def _conflict(invoice: Invoice) -> Refusal:

@@ -102,17 +102,26 @@ class Courier:
         self, kind: str, url: str, body: bytes, limit_seconds: float, headers: dict[str, str] | None = None
     ) -> Reply | None:
         """Post a question and wait for its answer at most that long on the simulator's clock; None is no answer."""
+        reply, _ = await self.ask_and_tell(kind, url, body, limit_seconds, headers)
+        return reply
+
+    async def ask_and_tell(
+        self, kind: str, url: str, body: bytes, limit_seconds: float, headers: dict[str, str] | None = None
+    ) -> tuple[Reply | None, str]:
+        """The same, with our sentence on why there is no answer or one that is no 200; else an empty text."""
         started = time.monotonic()
         question = asyncio.create_task(self._post(url, body, headers or {}, limit_seconds=None))
         patience = asyncio.create_task(self._clock.sleep(limit_seconds))
         try:
             await asyncio.wait((question, patience), return_when=asyncio.FIRST_COMPLETED)
             if not question.done():
-                self._note(kind, url, body, f"No answer within {limit_seconds:g} s.", started=started)
-                return None
+                reason = f"No answer within {limit_seconds:g} s."
+                self._note(kind, url, body, reason, started=started)
+                return None, reason
             outcome = question.result()
-            self._note(kind, url, body, _reason(outcome, ""), started=started, outcome=outcome)
-            return outcome if isinstance(outcome, Reply) else None
+            reason = _reason(outcome, "")
+            self._note(kind, url, body, reason, started=started, outcome=outcome)
+            return outcome if isinstance(outcome, Reply) else None, reason
         finally:
             question.cancel()
             patience.cancel()

@@ -311,7 +311,7 @@ async def pay_from_menu(simulator: Simulator, request: Request) -> Any:
 
 def _live_prompt(simulator: Simulator, msisdn: str) -> Payment:
     phone = simulator.world.phones.get(msisdn)
-    if phone is None or phone.live is None:
+    if phone is None or phone.live is None or phone.live.blocked:
         raise Stop(409, f"Phone {msisdn} shows no prompt.")
     return phone.live
 

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from wakala.simulator import orders
+from wakala.simulator import account_names, orders
 from wakala.simulator.control import Stop, read_order
 from wakala.simulator.machine import Simulator
 from wakala.simulator.messages import shillings
+from wakala.simulator.requests import is_url
 
 SHOWN_MAX = 500
 """Of each list, the latest."""
@@ -75,6 +76,18 @@ async def set_nominated(simulator: Simulator, request: Request) -> Any:
     else:
         nominated.pop(wanted.till, None)
     return {"nominated": nominated}
+
+
+async def ask_account_name(simulator: Simulator, request: Request) -> Any:
+    """Ask a merchant's own C2B Hakikisha whose account a number is: a token, the question, and a verdict on both."""
+    wanted = await read_order(request, account_names.Question)
+    for name in ("token_url", "url"):
+        if not is_url(getattr(wanted, name)):
+            raise Stop(400, f"{name} must be an absolute http or https URL.")
+    if simulator.world.owner_of(wanted.shortcode) is None:
+        raise Stop(404, f"There is no shortcode {wanted.shortcode}.")
+    request_id, now_seconds = simulator.services.new_uuid(), simulator.clock.seconds()
+    return msgspec.to_builtins(await account_names.look_up(simulator.courier, wanted, request_id, now_seconds))
 
 
 def _latest(kept: dict[Any, Any]) -> list[Any]:

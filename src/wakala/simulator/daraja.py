@@ -17,6 +17,7 @@ from wakala.simulator.results import Result
 from wakala.simulator.world import App, Payment, Shortcode, Token
 
 STK_ACCEPTED = "Success. Request accepted for processing"
+BLOCKED = "The rule ignored_block keeps it from this phone, which ignored too many prompts; it will end as unreachable."
 QUERY_ACCEPTED = "The service request has been accepted successsfully"
 """With three s, as in most captures; compare codes, never texts (daraja.md 2.2)."""
 
@@ -48,7 +49,8 @@ async def stk_push(simulator: Simulator, call: Incoming) -> Answer:
     payment = simulator.prompts.open(push, shortcode)
     if await mishaps.after_prompt(simulator, call, payment):
         return Answer(_push_answer(payment))
-    return Answer(_push_answer(payment), after=lambda: simulator.prompts.start(payment))
+    reason = BLOCKED if payment.blocked else ""
+    return Answer(_push_answer(payment), after=lambda: simulator.prompts.start(payment), reason=reason)
 
 
 async def stk_query(simulator: Simulator, call: Incoming) -> Answer:

@@ -52,6 +52,7 @@ class Errands:
             party_b=question.shortcode.till or question.shortcode.number,
             checkout_id=question.identity,
             expires_at=now + timedelta(seconds=self._world.rules.prompt_life_seconds),
+            blocked=self._prompts.is_blocked(phone),
             errand=ended,
         )
         phone.live = prompt

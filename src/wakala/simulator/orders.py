@@ -57,6 +57,7 @@ class RulesOrder(msgspec.Struct, forbid_unknown_fields=True):
     lock_after_failures: int | None = None
     rule_17: bool | None = None
     one_minute: bool | None = None
+    ignored_block: bool | None = None
     strict_174379: bool | None = None
     strict_urls: bool | None = None
     register_once: bool | None = None

@@ -116,10 +116,11 @@ def render(simulator: Simulator, view: View) -> str:
 
 def _handset(simulator: Simulator, msisdn: str) -> dict[str, Any]:
     phone = simulator.world.phones.get(msisdn) or Phone(msisdn, "")
-    reachable = not phone.never_answers and phone.switch not in UNREACHABLE_SWITCHES
+    is_blocked = phone.live is not None and phone.live.blocked
+    reachable = not (is_blocked or phone.never_answers or phone.switch in UNREACHABLE_SWITCHES)
     shown = phone.live if reachable and phone.switch != "busy" else None
     quiet = "quiet_unreachable" if not reachable else "quiet_busy" if phone.switch == "busy" else "quiet"
-    line = "no-signal" if phone.never_answers else phone.switch
+    line = "no-signal" if is_blocked or phone.never_answers else phone.switch
     messages = list(phone.messages)[:MESSAGES_SHOWN_MAX]
     return {"phone": phone, "prompt": shown, "quiet": quiet, "line": line, "messages": messages}
 

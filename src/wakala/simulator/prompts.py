@@ -18,6 +18,11 @@ RULE_17_SECONDS = 120.0
 ONE_MINUTE_SECONDS = 60.0
 """Between two prompts to one phone (daraja.md 7.5)."""
 
+UNANSWERED_MAX = 5
+"""Prompts in a row; more "may block a line for 24 h", says one developer's tutorial (daraja.md 2.1)."""
+
+BLOCK_SECONDS = 24 * 3600.0
+
 OUTCOMES: dict[str, Result | None] = {
     "pay": None,  # decided by balance and rules
     "ignore": None,  # decided by the clock
@@ -78,12 +83,19 @@ class Prompts:
             merchant_request_id=self._world.next_request_id(),
             callback_url=push.callback_url,
             description=push.description,
+            blocked=self.is_blocked(phone),
             expires_at=now + timedelta(seconds=self._world.rules.prompt_life_seconds),
         )
         phone.live = payment
         self._world.live[payment.number] = payment
         self._world.remember(payment)
         return payment
+
+    def is_blocked(self, phone: Phone) -> bool:
+        """Whether prompts are kept from a phone whose owner ignored too many; by a rule that is off by default."""
+        if not self._world.rules.ignored_block or phone.unanswered <= UNANSWERED_MAX:
+            return False
+        return self._world.clock.seconds() - phone.unanswered_seconds < BLOCK_SECONDS
 
     def _require_a_minute(self, phone: Phone) -> None:
         seconds = self._world.clock.seconds()
@@ -97,7 +109,7 @@ class Prompts:
         refused = self._misdirected(payment)
         if refused is not None:
             self._later(payment, 0, lambda: self.settle(payment, refused))
-        elif phone.never_answers or phone.switch in UNREACHABLE_SWITCHES:
+        elif payment.blocked or phone.never_answers or phone.switch in UNREACHABLE_SWITCHES:
             silence_seconds = self._world.rules.unreachable_after_seconds
             self._later(payment, silence_seconds, lambda: self.settle(payment, results.UNREACHABLE))
         elif phone.switch == "busy":
@@ -141,6 +153,7 @@ class Prompts:
         payment.result = result
         payment.settled_at = self._world.clock.now()
         payment.phone.live = None
+        self._note_silence(payment, result)
         self._world.live.pop(payment.number, None)
         if payment.errand is not None:
             payment.errand(result)
@@ -153,6 +166,15 @@ class Prompts:
         if payment.paid:
             self._collections.confirm(payment)
         return callback
+
+    def _note_silence(self, payment: Payment, result: Result) -> None:
+        """For the rule ignored_block. A prompt that it kept from the phone counts as nothing: nobody could answer."""
+        phone = payment.phone
+        if result.code in results.ANSWERED:
+            phone.unanswered = 0
+        elif result.code == results.NO_RESPONSE.code and not payment.blocked:
+            phone.unanswered += 1
+            phone.unanswered_seconds = self._world.clock.seconds()
 
     async def settle_and_call_back(self, payment: Payment) -> None:
         """Settle at once and see the callback delivered: for a callback that overtakes the answer."""

@@ -185,7 +185,7 @@ class Fields:
     def url(self, name: str, *, filtered: bool) -> str:
         """An absolute http or https address; ``filtered`` applies M-Pesa's list of words."""
         value = self.text(name)
-        if not _is_url(value):
+        if not is_url(value):
             raise refusals.invalid_field(name, f"{name} must be an absolute http or https URL.")
         word = next((word for word in FORBIDDEN_WORDS if word in value.lower()), "") if filtered else ""
         if word:
@@ -280,7 +280,8 @@ def _is_time(value: str) -> bool:
     return True
 
 
-def _is_url(value: str) -> bool:
+def is_url(value: str) -> bool:
+    """Whether it is an absolute http or https address."""
     if PLAIN_URL.fullmatch(value):
         return True
     try:

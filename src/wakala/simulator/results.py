@@ -62,6 +62,10 @@ def code_from(spelled: str) -> Code:
     return int(spelled) if spelled.isdecimal() else spelled
 
 
+ANSWERED: frozenset[Code] = frozenset({0, 1, 2, 3, 4, 8, 17, 1031, 1032, 2001, 8006})
+"""Results that come of somebody's PIN or refusal. The others say nothing of the phone's owner, and 1037 that there was
+no answer."""
+
 PAID = result(0)
 NOT_ENOUGH = result(1)
 RULE_LIMITED = result(17)

@@ -74,6 +74,7 @@ class Rules:
     lock_after_failures: int = 3  # "repeated failure locks it" (daraja.md 5); how many is a guess: as for a PIN
     rule_17: bool = False  # refuse the same amount from the same phone within two minutes
     one_minute: bool = False  # refuse a prompt within a minute of the last one to the same phone (daraja.md 7.5)
+    ignored_block: bool = False  # six ignored prompts block a phone for 24 h; one developer's report (daraja.md 2.1)
     strict_174379: bool = False  # refuse C2B registration of 174379, as the real sandbox does
     strict_urls: bool = False  # apply the URL filter to CallBackURL too, as production does
     register_once: bool = False  # C2B URLs can be registered once only, as in production
@@ -207,6 +208,8 @@ class Phone:
     never_answers: bool = False
     live: "Payment | None" = None  # the one prompt it may show at a time
     asked_seconds: float | None = None  # when it was sent its last prompt; feeds the one-minute rule
+    unanswered: int = 0  # prompts in a row that its owner did nothing about, and when the last of them ended
+    unanswered_seconds: float = 0.0
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
     last_paid_seconds: dict[int, float] = field(default_factory=dict)  # amount in cents to when; feeds rule 17
     registered: bool = True  # for M-Pesa; nobody can be paid who is not
@@ -244,6 +247,7 @@ class Payment(msgspec.Struct, eq=False):
     third_party_id: str = ""
     settled_at: datetime | None = None
     ignored: bool = False  # its owner put the phone away; it ends by itself
+    blocked: bool = False  # the rule ignored_block keeps it from the phone
     shortcode_balance_cents: int = 0
     originator_id: str = ""  # given when a status query first asks; until then nobody could see it
     conversation_id: str = ""

@@ -8,7 +8,7 @@ from dataclasses import replace as replace_fields
 
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
-from wakala.rules.commands import BILL_OPT_INS, BY_PATH, KEPT_BY_GATEWAY, RELAYED_PATHS, Mode
+from wakala.rules.commands import BILL_OPT_INS, BILL_PREFIX, BY_PATH, KEPT_BY_GATEWAY, RELAYED_PATHS, Mode
 from wakala.rules.exchange import Exchange
 from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen, Unsent
 from wakala.rules.payment import Evidence, Kind, Payment, Scope
@@ -17,7 +17,7 @@ from wakala.upstream.door import Asked, Callback, Credentials
 from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
 from wakala.wire import daraja
 from wakala.wire.daraja_codes import DecodedError, decode_error
-from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound
+from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound, path_below
 from wakala.wire.daraja_errors import Trouble
 from wakala.wire.daraja_results import PulledPayment, read_ack, read_direct, read_pull
 from wakala.wire.http import HttpRequest
@@ -39,10 +39,13 @@ class _Token:
 class Daraja:
     """One cached token a shortcode, fetched by one caller at a time, renewed early and once on refusal."""
 
-    def __init__(self, outgoing: Outgoing, source: Source, *, answer_limit_s: float = 30) -> None:
+    def __init__(
+        self, outgoing: Outgoing, source: Source, *, answer_limit_s: float = 30, bill_prefix: str = BILL_PREFIX
+    ) -> None:
         self._outgoing = outgoing
         self._source = source
         self._answer_limit_s = answer_limit_s
+        self._bill_prefix = bill_prefix
         self._tokens: dict[str, _Token] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -100,7 +103,8 @@ class Daraja:
             callback_url=callback("bill_payment" if payment.command in BILL_OPT_INS else "outcome"),
             now_us=self._source.now_us(),
         )
-        path, body = _as_it_came(outbound, payment) or ENCODERS[payment.command](outbound)
+        documented, body = _as_it_came(outbound, payment) or ENCODERS[payment.command](outbound)
+        path = path_below(self._bill_prefix, documented)
         app_key = credentials.bill_key if payment.command in NEEDS_APP_KEY else ""
         return lambda token: daraja.command_request(credentials.base_url, path, token, body, app_key)
 

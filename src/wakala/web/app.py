@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
-from wakala.rules.commands import BY_PATH, COMMANDS, Command
+from wakala.rules.commands import BILL_LISTS, BILL_PREFIX, BY_PATH, COMMANDS, Command
 from wakala.rules.exchange import BODY_LIMIT_BYTES
 from wakala.web.api import Api
 from wakala.web.facade import Facade
@@ -81,7 +81,7 @@ def build(
 
 
 def _body_limit_bytes(command: Command) -> int:
-    return BULK_LIMIT_BYTES if command.path in BULKY else BODY_LIMIT_BYTES
+    return BULK_LIMIT_BYTES if command.path in BILL_LISTS else BODY_LIMIT_BYTES
 
 
 class _Nothing:
@@ -133,9 +133,7 @@ _DARAJA_BEGINNINGS = (
 )
 """Below these Daraja answers, whether there is such an API or not (daraja.md 2.0)."""
 
-BULKY = frozenset({"billmanager/bulkinvoicing", "billmanager/cancelbulkinvoices"})
 BULK_LIMIT_BYTES = 1_048_576  # a thousand invoices (daraja.md 2.16) of a kilobyte each
-_BILLS = "/v1/billmanager-invoice"
 
 
 def _endpoint_changes(api: Api) -> dict[str, Callable[[Environment], Handler]]:
@@ -158,8 +156,8 @@ def _facade(facade: Facade, environment: Environment) -> dict[str, tuple[Handler
     for command in BY_PATH.values():
         for path in command.facade:
             found[path] = (facade.command(path, environment), _body_limit_bytes(command))
-            if path.startswith(_BILLS):  # an e-mail on going live doubles it (daraja.md 2.16)
-                found[_BILLS + path] = found[path]
+            if path.startswith(BILL_PREFIX):  # an e-mail on going live doubles it (daraja.md 2.16)
+                found[BILL_PREFIX + path] = found[path]
     return found
 
 

@@ -5,9 +5,10 @@ stand in `daraja_payouts`, the others in `daraja_services`.
 """
 
 from wakala.wire import daraja_payouts, daraja_services
+from wakala.wire.daraja_services import path_below
 from wakala.wire.outbound import Encoded, Encoder, Outbound
 
-__all__ = ["ENCODERS", "NEEDS_APP_KEY", "Encoded", "Encoder", "Outbound"]
+__all__ = ["ENCODERS", "NEEDS_APP_KEY", "Encoded", "Encoder", "Outbound", "path_below"]
 
 ENCODERS: dict[str, Encoder] = {**daraja_payouts.ENCODERS, **daraja_services.ENCODERS}
 
@@ -16,6 +17,8 @@ NEEDS_APP_KEY = frozenset(
     {
         "billmanager/singleinvoicing",
         "billmanager/bulkinvoicing",
+        "billmanager/changeinvoice",
+        "billmanager/changeinvoices",
         "billmanager/reconciliation",
         "billmanager/cancelsingleinvoice",
         "billmanager/cancelbulkinvoices",

@@ -58,6 +58,8 @@ ENVELOPES: Mapping[str, _Envelope] = MappingProxyType(
         "billmanager/changeoptindetails": _BILL,
         "billmanager/singleinvoicing": _BILL,
         "billmanager/bulkinvoicing": _BILL,
+        "billmanager/changeinvoice": _BILL,
+        "billmanager/changeinvoices": _BILL,
         "billmanager/reconciliation": _BILL,
         "billmanager/cancelsingleinvoice": _BILL,
         "billmanager/cancelbulkinvoices": _BILL,

@@ -7,6 +7,7 @@ from typing import Any
 
 from wakala.errors import InvalidFieldsError
 from wakala.rules import msisdn as msisdns
+from wakala.rules.commands import BILL_PREFIX
 from wakala.rules.matching import reference_as_sent
 from wakala.rules.money import plain, whole_shillings
 from wakala.wire.outbound import (
@@ -68,7 +69,12 @@ def _qr(out: Outbound) -> Encoded:
 
 # ── Bill Manager ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_BILL = "/v1/billmanager-invoice/"
+_BILL = f"{BILL_PREFIX}/"
+
+
+def path_below(prefix: str, path: str) -> str:
+    """A path of Bill Manager's below another prefix; every other path as it is."""
+    return prefix + path.removeprefix(BILL_PREFIX) if path.startswith(_BILL) else path
 
 
 def _opt_in(name: str, out: Outbound) -> Encoded:
@@ -82,13 +88,14 @@ def _opt_in(name: str, out: Outbound) -> Encoded:
     }
 
 
-def _single_invoice(out: Outbound) -> Encoded:
-    return _BILL + "single-invoicing", _invoice(_with_columns(out))
+def _one_invoice(name: str, out: Outbound) -> Encoded:
+    """Sent or changed. That both take the same body is inferred: of changing M-Pesa names the path only."""
+    return _BILL + name, _invoice(_with_columns(out))
 
 
-def _bulk_invoices(out: Outbound) -> Encoded:
-    """A bare list, and no object around it (daraja.md 2.16)."""
-    return _BILL + "bulk-invoicing", [_invoice(each) for each in out.details["Invoices"]]
+def _many_invoices(name: str, out: Outbound) -> Encoded:
+    """A bare list, and no object around it (daraja.md 2.16); of changes too, as far as anyone knows."""
+    return _BILL + name, [_invoice(each) for each in out.details["Invoices"]]
 
 
 def _reconciliation(out: Outbound) -> Encoded:
@@ -254,8 +261,10 @@ ENCODERS: dict[str, Encoder] = {
     "qrcode/generate": _qr,
     "billmanager/optin": partial(_opt_in, "optin"),
     "billmanager/changeoptindetails": partial(_opt_in, "change-optin-details"),
-    "billmanager/singleinvoicing": _single_invoice,
-    "billmanager/bulkinvoicing": _bulk_invoices,
+    "billmanager/singleinvoicing": partial(_one_invoice, "single-invoicing"),
+    "billmanager/bulkinvoicing": partial(_many_invoices, "bulk-invoicing"),
+    "billmanager/changeinvoice": partial(_one_invoice, "change-invoice"),
+    "billmanager/changeinvoices": partial(_many_invoices, "change-invoices"),
     "billmanager/reconciliation": _reconciliation,
     "billmanager/cancelsingleinvoice": _cancel_one,
     "billmanager/cancelbulkinvoices": _cancel_many,

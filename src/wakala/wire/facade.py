@@ -14,7 +14,7 @@ from wakala.errors import InvalidAmountError
 from wakala.rules import money
 from wakala.rules.addresses import is_web_address
 from wakala.rules.bodies import REQUEST_ID, TaxBody
-from wakala.rules.commands import BY_PATH, RELAYED_PATHS, Ask, Command, Mode
+from wakala.rules.commands import BILL_LISTS, BY_PATH, RELAYED_PATHS, Ask, Command, Mode
 from wakala.rules.payment import Face, Kind
 from wakala.rules.receipt import nairobi_to_us
 from wakala.wire.facade_errors import forbidden_word, invalid, unreadable, wrong_identifier_type
@@ -165,13 +165,10 @@ def _object(raw: bytes, content_type: str, command: Command) -> dict[str, object
         return {}
     found = read_object(raw)
     if found is None:
-        if command.path in _LISTS and raw.lstrip()[:1] == b"[":
+        if command.path in BILL_LISTS and raw.lstrip()[:1] == b"[":
             return {"list": _list(raw)}
         raise unreadable()
     return found
-
-
-_LISTS = frozenset({"billmanager/bulkinvoicing", "billmanager/cancelbulkinvoices"})
 
 
 def _list(raw: bytes) -> list[object]:
