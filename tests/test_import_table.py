@@ -24,6 +24,7 @@ FLOORS_1_TO_3 = {
     "payments",
     "deliveries",
     "identity",
+    "deadlines",
 } | {"confirmations", "pulling"}
 EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {
     "administration",
@@ -42,8 +43,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"rules"},
     "rules": set(),
     "wire": {"rules"},
-    "journal": {"rules"},
-    "outgoing": set(),
+    "deadlines": set(),
+    "journal": {"rules", "deadlines"},
+    "outgoing": {"deadlines"},
     "upstream": {"wire", "rules", "outgoing", "identity"},
     "directory": {"rules", "journal", "upstream"},
     "administration": {"rules", "journal", "identity"},

@@ -1,7 +1,6 @@
 """The table of states, and what each fact does to a payment in each state."""
 
-import dataclasses
-
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -114,7 +113,7 @@ def test_what_was_given_up_before_it_left_is_told_so() -> None:
 
 def test_a_second_source_confirms_without_a_second_notification() -> None:
     settled = after(in_state(State.PENDING), paid("UKN0000001")).payment
-    again = after(settled, dataclasses.replace(paid("UKN0000001"), by=Evidence.C2B_CONFIRMATION, payer_name="ASHA"))
+    again = after(settled, msgspec.structs.replace(paid("UKN0000001"), by=Evidence.C2B_CONFIRMATION, payer_name="ASHA"))
     assert (again.name, again.notify, again.payment.payer_name) == ("confirmed", None, "ASHA")
 
 

@@ -13,6 +13,7 @@ from wakala.journal.database import (
     CLOSE_LIMIT_S,
     QUEUE_LIMIT_OPERATIONS,
     Operation,
+    Pace,
     Patience,
     Row,
     sql,
@@ -71,6 +72,7 @@ class PostgresDatabase:
         self._url = url
         self._name = name
         self._patience = Patience()
+        self._pace = Pace()
         self._queue: deque[_Waiting] = deque()
         self._stopping = False
         self._writing: asyncio.Task[None] | None = None
@@ -115,11 +117,8 @@ class PostgresDatabase:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.append((operation, future))
         self._wake.set()
-        alarm = self._patience.alarm(future)
-        try:
-            return await future
-        finally:
-            alarm.cancel()
+        self._patience.watch(future)
+        return await future
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows as tuples, from a connection of the pool."""
@@ -169,7 +168,7 @@ class PostgresDatabase:
         writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
         try:
             while self._queue or not self._stopping:
-                await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
+                await self._pace.wait(self._queue)
                 batch, is_one = take(self._queue)
                 if batch:
                     carry_out = writer.commit if is_one else self._transaction

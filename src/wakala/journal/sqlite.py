@@ -140,11 +140,8 @@ class SqliteDatabase:
         self._queue.append((asked, future))
         if self._writing is None or self._writing.done():
             self._writing = self._loop.create_task(self._write())
-        alarm = self._patience.alarm(future)
-        try:
-            return await future
-        finally:
-            alarm.cancel()
+        self._patience.watch(future)
+        return await future
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Point reads take microseconds, so they run where they are asked; WAL readers never meet the writer."""

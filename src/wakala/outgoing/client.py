@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from wakala.deadlines import Deadlines
 from wakala.outgoing.answer import BrokenAnswerError
 from wakala.outgoing.connection import Connection
 from wakala.outgoing.dialling import Dialler
@@ -42,6 +43,7 @@ class Outgoing:
         self.allowed = tuple(ipaddress.ip_network(net, strict=False) for net in allowed)
         self._pool: Pool | None = None
         self._dialler: Dialler | None = None
+        self._deadlines = Deadlines()
 
     async def open(self) -> None:
         """Make the pool, and read the certificates that the system trusts."""
@@ -76,7 +78,7 @@ class Outgoing:
             if connection is None:
                 async with asyncio.timeout(total_s):
                     connection = await pool.take(message.origin)
-            answer = await connection.exchange(message, total_s - _since_us(started_ns) / 1_000_000)
+            answer = await connection.exchange(message, total_s - _since_us(started_ns) / 1_000_000, self._deadlines)
             return Reply(answer.status, answer.headers, answer.body, _since_us(started_ns))
         except UnsentError as why:
             return NoReply(True, str(why), _since_us(started_ns))

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from wakala.deadlines import Deadlines
 from wakala.outgoing.answer import AnswerReader, BrokenAnswerError
 from wakala.outgoing.message import Message, Origin, UnsentError
 
@@ -28,7 +29,7 @@ class Connection(asyncio.Protocol):
         self._lost = self._loop.create_future()
         self._poll = select.poll()
 
-    async def exchange(self, message: Message, limit_s: float) -> AnswerReader:
+    async def exchange(self, message: Message, limit_s: float, deadlines: Deadlines) -> AnswerReader:
         """Send and read. Raises `UnsentError`, `BrokenAnswerError`, or `TimeoutError` after ``limit_s``.
 
         After anything but an answer, a cancellation too, the connection is good for nothing but closing.
@@ -37,13 +38,9 @@ class Connection(asyncio.Protocol):
             raise UnsentError("the connection was closed before it could be used")
         reader = self._reader = AnswerReader(to_head=message.to_head)
         settled = self._settled = self._loop.create_future()
-        # One timer and no `asyncio.timeout`: that would cancel the task, which is much ado for each of many calls.
-        alarm = self._loop.call_later(limit_s, self._settle, TimeoutError())
+        deadlines.watch(settled, limit_s, TimeoutError)
         self._transport.write(message.wire)
-        try:
-            await settled
-        finally:
-            alarm.cancel()
+        await settled
         return reader
 
     def rest(self) -> bool:
@@ -125,7 +122,7 @@ class Connection(asyncio.Protocol):
         else:
             self._settle()
 
-    def _settle(self, trouble: BrokenAnswerError | TimeoutError | None = None) -> None:
+    def _settle(self, trouble: BrokenAnswerError | None = None) -> None:
         if self._settled is None or self._settled.done():
             return
         if trouble is None:

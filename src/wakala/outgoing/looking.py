@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from wakala.deadlines import Deadlines
 from wakala.outgoing.answer import AnswerReader, BrokenAnswerError
 from wakala.outgoing.connection import Connection
 from wakala.outgoing.dialling import Dialler, UntrustedError
@@ -84,7 +85,7 @@ async def look(
             connection = await dialler.dial(message.origin, lambda _: None, WatchedConnection)
             seen = msgspec.structs.replace(seen, stage=Stage.ANSWER, trouble="", tls=connection.tls_seen())
             sent_ns = time.perf_counter_ns()
-            answer = await connection.exchange(message, total_s)  # `timeout` above is over before
+            answer = await connection.exchange(message, total_s, Deadlines())  # `timeout` above is over before
             return _answered(seen, answer, connection.first_byte_ns - sent_ns)
     except UntrustedError as why:
         return msgspec.structs.replace(seen, stage=Stage.CERTIFICATE, trouble=str(why))

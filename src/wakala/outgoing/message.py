@@ -7,10 +7,11 @@ not fit is not sent.
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
+
+import msgspec
 
 from wakala.outgoing.tls import TlsTerms
 
@@ -51,8 +52,7 @@ class Origin(NamedTuple):
     terms: TlsTerms | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One request, ready for the wire. ``to_head``: its answer has a head and no body, whatever the head says."""
 
     origin: Origin

@@ -2,8 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from wakala.errors import CallerError
@@ -49,6 +49,11 @@ def contains(nets: tuple[Network, ...], address: str) -> bool:
     if isinstance(given, ipaddress.IPv6Address) and given.ipv4_mapped:
         given = given.ipv4_mapped
     return any(given in net for net in nets if net.version == given.version)
+
+
+def membership(nets: tuple[Network, ...]) -> Callable[[str], bool]:
+    """`contains` for these networks, which are not looked at again for an address that was asked about lately."""
+    return lru_cache(maxsize=1024)(partial(contains, nets))
 
 
 def client_address(peer: str, forwarded: Sequence[str], trusted: tuple[Network, ...]) -> str:

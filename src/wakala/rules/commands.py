@@ -64,8 +64,7 @@ class Command:
         return self.path.partition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """A checked request in our own units, whichever face it came by. ``details`` is JSON: the fields with no column."""
 
     command: Command

@@ -1,6 +1,5 @@
 """A notification: the record, its states, and when the next attempt is due."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -47,8 +46,7 @@ RETRY_AFTER_LIMIT_S = 86_400  # no endpoint may put us off for longer than a day
 GONE = 410
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(msgspec.Struct, frozen=True):
     """How one attempt ended: an HTTP status, or the reason why there was none."""
 
     status: int | None
@@ -61,8 +59,7 @@ class Attempted:
         return self.status is not None and 200 <= self.status < 300
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What becomes of the notification after an attempt."""
 
     state: DeliveryState

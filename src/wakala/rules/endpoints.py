@@ -98,8 +98,7 @@ def owner_of(lane: str) -> tuple[str, str]:
     return app_id, shortcode_id
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where an attempt goes (None: nowhere), and in which lane it waits its turn.
 
     Only what the endpoint's own URL answers ``is_own`` and can disable it.

@@ -92,7 +92,7 @@ def redact(body: bytes) -> bytes:
     """The body without the values of secret fields, secret form values and callback secrets; the rest is untouched."""
     if not body:
         return body
-    lower = body.lower()
+    given, lower = body, body.lower()
     if b"/callbacks" in lower:
         body = marked(body, _PATH, places_of(b"/callbacks", lower))
     if b"basic " in lower or b"bearer " in lower:
@@ -105,7 +105,7 @@ def redact(body: bytes) -> bytes:
         body = _ECHO.sub(_marked, body)
     if b"=" in body and any(end in lower for end in _FORM_ENDS):
         body = _FORM.sub(_marked, body)
-    return _without_fields(body)
+    return _without_fields(body, lower if body is given else body.lower())
 
 
 def _marked(match: re.Match[bytes]) -> bytes:
@@ -113,9 +113,9 @@ def _marked(match: re.Match[bytes]) -> bytes:
     return match[1] + b"[secret]"
 
 
-def _without_fields(body: bytes) -> bytes:
+def _without_fields(body: bytes, lower: bytes) -> bytes:
     parts: list[bytes] = []
-    end, lower = 0, body.lower()
+    end = 0
     while match := _FIELD.search(lower, end):
         before = body[max(end, match.start() - _DEPTH_LIMIT) : match.start()]
         depth = len(before) - len(before.rstrip(b"\\"))

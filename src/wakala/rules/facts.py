@@ -1,18 +1,17 @@
 """What can happen to a payment: M-Pesa took it, M-Pesa told us how it ended, nobody answered. Pure values."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from wakala.rules.payment import Evidence, Flag
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(msgspec.Struct, frozen=True):
     """The next thing that happens is a byte on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(msgspec.Struct, frozen=True):
     """M-Pesa certainly did not get it (no connection, no token, turned away at the edge); it may be tried again."""
 
     code: str
@@ -20,8 +19,7 @@ class Unsent:
     retry_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """M-Pesa's synchronous answer: queued, nothing more (daraja.md 2.1)."""
 
     merchant_request_id: str
@@ -29,8 +27,7 @@ class Accepted:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A refusal for good before anything moved, by M-Pesa or by this gateway."""
 
     code: str
@@ -38,16 +35,14 @@ class Refused:
     by: Evidence = Evidence.STK_ANSWER
 
 
-@dataclass(frozen=True, slots=True)
-class LostSight:
+class LostSight(msgspec.Struct, frozen=True):
     """Sent, and no answer that says what became of it."""
 
     code: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """A source says how it ended. ``paid`` is None where M-Pesa itself is not sure (result class *unknown*)."""
 
     by: Evidence
@@ -62,31 +57,27 @@ class Settled:
     results: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(msgspec.Struct, frozen=True):
     """M-Pesa's queue gave up on it; it may have been carried out all the same (daraja.md 3.4)."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StillOpen:
+class StillOpen(msgspec.Struct, frozen=True):
     """A question was asked and brought no outcome: still processing, no such id for now, or no answer at all."""
 
     reason: str
     processing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(msgspec.Struct, frozen=True):
     """Something came for this payment that does not fit it: kept, shown, never believed."""
 
     flag: Flag
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GaveUp:
+class GaveUp(msgspec.Struct, frozen=True):
     """The schedule has no question left."""
 
     reason: str

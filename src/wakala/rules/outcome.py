@@ -6,6 +6,8 @@ Three verdicts, never two: *accepted*, *refused* and *unknown*. Unknown is not a
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class Verdict(StrEnum):
     """What became of the thing that was asked."""
@@ -31,8 +33,7 @@ class Sentence:
     sw: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """A decoded answer: M-Pesa's own code and text, what it means, why it happened and what to do next."""
 
     verdict: Verdict

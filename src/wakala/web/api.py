@@ -1,6 +1,5 @@
 """The Wakala API v1: thin. JSON becomes a command, a payment becomes JSON; what happens is in `payments`."""
 
-import dataclasses
 import json
 import re
 from urllib.parse import parse_qsl
@@ -105,7 +104,7 @@ class Api:
             if found is None:
                 raise NotFoundError(f"No request {original} was ever received here in {environment}.")
             details["OriginalConversationID"] = found.merchant_request_id or found.request_id
-        return dataclasses.replace(ask, details=json.dumps(details))
+        return replace(ask, details=json.dumps(details))
 
     async def _carry(
         self, ask: Ask, app: App, shortcode: Shortcode, exchange: Exchange, incoming: Incoming

@@ -3,7 +3,6 @@
 Thin: `wire.facade` reads and writes Daraja's words, `payments` does what is done for every face.
 """
 
-import dataclasses
 import hashlib
 import logging
 import re
@@ -208,7 +207,7 @@ class Facade:
     ) -> HttpAnswer:
         key = (incoming.header("idempotency-key") or "").strip()
         request_id = called.ask.request_id or (_request_id(key) if key else self._source.new_id("req"))
-        ask = dataclasses.replace(called.ask, request_id=request_id)
+        ask = replace(called.ask, request_id=request_id)
         await self._adopt_bill_key(ask, shortcode, incoming)
 
         def answered(payment: Payment) -> ApiAnswer:

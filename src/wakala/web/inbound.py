@@ -17,7 +17,7 @@ from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.payments import Payments
 from wakala.rules.accounts import Environment, Shortcode
-from wakala.rules.addresses import Network, contains
+from wakala.rules.addresses import Network, membership
 from wakala.rules.exchange import Exchange
 from wakala.rules.facts import Fact, Misfit, Settled, TimedOut
 from wakala.rules.matching import Confirmation as Notice
@@ -59,7 +59,7 @@ class Inbound:
         self._confirmations = confirmations
         self._validations = validations
         self._source = source
-        self._sources = sources
+        self._is_source = {str(environment): membership(nets) for environment, nets in sources.items()}
         self._dialect = dialect
         self._minute = 0
         self._strangers = 0
@@ -320,7 +320,7 @@ class Inbound:
         return replace(exchange, status=200, answer_headers=headers, answer_body=ack, duration_us=took_us)
 
     def _may_call(self, incoming: Incoming, environment: str) -> bool:
-        return contains(self._sources[Environment(environment)], incoming.peer)
+        return self._is_source[environment](incoming.peer)
 
     def _exchange(self, incoming: Incoming, name: str) -> Exchange:
         return Exchange(

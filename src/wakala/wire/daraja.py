@@ -126,8 +126,7 @@ def read_token(status: int, body: bytes) -> Token | DecodedError:
 # ── STK push ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class StkAccepted:
+class StkAccepted(msgspec.Struct, frozen=True):
     """M-Pesa queued the prompt, nothing more; the IDs are how it will speak of it."""
 
     merchant_request_id: str

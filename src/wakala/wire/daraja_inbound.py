@@ -36,8 +36,7 @@ OTHER_ERROR = "C2B00016"
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class StkCallback:
+class StkCallback(msgspec.Struct, frozen=True):
     """How a push ended. Amount, receipt, time and phone come with success only, and even then may be missing."""
 
     merchant_request_id: str

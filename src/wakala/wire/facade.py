@@ -6,9 +6,10 @@ an SDK sends for its own proof (Password, SecurityCredential) is looked at where
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from wakala.errors import InvalidAmountError
 from wakala.rules import money
@@ -35,8 +36,7 @@ FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", 
 TAX_OFFICE = "572572"  # the only one who is paid taxes (daraja.md 2.11)
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(msgspec.Struct, frozen=True):
     """A checked call: the command, and what an SDK proves itself with."""
 
     ask: Ask

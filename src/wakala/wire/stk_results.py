@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+import msgspec
+
 from wakala.rules.outcome import Finality, Outcome, Sentence, Verdict
 
 CODE_MAX_CHARS = 80  # Apigee's longest has about 70
@@ -25,8 +27,7 @@ class ResultClass(StrEnum):
     CONFIG = "config"  # no money moved, and none will until the operator acts
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedResult:
+class DecodedResult(msgspec.Struct, frozen=True):
     """The result of one push: what it lets us conclude, and the outcome with M-Pesa's own words."""
 
     kind: ResultClass
