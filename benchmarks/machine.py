@@ -69,6 +69,14 @@ def pinned(core: int) -> list[str]:
     return [taskset, "-c", str(core)] if taskset else []
 
 
+def keep_off_the_servers_core(pid: int) -> None:
+    """For a database: what is measured has its core to itself, and the database is where the load is."""
+    others = set(CORES) - {SERVER_CORE} or set(CORES)
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for each in (pid, *map(int, children)):  # those to come inherit it
+        os.sched_setaffinity(each, others)
+
+
 @contextmanager
 def server(
     command: list[str],

@@ -322,6 +322,7 @@ def main() -> None:
         postgres_server(machine.DISK) as postgres,
         tempfile.TemporaryDirectory(prefix="wakala-bench-", dir=machine.DISK) as folder,
     ):
+        machine.keep_off_the_servers_core(postgres.pid)
         plan, report = QUICK if arguments.quick else THOROUGH, Report(machine.describe())
         bench = Bench(
             plan,

@@ -11,7 +11,7 @@ from wakala.rules.endpoints import Bucket
 TICK_S = 0.002  # an attempt takes some 0.3 ms of the processor, so a tick's worth is never long in anybody's way
 TICK_LIMIT = 16.0  # attempts a tick, where they cost next to nothing
 LOOK_S = 0.05  # how often the processor is asked: long enough to mean something, short enough to follow
-BUSY_SHARE = 0.55  # of one core, all work together: half of it sends more than ordinary business ever does
+BUSY_SHARE = 0.5  # of one core, all work together: that sends more than ordinary business ever does
 LATE_S = 0.005  # from tick to tick: then others on this machine, or a long turn of our own, keep everybody waiting
 MORE, LESS = 1.1, 0.85  # up slowly, down quickly: a second from one to many
 
