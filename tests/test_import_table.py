@@ -33,6 +33,7 @@ EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {
     "web",
     "runtime",
     "serving",
+    "one_write",
     "cli",
 }
 
@@ -56,7 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workers": {"payments", "confirmations", "pulling", "deliveries", "journal", "rules", "directory", "identity"},
     "web": {"payments", "confirmations", "deliveries", "journal", "wire", "rules", "directory", "identity"},
     "runtime": EVERYTHING_BUT_THE_SIMULATOR,
-    "serving": {"config", "runtime"},
+    "one_write": set(),
+    "serving": {"config", "runtime", "one_write"},
     "cli": EVERYTHING_BUT_THE_SIMULATOR,
     "__main__": {"cli"},
     # Programs of their own: the simulator shares no code with the gateway, so that both cannot be wrong in the same

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from wakala.config import Settings
+from wakala.one_write import Answering
 from wakala.runtime import STOP_LIMIT_S, Gateway
 
 log = logging.getLogger("wakala")
@@ -102,7 +103,7 @@ async def _serve(settings: Settings) -> None:
         host=settings.server.host,
         port=settings.server.port,
         loop="none",
-        http="httptools",
+        http=Answering,
         lifespan="off",
         proxy_headers=False,
         server_header=False,
