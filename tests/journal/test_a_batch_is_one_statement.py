@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from journal.making import ACCEPTED, after, exchange, notification, opening, paid, payment
-from wakala.journal.database import Database, Operation, Write, sql
+from journal.making import ACCEPTED, NOW_US, after, exchange, notification, opening, paid, payment
+from services.waiting import until
+from wakala.journal.database import ENOUGH_OPERATIONS, Database, Operation, Write, sql
 from wakala.journal.journal import Journal
 from wakala.journal.postgres import WRITER, PostgresDatabase, _Writer
 from wakala.journal.together import GUARDS, WRITES, Plan, is_joinable, statement, take
@@ -31,6 +32,14 @@ async def test_one_thing_is_in_a_batch_once_and_what_follows_keeps_its_place() -
     batch, is_one = take(waiting)
     assert (keys(batch), is_one) == (["a", "b", "c"], True)
     assert keys(list(waiting)) == ["a", "a", "b"]
+
+
+async def test_what_another_commit_has_under_way_keeps_its_place() -> None:
+    waiting = deque(asked(key) for key in ("a", "b", "a", "c"))
+    assert keys(take(waiting, {"a"})[0]) == ["b", "c"]
+    assert keys(list(waiting)) == ["a", "a"]
+    assert take(waiting, {"a"}) == ([], True)
+    assert keys(take(waiting)[0]) == ["a"]
 
 
 async def test_what_cannot_be_joined_goes_by_itself_and_holds_up_nothing_that_came_before() -> None:
@@ -59,6 +68,33 @@ async def test_only_what_is_written_on_the_way_of_a_payment_is_joined() -> None:
 def test_a_statement_of_another_kind_is_refused_and_not_guessed_at() -> None:
     with pytest.raises(ValueError, match="payment_by_id"):
         statement(Plan(("payment_by_id",), ()), {"payment_by_id": ("text",)})
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_crowd_does_not_wait_behind_a_commit_that_is_held_up(
+    database: Database, journal: Journal, postgres_url: str
+) -> None:
+    changes = opening(payment())
+    assert await journal.open_payment(changes, None)
+    before = changes[-1].payment
+    stranger = await asyncpg.connect(postgres_url)
+    async with stranger.transaction():
+        await stranger.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE", before.id)
+        held_up = asyncio.create_task(journal.record_change(before, after(before, ACCEPTED)))
+        await until(lambda: is_waited_for(stranger), "a commit that waits for the row")
+        follows = asyncio.create_task(journal.claim_payment(after(before, ACCEPTED).payment, NOW_US))
+        others = [payment() for _ in range(2 * ENOUGH_OPERATIONS)]
+        assert all(await asyncio.gather(*(journal.open_payment(opening(each), None) for each in others)))
+        assert not held_up.done()
+        assert not follows.done()
+    assert await held_up
+    await follows
+    await stranger.close()
+
+
+async def is_waited_for(connection: asyncpg.Connection) -> bool:
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await connection.fetchval(asked))
 
 
 @pytest.fixture

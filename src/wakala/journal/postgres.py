@@ -11,6 +11,7 @@ from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.journal.database import (
     ANSWER_LIMIT_S,
     CLOSE_LIMIT_S,
+    ENOUGH_OPERATIONS,
     QUEUE_LIMIT_OPERATIONS,
     Operation,
     Pace,
@@ -75,16 +76,17 @@ class PostgresDatabase:
         self._pace = Pace()
         self._queue: deque[_Waiting] = deque()
         self._stopping = False
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[tuple[None, None]] | None = None
+        self._under_way: set[str] = set()
 
     async def open(self) -> None:
         """Open the pool and start the writer."""
-        self._wake = asyncio.Event()
+        self._work, self._much_work = asyncio.Event(), asyncio.Event()
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
                 min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
-                max_size=READERS + 1,
+                max_size=READERS + 2,
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
@@ -94,12 +96,14 @@ class PostgresDatabase:
                 pass  # so that a server that is away is told now
         except _FAULTS as error:
             raise _fault(error) from error
-        self._writing = asyncio.create_task(self._write())
+        self._writing = asyncio.gather(
+            self._write(self._work, least=1), self._write(self._much_work, least=ENOUGH_OPERATIONS)
+        )
 
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         """Finish what is queued, for so long at most, then let go."""
         self._stopping = True
-        self._wake.set()
+        self._wake()
         try:
             async with asyncio.timeout(limit_s):
                 if self._writing is not None:
@@ -116,7 +120,7 @@ class PostgresDatabase:
             raise DatabaseAwayError
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.append((operation, future))
-        self._wake.set()
+        self._wake()
         self._patience.watch(future)
         return await future
 
@@ -163,22 +167,43 @@ class PostgresDatabase:
 
     # ── the writer ──
 
-    async def _write(self) -> None:
-        """Commit batch after batch. One at a time: what comes meanwhile makes the next one larger, and so cheaper."""
+    async def _write(self, work: asyncio.Event, least: int) -> None:
+        """Commit batch after batch. What comes meanwhile makes the next one larger, and so cheaper.
+
+        The second writer begins where ``least`` wait although the first is at work: else everybody would wait for the
+        server, and then the server for everybody.
+        """
         writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
         try:
             while self._queue or not self._stopping:
-                await self._pace.wait(self._queue)
-                batch, is_one = take(self._queue)
-                if batch:
-                    carry_out = writer.commit if is_one else self._transaction
-                    tell(batch, await self._commit_together([operation for operation, _ in batch], carry_out))
-                elif not self._stopping:
-                    self._wake.clear()
-                    await self._wake.wait()
+                work.clear()
+                if len(self._queue) >= least:
+                    await self._pace.wait(self._queue)
+                    batch, is_one = take(self._queue, self._under_way)
+                    if batch:
+                        await self._carry_out(batch, writer.commit if is_one else self._transaction)
+                        continue
+                if self._queue or not self._stopping:
+                    await work.wait()
             await writer.close()
         finally:
             writer.abort()
+
+    def _wake(self) -> None:
+        self._work.set()
+        if len(self._queue) >= ENOUGH_OPERATIONS or self._stopping:
+            self._much_work.set()
+
+    async def _carry_out(self, batch: list[_Waiting], commit: _CarryOut) -> None:
+        """No two commits at a time have a key in common."""
+        operations = [operation for operation, _ in batch]
+        keys = {operation.key for operation in operations}
+        self._under_way |= keys
+        try:
+            tell(batch, await self._commit_together(operations, commit))
+        finally:
+            self._under_way -= keys
+            self._wake()
 
     async def _commit_together(self, operations: list[Operation], carry_out: _CarryOut) -> list[bool | Exception]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""

@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Operation, Row, sql
@@ -34,14 +35,14 @@ class Plan(NamedTuple):
     writes: tuple[str, ...]
 
 
-def take(waiting: deque[Waiting]) -> tuple[list[Waiting], bool]:
+def take(waiting: deque[Waiting], under_way: AbstractSet[str] = frozenset()) -> tuple[list[Waiting], bool]:
     """The next batch, taken off the queue, and whether it can be one statement.
 
-    What concerns a key that is in it already keeps its place in the queue.
+    What concerns a key that is in it already, or in another that is ``under_way``, keeps its place in the queue.
     """
     batch: list[Waiting] = []
     later: list[Waiting] = []
-    keys: set[str] = set()
+    keys: set[str] = set(under_way)
     is_one = False
     while waiting and len(batch) < BATCH_LIMIT_OPERATIONS:
         operation, future = one = waiting.popleft()
