@@ -86,13 +86,18 @@ def compose(
 
 
 def _line(name: str, value: str) -> str:
+    _require_name(name)
+    if not value.isprintable() and _CONTROLS.search(value):
+        raise UnsentError(f"the header {name} has a control character in it")
+    return f"{name}: {value}"
+
+
+@lru_cache(maxsize=256)  # a dozen names are ever sent
+def _require_name(name: str) -> None:
     if not _TOKEN.fullmatch(name):
         raise UnsentError("a header whose name is none")
     if name.lower() in _OUR_OWN:
         raise UnsentError(f"the header {name} is not the caller's to set")
-    if _CONTROLS.search(value):
-        raise UnsentError(f"the header {name} has a control character in it")
-    return f"{name}: {value}"
 
 
 @lru_cache(maxsize=1024)  # a gateway has a few addresses of M-Pesa and one an app
