@@ -12,8 +12,8 @@ CONFIG ?=
 MINUTES ?= 5
 SEED ?=
 DATABASE ?=
-# One more than there are cores: many tests wait for a server or a browser.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Two more than there are cores: many tests wait for a server, a browser or a clock.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 
 .PHONY: help setup demo test check conformance chaos simulate bench docs serve lock clean
 
