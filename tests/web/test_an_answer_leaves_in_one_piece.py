@@ -59,22 +59,16 @@ async def test_the_order_stays_whatever_a_body_begins_with() -> None:
     assert b"".join(wire.sent) == HEAD * 3 + BODY * 2
 
 
-async def test_what_is_held_leaves_before_the_end_in_order() -> None:
+@pytest.mark.parametrize(("end", "sent", "ended"), [("close", [HEAD], "closed"), ("abort", [], "aborted")])
+async def test_what_is_held_leaves_before_an_end_in_order_and_not_after_one_at_once(
+    end: str, sent: list[bytes], ended: str
+) -> None:
     wire = Wire()
     transport = OneWrite(wire)
     transport.write(HEAD)
-    transport.close()
+    getattr(transport, end)()
     await asyncio.sleep(0)
-    assert (wire.sent, wire.ended) == ([HEAD], "closed")
-
-
-async def test_nothing_leaves_after_an_end_at_once() -> None:
-    wire = Wire()
-    transport = OneWrite(wire)
-    transport.write(HEAD)
-    transport.abort()
-    await asyncio.sleep(0)
-    assert (wire.sent, wire.ended) == ([], "aborted")
+    assert (wire.sent, wire.ended) == (sent, ended)
 
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -86,7 +86,7 @@ class PostgresDatabase:
             self._pool = await asyncpg.create_pool(
                 self._url,
                 min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
-                max_size=READERS + 2,
+                max_size=READERS + 2,  # and one for each writer, for what cannot be one statement
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,

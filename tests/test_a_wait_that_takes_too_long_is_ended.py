@@ -1,0 +1,47 @@
+"""One alarm for all who wait: each is ended by its own limit, nobody sooner, and who is done is left alone."""
+
+import asyncio
+
+import pytest
+
+from wakala.deadlines import Deadlines
+
+
+class LateError(Exception):
+    pass
+
+
+def place() -> asyncio.Future[str]:
+    return asyncio.get_running_loop().create_future()
+
+
+async def test_it_ends_with_its_own_fault_and_the_others_wait_on() -> None:
+    deadlines, short, long = Deadlines(), place(), place()
+    deadlines.watch(long, 3_600, LateError)
+    deadlines.watch(short, 0.01, LateError)
+    with pytest.raises(LateError):
+        await short
+    assert not long.done()
+    long.set_result("well")
+    assert await long == "well"
+
+
+async def test_who_is_done_or_gone_is_left_alone() -> None:
+    deadlines, done, gone, late = Deadlines(), place(), place(), place()
+    for each in (done, gone, late):
+        deadlines.watch(each, 0.01, LateError)
+    done.set_result("well")
+    gone.cancel()
+    with pytest.raises(LateError):
+        await late
+    assert await done == "well"
+    assert gone.cancelled()
+
+
+async def test_after_a_quiet_time_it_looks_again() -> None:
+    deadlines = Deadlines()
+    for _ in range(2):
+        late = place()
+        deadlines.watch(late, 0.0, LateError)
+        with pytest.raises(LateError):
+            await late
