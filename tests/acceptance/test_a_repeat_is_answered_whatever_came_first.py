@@ -10,7 +10,7 @@ import pytest
 
 from services.gateway import House, eventually, running_gateway
 
-RULES = {"hang_seconds": 4.0}
+RULES = {"hang_seconds": 8.0}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def opened(stack: AsyncExitStack, folder: Path, database_url: str, **setti
 async def test_a_callback_before_an_answer_that_never_comes(
     stack: AsyncExitStack, tmp_path: Path, database_url: str
 ) -> None:
-    house = await opened(stack, tmp_path, database_url)
+    house = await opened(stack, tmp_path, database_url, daraja={"answer_limit_s": 4})
     await house.autopilot("pay")
 
     first = await house.push("R-1")

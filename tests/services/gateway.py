@@ -171,7 +171,7 @@ def settings_in(folder: Path, port: int, simulator_url: str, **overrides: dict[s
     """Settings for a test: quick finisher, loopback allowed, everything in ``folder``. Override a table by its name."""
     given: dict[str, dict[str, Any]] = {
         "server": {"port": port, "graceful_stop_s": 1},
-        "daraja": {"sandbox_url": simulator_url, "live_url": simulator_url, "answer_limit_s": 2},
+        "daraja": {"sandbox_url": simulator_url, "live_url": simulator_url, "answer_limit_s": 10},
         "callbacks": {"live_sources": ["127.0.0.0/8"], "spill_limit_mib": 0.25},
         "deliveries": {"private_targets": ["127.0.0.0/8", "::1/128"], "answer_limit_s": 2},
         "finisher": {"poll_s": 0.02},
