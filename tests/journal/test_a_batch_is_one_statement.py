@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
@@ -12,9 +13,10 @@ from journal.making import ACCEPTED, NOW_US, after, exchange, notification, open
 from services.waiting import until
 from wakala.journal.database import ENOUGH_OPERATIONS, Database, Operation, Write, sql
 from wakala.journal.journal import Journal
+from wakala.journal.migrations import migrate
 from wakala.journal.postgres import WRITER, PostgresDatabase, _Writer
 from wakala.journal.together import GUARDS, WRITES, Plan, is_joinable, statement, take
-from wakala.rules.payment import State
+from wakala.rules.payment import Payment, State
 
 Waiting = tuple[Operation, "asyncio.Future[bool]"]
 
@@ -153,3 +155,47 @@ async def test_a_loser_leaves_nothing_while_its_neighbours_of_every_kind_win(jou
     assert await journal.exchanges(repeat.id) == []
     assert len(await journal.events(free.id)) == 2
     assert len(await journal.exchanges(free.id)) == 1
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+async def test_two_gateways_that_want_the_same_rows_do_not_wait_in_a_circle(postgres_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        stranger, watcher = [await asyncpg.connect(postgres_url) for _ in range(2)]
+        stack.push_async_callback(stranger.close)
+        stack.push_async_callback(watcher.close)
+        one, other = [await opened(stack, postgres_url) for _ in range(2)]
+        openings = [opening(payment()) for _ in range(3)]
+        for changes in openings:
+            assert await one.open_payment(changes, None)
+        first, middle, last = (changes[-1].payment for changes in openings)
+
+        async def are_waiting(count: int) -> None:
+            async def is_so() -> bool:
+                return int(await watcher.fetchval(WAITING) or 0) == count
+
+            await until(is_so, f"{count} who wait for a row")
+
+        async with stranger.transaction():
+            await stranger.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE", middle.id)
+            winner = asyncio.create_task(all_accepted(one, first, middle, last))
+            await are_waiting(1)
+            loser = asyncio.create_task(all_accepted(other, last, middle, first))
+            await are_waiting(2)
+            await stranger.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE NOWAIT", last.id)  # nobody has it yet
+        assert (await winner, await loser) == ([True] * 3, [False] * 3)
+
+
+async def opened(stack: AsyncExitStack, url: str) -> Journal:
+    """A gateway of its own on the same database."""
+    database = PostgresDatabase(url)
+    await database.open()
+    stack.push_async_callback(database.close)
+    await migrate(database)
+    return Journal(database)
+
+
+async def all_accepted(journal: Journal, *payments: Payment) -> list[bool]:
+    """In one batch: which of them were not changed by others before."""
+    return await asyncio.gather(*(journal.record_change(each, after(each, ACCEPTED)) for each in payments))

@@ -5,6 +5,9 @@ The statement is made of the same query files; it is pure text, and `postgres` c
 
 Its parts see the database as it was before the batch. That holds only where no two operations of a batch meet in one
 row, so a batch has one operation a key, and only statements whose rows belong to that key alone are joined.
+
+Every batch takes its rows in the order of their keys: two gateways that want the same rows wait one for the other, and
+not in a circle until PostgreSQL ends one of them.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Operation, Row, sql
@@ -20,6 +24,7 @@ GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_atte
 WRITES = ("event_add", "exchange_add", "exchange_answer", "notification_stage", "confirmation_claim")
 _INSERT = re.compile(r"(INSERT INTO \w+ \(.*?\)) VALUES \([$\d, ]*\)(.*)")
 _UPDATE = re.compile(r"(UPDATE .*? SET .*?) WHERE (.*?)( RETURNING .*)?")
+_key = attrgetter("key")
 
 Types = tuple[str, ...]
 """The types of a statement's parameters, as PostgreSQL names them."""
@@ -69,7 +74,7 @@ def is_joinable(operation: Operation) -> bool:
 def columns(operations: Sequence[Operation]) -> tuple[Plan, list[list[Any]]]:
     """What is present, and its rows as one list a column, in the order of the statement's parameters."""
     rows: dict[str, list[Row]] = {}
-    for operation in operations:
+    for operation in sorted(operations, key=_key):
         guard, key = operation.guard, None
         if guard is not None:
             key = operation.key
