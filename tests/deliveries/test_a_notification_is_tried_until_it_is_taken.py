@@ -291,6 +291,19 @@ async def test_more_slow_endpoints_than_hands_hold_up_nobody_else(
         assert await delivered(house) == 20
 
 
+async def test_what_memory_has_no_room_for_does_not_wait_for_the_end_of_its_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A burst is leased before any of it is committed; here there is room for none, and a lease lasts three minutes."""
+    monkeypatch.setattr("wakala.workers.courier.OFFERED_LIMIT", 0)
+    async with running_gateway(tmp_path) as house:
+        await house.autopilot("pay")
+        for number in range(5):
+            await house.push(f"R-{number}", SenderMSISDN=PHONE.format(number))
+        await house.merchant.received("/wakala", 5)
+        assert await delivered(house) == 5
+
+
 async def delivered(house: House) -> int:
     async def all_settled() -> int:
         reader = house.gateway.database._reader  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ All ways end in the same attempt.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 
 from msgspec.structs import replace
 
@@ -24,7 +24,7 @@ from wakala.workers.lanes import Lane, Turnstile
 log = logging.getLogger("wakala.courier")
 
 QUEUE_LIMIT = 256  # fresh notifications of one lane in memory; what does not fit waits in the journal
-OFFERED_LIMIT = 1_024  # the same, with those that were being committed while the last place was taken
+OFFERED_LIMIT = 1_024  # the same, with those that were being committed while the last place was taken; others go back
 CLAIMED_LIMIT = 8_192  # of all backlogs in memory, shared out among the lanes; some 10 MB
 AHEAD_ROUNDS = 4  # a page of the journal is so many rounds of a lane's hands; half of it left, the next is fetched
 RATE_AHEAD_S = 30  # a lane with a rate limit holds no more than it may send in this time: well within a lease
@@ -65,13 +65,15 @@ class Courier:
         return replace(notification, lease_us=self._deliveries.lease_end_us(now_us))
 
     def offer(self, notification: Notification) -> None:
-        """Take a notification that was leased to us when it was staged; what does not fit is found later."""
+        """Take a notification that was leased to us when it was staged; what does not fit is given back and found."""
         if notification.state is not DeliveryState.WAITING or notification.lease_us == 0:
             return
         lane = self._lanes.setdefault(notification.lane, Lane())
-        if len(lane.fresh) < OFFERED_LIMIT:
-            lane.fresh.append(notification)
-            self._start(notification.lane, lane)
+        if len(lane.fresh) >= OFFERED_LIMIT:
+            self._spawn(self._give_back([notification]))
+            return
+        lane.fresh.append(notification)
+        self._start(notification.lane, lane)
 
     async def step(self) -> bool:
         """Look at a page of the lanes that wait and claim what is due in them; True while there are more lanes."""
@@ -102,6 +104,9 @@ class Courier:
         if not self._tasks:
             held += self._in_hand.values()
             self._in_hand.clear()
+        await self._give_back(held)
+
+    async def _give_back(self, held: Sequence[Notification]) -> None:
         given = (self._journal.hand_back_notification(notification) for notification in held)
         for fault in await asyncio.gather(*given, return_exceptions=True):
             if isinstance(fault, WakalaError):
