@@ -161,7 +161,7 @@ def two_gateways(bench: "Bench") -> None:
         installation = gateway.install(bench.fresh("two"), url)
         beside = installation.beside()
         with installation.serve() as one, beside.serve() as other:
-            alone = bench.full(one, "postgresql")
+            alone = msgspec.structs.replace(bench.full(one, "postgresql"), seconds=bench.plan.pace_s)
             both = msgspec.structs.replace(
                 alone, second_port=other.port, second_pid=other.pid, in_flight=2 * alone.in_flight
             )

@@ -157,6 +157,21 @@ async def test_a_loser_leaves_nothing_while_its_neighbours_of_every_kind_win(jou
     assert len(await journal.exchanges(free.id)) == 1
 
 
+@pytest.mark.parametrize(
+    "text", ["plain", '"\\"\\', "a\nb\tc\x01\x7f", "Mwangaza 😀 \u2028", "null", "{}", "'; --", ""]
+)
+async def test_whatever_is_written_comes_back_as_it_was(journal: Journal, text: str) -> None:
+    made = payment(reference=text, description=text, callback_url=text or None)
+    body = bytes(range(256)) + text.encode()
+    seen = exchange(made, request_body=body, request_headers=(("x-name", text),), url=f"/{text}", error=text or None)
+    assert await journal.open_payment(opening(made), seen)
+    kept_payment, (kept_exchange,) = await journal.payment(made.id), await journal.exchanges(made.id)
+    assert kept_payment is not None
+    assert (kept_payment.reference, kept_payment.description, kept_payment.callback_url) == (text, text, text or None)
+    assert (kept_exchange.request_body, kept_exchange.request_headers) == (body, (("x-name", text),))
+    assert (kept_exchange.url, kept_exchange.error) == (f"/{text}", text or None)
+
+
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 

@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 
 BATCH_LIMIT_OPERATIONS = 256  # enough to fill a commit, small enough to stay within a few milliseconds
 COMMIT_PAUSE_S = 0.003  # from the beginning of one to that of the next; with it half a load costs two thirds
-ENOUGH_OPERATIONS = 24  # waiting: then there is nothing to be gained by letting them wait for more
+ENOUGH_OPERATIONS = 12  # waiting: then there is nothing to be gained by letting them wait for more
 QUEUE_LIMIT_OPERATIONS = 20_000  # beyond this the disk is not keeping up and callers are told so at once
 ANSWER_LIMIT_S = 8.0  # a commit takes milliseconds; M-Pesa waits about this long for an answer (daraja.md 7.3)
 CLOSE_LIMIT_S = 10.0  # what is queued at the end is a commit or two; a database that is away is not waited for
@@ -81,8 +81,8 @@ class Pace:
     async def wait(self, waiting: Sequence[object]) -> None:
         """Until the next batch may begin. Who is ready in this turn of the loop, or comes meanwhile, rides along."""
         loop = asyncio.get_running_loop()
-        pause_s = self._began_s + COMMIT_PAUSE_S - loop.time()
-        await asyncio.sleep(0 if len(waiting) >= ENOUGH_OPERATIONS else max(0.0, pause_s))
+        if len(waiting) < ENOUGH_OPERATIONS:
+            await asyncio.sleep(max(0.0, self._began_s + COMMIT_PAUSE_S - loop.time()))
         self._began_s = loop.time()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
@@ -20,7 +21,8 @@ from wakala.journal.database import (
     sql,
     tell,
 )
-from wakala.journal.together import Plan, Types, columns, take
+from wakala.journal.lookups import Lookups
+from wakala.journal.together import Plan, Types, documents, for_many, take
 from wakala.journal.together import statement as joined
 
 READERS = 4  # they wait on the network, so a few serve many callers
@@ -60,6 +62,8 @@ _AWAY = (
     TimeoutError,
 )
 
+PAYMENT_BY_ID = "payment_by_id"
+
 _Waiting = tuple[Operation, asyncio.Future[bool]]
 _CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
 
@@ -78,6 +82,7 @@ class PostgresDatabase:
         self._stopping = False
         self._writing: asyncio.Future[tuple[None, None]] | None = None
         self._under_way: set[str] = set()
+        self._payments = Lookups(self._payments_of)
 
     async def open(self) -> None:
         """Open the pool and start the writer."""
@@ -125,10 +130,18 @@ class PostgresDatabase:
         return await future
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
-        """Rows as tuples, from a connection of the pool."""
+        """Rows as tuples, from a connection of the pool; a payment by its ID in one question with those of others."""
+        if statement == PAYMENT_BY_ID:
+            return await self._payments.find(row[0])
+        return await self._fetch(sql(statement, self.dialect), *row)
+
+    async def _payments_of(self, ids: list[str]) -> Sequence[Row]:
+        return await self._fetch(for_many(PAYMENT_BY_ID), ids)
+
+    async def _fetch(self, text: str, *row: Any) -> Sequence[Row]:
         try:
             async with asyncio.timeout(self._patience.limit_s), self._pool.acquire() as connection:
-                found = [tuple(record) for record in await connection.fetch(sql(statement, self.dialect), *row)]
+                found = [tuple(record) for record in await connection.fetch(text, *row)]
         except TimeoutError:
             raise self._patience.exhausted("a question") from None
         except _FAULTS as error:
@@ -243,11 +256,11 @@ class _Writer:
 
     async def commit(self, operations: list[Operation]) -> list[bool]:
         """Durable when it returns; False for those whose guard lost."""
-        plan, arrays = columns(operations)
+        plan, given = documents(operations)
         prepared = self._prepared.get(plan)
         if prepared is None or self._connection is None or self._connection.is_closed():
             prepared = await self._prepare(plan)
-        keys = {record[0] for record in await prepared.fetch(*arrays)}
+        keys = {record[0] for record in await prepared.fetch(*given)}
         return [operation.guard is None or operation.key in keys for operation in operations]
 
     async def close(self) -> None:

@@ -1,6 +1,7 @@
-"""On PostgreSQL a batch is one statement: an array a column, guards first, and the writes of those whose guard won.
+"""On PostgreSQL a batch is one statement: guards first, and the writes of those whose guard won.
 
 A statement for each row costs the gateway a message and the server a portal, several times what the row itself costs.
+The rows of each kind travel as one JSON document: an array a column takes the driver four times as long to write.
 The statement is made of the same query files; it is pure text, and `postgres` carries it out.
 
 Its parts see the database as it was before the batch. That holds only where no two operations of a batch meet in one
@@ -13,18 +14,23 @@ not in a circle until PostgreSQL ends one of them.
 import asyncio
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Operation, Row, sql
+import msgspec
+
+from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Operation, sql
 
 GUARDS = ("payment_open", "payment_advance", "payment_claim", "notification_attempted", "notification_hand_back")
 WRITES = ("event_add", "exchange_add", "exchange_answer", "notification_stage", "confirmation_claim")
 _INSERT = re.compile(r"(INSERT INTO \w+ \(.*?\)) VALUES \([$\d, ]*\)(.*)")
 _UPDATE = re.compile(r"(UPDATE .*? SET .*?) WHERE (.*?)( RETURNING .*)?")
 _key = attrgetter("key")
+_encode = msgspec.json.Encoder().encode
+BYTES = "bytea"
 
 Types = tuple[str, ...]
 """The types of a statement's parameters, as PostgreSQL names them."""
@@ -71,50 +77,65 @@ def is_joinable(operation: Operation) -> bool:
     return (guard is None or guard.statement in GUARDS) and all(write.statement in WRITES for write in operation.writes)
 
 
-def columns(operations: Sequence[Operation]) -> tuple[Plan, list[list[Any]]]:
-    """What is present, and its rows as one list a column, in the order of the statement's parameters."""
-    rows: dict[str, list[Row]] = {}
+def documents(operations: Sequence[Operation]) -> tuple[Plan, list[str]]:
+    """What is present, and its rows as one JSON document a kind, in the order of the statement's parameters."""
+    records: dict[str, list[msgspec.Struct]] = {}
     for operation in sorted(operations, key=_key):
         guard, key = operation.guard, None
         if guard is not None:
             key = operation.key
-            rows.setdefault(guard.statement, []).append(guard.row)
+            records.setdefault(guard.statement, []).append(_record(len(guard.row))(None, *guard.row))
         for write in operation.writes:
-            rows.setdefault(write.statement, []).append((*write.row, key))
-    plan = Plan(tuple([name for name in GUARDS if name in rows]), tuple([name for name in WRITES if name in rows]))
-    return plan, [list(column) for name in (*plan.guards, *plan.writes) for column in zip(*rows[name], strict=True)]
+            records.setdefault(write.statement, []).append(_record(len(write.row))(key, *write.row))
+    plan = Plan(
+        tuple([name for name in GUARDS if name in records]), tuple([name for name in WRITES if name in records])
+    )
+    return plan, [_encode(records[name]).decode() for name in (*plan.guards, *plan.writes)]
+
+
+@cache
+def _record(length: int) -> Callable[..., msgspec.Struct]:
+    """A row as JSON has it: its values under the names that the statement gives them, and the key of its guard."""
+    return msgspec.defstruct("Record", ["key", *_names(length)], gc=False)
+
+
+def _names(length: int) -> list[str]:
+    return [f"c{number}" for number in range(length)]
 
 
 def statement(plan: Plan, types: dict[str, Types]) -> str:
     """The one statement; it returns the keys of the operations whose guard won."""
-    parts, place = [], 1
-    for name in plan.guards:
-        parts.append(f"{name} AS ({_spread(name, types[name], place)})")
-        place += len(types[name])
+    places = {name: place for place, name in enumerate((*plan.guards, *plan.writes), start=1)}
+    parts = [f"{name} AS ({_spread(name, types[name], places[name])})" for name in plan.guards]
     won = " UNION ALL ".join(f"TABLE {name}" for name in plan.guards) or "SELECT NULL::text WHERE false"
     parts.append(f"won (key) AS ({won})")
-    for name in plan.writes:
-        parts.append(f"{name} AS ({_spread(name, types[name], place, keyed=True)})")
-        place += len(types[name]) + 1
+    parts += [f"{name} AS ({_spread(name, types[name], places[name], keyed=True)})" for name in plan.writes]
     return f"WITH {', '.join(parts)} TABLE won"
+
+
+@cache
+def for_many(name: str) -> str:
+    """The text of a statement that looks up one key, for a list of them."""
+    text = sql(name, "postgres")
+    if not text.endswith(" = $1"):
+        raise ValueError(f"{name} does not look up one key")
+    return f"{text.removesuffix('$1')}ANY($1)"
 
 
 def _spread(name: str, types: Types, place: int, *, keyed: bool = False) -> str:
     """A statement for one row becomes one for many; with ``keyed``, for those whose operation won."""
-    names = [f"c{number}" for number in range(len(types))]
-    arrays = [f"${place + number}::{type_name}[]" for number, type_name in enumerate(types)]
-    condition = ""
-    if keyed:
-        names, arrays = [*names, "key"], [*arrays, f"${place + len(types)}::text[]"]
-        condition = "(v.key IS NULL OR v.key IN (TABLE won))"
-    source = f"FROM unnest({', '.join(arrays)}) AS v ({', '.join(names)})"
+    names = _names(len(types))
+    # JSON has no bytes: they travel as base64.
+    values = [f"decode(v.{c}, 'base64')" if t == BYTES else f"v.{c}" for c, t in zip(names, types, strict=True)]
+    fields = [f"{c} {'text' if t == BYTES else t}" for c, t in zip(names, types, strict=True)]
+    source = f"FROM json_to_recordset(${place}::json) AS v (key text, {', '.join(fields)})"
+    condition = "(v.key IS NULL OR v.key IN (TABLE won))" if keyed else ""
     text = " ".join(sql(name, "postgres").split())
     if insert := _INSERT.fullmatch(text):
-        chosen = ", ".join(f"v.c{number}" for number in range(len(types)))
-        return f"{insert[1]} SELECT {chosen} {source}{_where(condition)}{insert[2]}"
+        return f"{insert[1]} SELECT {', '.join(values)} {source}{_where(condition)}{insert[2]}"
     if update := _UPDATE.fullmatch(text):
-        places = iter(range(len(types)))
-        change, where = (re.sub(r"\$\d+", lambda _: f"v.c{next(places)}", piece) for piece in (update[1], update[2]))
+        rest = iter(values)
+        change, where = (re.sub(r"\$\d+", lambda _: next(rest), piece) for piece in (update[1], update[2]))
         return f"{change} {source}{_where(where, condition)}{update[3] or ''}"
     raise ValueError(f"{name} is no statement that can be joined")
 
