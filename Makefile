@@ -15,7 +15,7 @@ DATABASE ?=
 # Two more than there are cores: many tests wait for a server, a browser or a clock.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 
-.PHONY: help setup demo test check conformance chaos simulate bench docs serve lock clean
+.PHONY: help setup demo test coverage check conformance chaos simulate bench docs serve lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,9 +27,12 @@ demo:  ## Gateway, pretend M-Pesa and a shop, ready to pay in the browser; ONCE=
 	@$(SETUP) python
 	@$(BIN)/wakala demo $(if $(ONCE),--once) $(ARGS)
 
-test:  ## Run all tests with coverage, on SQLite, PostgreSQL and in a browser; ARGS="tests/rules" for a part
+test:  ## Run all tests, on SQLite, PostgreSQL and in a browser; ARGS="tests/rules" for a part
 	@$(SETUP) python postgresql chromium
-	@$(BIN)/python -m pytest --cov --cov-report=term --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+coverage:  ## The same, and which lines and branches they reached; takes longer
+	@$(MAKE) test ARGS="--cov --cov-report=term $(ARGS)"
 
 check:  ## Lint, formatting, strict types and the table of who may import whom
 	@$(SETUP) python
