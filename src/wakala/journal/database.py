@@ -79,7 +79,7 @@ class Pace:
         self._began_s = 0.0
 
     async def wait(self, waiting: Sequence[object]) -> None:
-        """Until the next batch may begin. Who is ready in this turn of the loop, or comes meanwhile, rides along."""
+        """Until the next batch may begin. At once where enough wait; else whoever comes meanwhile rides along."""
         loop = asyncio.get_running_loop()
         if len(waiting) < ENOUGH_OPERATIONS:
             await asyncio.sleep(max(0.0, self._began_s + COMMIT_PAUSE_S - loop.time()))
