@@ -319,7 +319,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
     arguments = parser.parse_args()
     with (
-        postgres_server(machine.DISK) as postgres,
+        postgres_server(machine.DISK, machine.POSTGRES) as postgres,
         tempfile.TemporaryDirectory(prefix="wakala-bench-", dir=machine.DISK) as folder,
     ):
         machine.keep_off_the_servers_core(postgres.pid)

@@ -31,6 +31,7 @@ async def after_attempts(house: House, count: int) -> Notification:
         return await house.count("notifications") > 0 and (await only(house)).attempts >= count
 
     await eventually(counted)
+    await house.attempts_ended()
     return await only(house)
 
 

@@ -81,6 +81,7 @@ async def test_days_of_failure_disable_and_a_resumed_endpoint_is_not_disabled_by
     await house.push("DAYS")
     for attempt in range(1, 21):
         await noted(house, "DAYS", DeliveryState.WAITING, attempts=attempt)
+        await house.attempts_ended()
         await house.gateway.standing.step()
         if await state_of(house) is not EndpointState.ACTIVE:
             break

@@ -97,6 +97,10 @@ class House:
         headers = [(name.strip(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
         return httpx2.Response(int(status.split()[1]), headers=headers, content=body)
 
+    async def attempts_ended(self) -> None:
+        """Wait until the last attempt is written and noted in its endpoint's account; then a clock may be moved."""
+        await eventually(lambda: not self.gateway.courier._in_hand)
+
     async def settle_directory(self) -> None:
         """Have the gateway see what an administrator changed, without waiting for its next look."""
         await self.gateway.directory.refresh()

@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 START_TIMEOUT_S = 60  # a busy machine with a slow disk; an idle one takes half a second
@@ -47,6 +48,7 @@ class PostgresServer:
     folder: Path
     port: int
     password: str = field(repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pid(self) -> int:
@@ -95,11 +97,13 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(parent: Path | None = None) -> Iterator[PostgresServer]:
+def postgres_server(
+    parent: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[PostgresServer]:
     """A server for as long as the block lasts; ``parent`` names the disk it writes to."""
     programs = find_programs()
     folder = Path(tempfile.mkdtemp(prefix="wakala-postgres-", dir=parent))
-    server = PostgresServer(programs, folder, _free_port(), secrets.token_hex(16))
+    server = PostgresServer(programs, folder, _free_port(), secrets.token_hex(16), settings)
     try:
         _initialise(server)
         server.start()
@@ -135,6 +139,7 @@ def _settings(server: PostgresServer) -> str:
         "synchronous_commit": "on",
         "max_connections": CONNECTIONS_COUNT,
     }
+    settings |= server.settings
     if sys.platform == "linux":  # after a kill one call instead of one for each of a thousand files: 2 s for 8 s
         settings["recovery_init_sync_method"] = "syncfs"
     return " ".join(f"-c {name}={value}" for name, value in settings.items())

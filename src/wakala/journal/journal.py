@@ -238,7 +238,7 @@ class Journal:
             ),
         )
         writes = (Write("exchange_add", rows.exchange_row(exchange)),)
-        return await self._database.commit(Operation(notification.id, guard, writes))
+        return await self._database.commit(Operation(notification.id, guard, writes, is_calm=True))
 
     async def claim_notifications(self, lane: str, now_us: int, until_us: int, limit: int) -> list[Notification]:
         """Own what is due in one lane until ``until_us``, oldest first, each payment in order; none that others own."""

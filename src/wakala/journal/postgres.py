@@ -1,7 +1,6 @@
 """PostgreSQL: the same group commit, a batch being one statement whatever its size (`together`)."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from wakala.journal.database import (
     ANSWER_LIMIT_S,
     CLOSE_LIMIT_S,
     ENOUGH_OPERATIONS,
-    QUEUE_LIMIT_OPERATIONS,
     Operation,
     Pace,
     Patience,
@@ -21,8 +19,9 @@ from wakala.journal.database import (
     sql,
     tell,
 )
+from wakala.journal.line import Line
 from wakala.journal.lookups import Lookups
-from wakala.journal.together import Plan, Types, documents, for_many, take
+from wakala.journal.together import Plan, Types, Waiting, documents, for_many, take
 from wakala.journal.together import statement as joined
 
 READERS = 4  # they wait on the network, so a few serve many callers
@@ -64,7 +63,6 @@ _AWAY = (
 
 PAYMENT_BY_ID = "payment_by_id"
 
-_Waiting = tuple[Operation, asyncio.Future[bool]]
 _CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
 
 
@@ -78,7 +76,6 @@ class PostgresDatabase:
         self._name = name
         self._patience = Patience()
         self._pace = Pace()
-        self._queue: deque[_Waiting] = deque()
         self._stopping = False
         self._writing: asyncio.Future[tuple[None, None]] | None = None
         self._under_way: set[str] = set()
@@ -87,6 +84,7 @@ class PostgresDatabase:
     async def open(self) -> None:
         """Open the pool and start the writer."""
         self._work, self._much_work = asyncio.Event(), asyncio.Event()
+        self._line: Line[Operation] = Line(asyncio.get_running_loop(), self._wake)
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
@@ -108,7 +106,7 @@ class PostgresDatabase:
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         """Finish what is queued, for so long at most, then let go."""
         self._stopping = True
-        self._wake()
+        self._line.hurry()
         try:
             async with asyncio.timeout(limit_s):
                 if self._writing is not None:
@@ -116,18 +114,17 @@ class PostgresDatabase:
                 await self._pool.close()
         except TimeoutError:  # the server does not answer, and the writer is ended; whoever still waits is told so
             self._pool.terminate()
-            for _, future in self._queue:
+            for _, future in self._line.waiting:
                 future.cancel()
 
     async def commit(self, operation: Operation) -> bool:
         """Ride in the next commit; False where the guard changed nothing."""
-        if len(self._queue) >= QUEUE_LIMIT_OPERATIONS or self._stopping:
+        if self._stopping:
             raise DatabaseAwayError
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._queue.append((operation, future))
-        self._wake()
+        future = self._line.join(operation, is_calm=operation.is_calm)
         self._patience.watch(future)
-        return await future
+        won: bool = await future
+        return won
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Rows as tuples, from a connection of the pool; a payment by its ID in one question with those of others."""
@@ -187,16 +184,18 @@ class PostgresDatabase:
         server, and then the server for everybody.
         """
         writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
+        waiting = self._line.waiting
         try:
-            while self._queue or not self._stopping:
+            while waiting or not self._stopping:
                 work.clear()
-                if len(self._queue) >= least:
-                    await self._pace.wait(self._queue)
-                    batch, is_one = take(self._queue, self._under_way)
+                if self._line.is_due and len(waiting) >= least:
+                    await self._pace.wait(waiting)
+                    batch, is_one = take(waiting, self._under_way)
+                    self._line.taken()
                     if batch:
                         await self._carry_out(batch, writer.commit if is_one else self._transaction)
                         continue
-                if self._queue or not self._stopping:
+                if waiting or not self._stopping:
                     await work.wait()
             await writer.close()
         finally:
@@ -204,10 +203,10 @@ class PostgresDatabase:
 
     def _wake(self) -> None:
         self._work.set()
-        if len(self._queue) >= ENOUGH_OPERATIONS or self._stopping:
+        if len(self._line.waiting) >= ENOUGH_OPERATIONS or self._stopping:
             self._much_work.set()
 
-    async def _carry_out(self, batch: list[_Waiting], commit: _CarryOut) -> None:
+    async def _carry_out(self, batch: list[Waiting], commit: _CarryOut) -> None:
         """No two commits at a time have a key in common."""
         operations = [operation for operation, _ in batch]
         keys = {operation.key for operation in operations}

@@ -6,7 +6,6 @@ the statement.
 """
 
 import asyncio
-import collections
 import fcntl
 import logging
 import os
@@ -22,7 +21,6 @@ from wakala.errors import DatabaseAwayError, DatabaseBusyError, DatabaseFaultErr
 from wakala.journal.database import (
     BATCH_LIMIT_OPERATIONS,
     CLOSE_LIMIT_S,
-    QUEUE_LIMIT_OPERATIONS,
     Operation,
     Patience,
     Row,
@@ -31,12 +29,13 @@ from wakala.journal.database import (
     tell,
 )
 from wakala.journal.disk import DiskThread
+from wakala.journal.line import Line
 
 log = logging.getLogger("wakala.journal")
 
 BUSY_TIMEOUT_MS = 5_000  # how long a short visitor such as `wakala app create` may hold us up
-CHECKPOINT_PAGES = 4_000  # about 16 MB of WAL between checkpoints
-FINISH_PAGES = 500  # what is left for the pause between two commits: some milliseconds
+CHECKPOINT_PAGES = 1_000  # about 4 MB of WAL between checkpoints: each is in everybody's way while it lasts
+FINISH_PAGES = 200  # what is left for the pause between two commits: a millisecond or two
 CHECKPOINT_PASSES = 4  # beside the commits; where they write faster than these catch up, the rest holds them up
 CACHE_KIB = 16_384
 LARGE_CACHE_KIB = 65_536
@@ -57,7 +56,6 @@ _AWAY = (
 )
 
 _Asked = Operation | Write  # a Write alone is a `take`: its outcome is the rows that it returns
-_Waiting = tuple[_Asked, asyncio.Future[Any]]
 
 
 class SqliteDatabase:
@@ -69,7 +67,6 @@ class SqliteDatabase:
         self._path = path
         self._exclusive = exclusive
         self._lock: IO[str] | None = None
-        self._queue: collections.deque[_Waiting] = collections.deque()
         self._writing: asyncio.Task[None] | None = None
         self._stopping = False
         self._patience = Patience()
@@ -81,7 +78,7 @@ class SqliteDatabase:
 
     async def open(self) -> None:
         """Open the file, with the lock where asked, and start the writer."""
-        self._loop = asyncio.get_running_loop()
+        self._line: Line[_Asked] = Line(asyncio.get_running_loop(), self._begin)
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._exclusive:
             self._lock = _take_lock(self._path)
@@ -114,6 +111,7 @@ class SqliteDatabase:
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         """Finish what is queued, for so long at most, then let go of file and lock. A disk that hangs keeps both."""
         self._stopping = True
+        self._line.hurry()
         if self._writing is not None:
             await asyncio.wait([self._writing], timeout=limit_s)
             if not self._writing.done():
@@ -131,21 +129,18 @@ class SqliteDatabase:
 
     async def commit(self, operation: Operation) -> bool:
         """Ride in the next commit; False where the guard changed nothing."""
-        won: bool = await self._ride(operation)
+        won: bool = await self._ride(operation, is_calm=operation.is_calm)
         return won
 
     async def take(self, statement: str, row: Row) -> Sequence[Row]:
         """Ride in the next commit too."""
-        rows: Sequence[Row] = await self._ride(Write(statement, row))
+        rows: Sequence[Row] = await self._ride(Write(statement, row), is_calm=True)
         return rows
 
-    async def _ride(self, asked: _Asked) -> Any:
-        if len(self._queue) >= QUEUE_LIMIT_OPERATIONS or self._stopping:
+    async def _ride(self, asked: _Asked, *, is_calm: bool) -> Any:
+        if self._stopping:
             raise DatabaseAwayError
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.append((asked, future))
-        if self._writing is None or self._writing.done():
-            self._writing = self._loop.create_task(self._write())
+        future = self._line.join(asked, is_calm=is_calm)
         self._patience.watch(future)
         return await future
 
@@ -166,12 +161,18 @@ class SqliteDatabase:
 
     # ── the writer ──
 
+    def _begin(self) -> None:
+        if self._line.is_due and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+
     async def _write(self) -> None:
-        """Commit batch after batch until nothing waits."""
-        while self._queue:
+        """Commit batch after batch until none is due."""
+        waiting = self._line.waiting
+        while self._line.is_due:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop rides along: larger, fewer commits
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT_OPERATIONS))]
-            batch = [waiting for waiting in batch if not waiting[1].done()]  # who gave up was told that nothing is done
+            batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_LIMIT_OPERATIONS))]
+            self._line.taken()
+            batch = [one for one in batch if not one[1].done()]  # who gave up was told that nothing is done
             tell(batch, await self._commit_together([operation for operation, _ in batch]))
             if self._log_pages >= self._due_pages:
                 await self._write_back()
