@@ -155,7 +155,12 @@ class Gateway:
             limit_s=settings.deliveries.validation_limit_s,
         )
         self.courier = Courier(
-            self.journal, self.deliveries, self.standing, self.source, settings.deliveries.lane_limit
+            self.journal,
+            self.deliveries,
+            self.standing,
+            self.source,
+            lane_limit=settings.deliveries.lane_limit,
+            backlog_limit_per_s=settings.deliveries.backlog_limit_per_s,
         )
         self.payments = Payments(
             self.journal,

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from wakala.workers.lanes import LATE_S, LOOK_S, TICK_LIMIT, TICK_S, Turnstile
+from wakala.workers.lanes import BUSY_SHARE, LATE_S, LOOK_S, TICK_S, Turnstile
 
 A_WHILE = 2_000  # ticks
+TICK_LIMIT = 16
 
 
 class Moments:
@@ -37,10 +38,16 @@ class Moments:
             work(*arguments)
 
 
-def passed_each_tick(used: Callable[[float], float], *, tick_s: float = TICK_S, ticks: int = A_WHILE) -> list[int]:
+def passed_each_tick(
+    used: Callable[[float], float],
+    *,
+    tick_s: float = TICK_S,
+    ticks: int = A_WHILE,
+    limit_per_s: float = TICK_LIMIT / TICK_S,
+) -> list[int]:
     """How many pass in each tick while many stand in line; ``used`` is the processor's time at a moment."""
     moments = Moments(tick_s)
-    turnstile = Turnstile(lambda: used(moments.now_s))
+    turnstile = Turnstile(lambda: used(moments.now_s), limit_per_s)
     line = [turnstile.enter(moments) for _ in range(int(TICK_LIMIT) * ticks)]
     counts, place = [], 0
     for _ in range(ticks):
@@ -68,6 +75,14 @@ async def test_while_it_has_time_to_spare_more_and_more_pass_up_to_a_limit() -> 
     assert max(counts) == TICK_LIMIT
 
 
+@pytest.mark.parametrize("limit_per_s", [100, 1_234, 5_000])
+async def test_no_more_pass_than_the_limit_however_little_they_cost(limit_per_s: float) -> None:
+    counts = passed_each_tick(lambda _: 0.0, limit_per_s=limit_per_s)
+    second = round(1 / TICK_S)
+    assert sum(counts[-second:]) == pytest.approx(limit_per_s, abs=2)
+    assert max(counts) <= limit_per_s * TICK_S + 1
+
+
 async def test_when_it_becomes_busy_they_are_soon_fewer() -> None:
     counts = passed_each_tick(lambda now_s: max(0.0, now_s - 2.0))
     soon = int((2.0 + 20 * LOOK_S) / TICK_S)
@@ -76,14 +91,14 @@ async def test_when_it_becomes_busy_they_are_soon_fewer() -> None:
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5])
-async def test_it_settles_where_all_work_together_leaves_half_of_it(share: float) -> None:
+async def test_it_settles_at_its_share_of_all_work_together(share: float) -> None:
     """Each attempt costs a part of the processor on top of what else goes on."""
     moments = Moments()
     passed = 0
-    turnstile = Turnstile(lambda: moments.now_s * share + passed * 0.000_3)
+    turnstile = Turnstile(lambda: moments.now_s * share + passed * 0.000_3, TICK_LIMIT / TICK_S)
     line = [turnstile.enter(moments) for _ in range(int(TICK_LIMIT) * A_WHILE)]
     for _ in range(A_WHILE):
         moments.tick()
         passed = next(place for place in range(passed, len(line)) if not line[place].done())
     busy = share + passed * 0.000_3 / moments.now_s
-    assert 0.45 <= busy <= 0.68
+    assert BUSY_SHARE - 0.05 <= busy <= BUSY_SHARE + 0.18

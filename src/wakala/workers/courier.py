@@ -35,10 +35,17 @@ FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below t
 
 
 class Courier:
-    """At most ``lane_limit`` attempts at once to one endpoint."""
+    """At most ``lane_limit`` attempts at once to one endpoint, and so many a second at what has waited."""
 
     def __init__(
-        self, journal: Journal, deliveries: Deliveries, standing: Standing, source: Source, lane_limit: int
+        self,
+        journal: Journal,
+        deliveries: Deliveries,
+        standing: Standing,
+        source: Source,
+        *,
+        lane_limit: int,
+        backlog_limit_per_s: float,
     ) -> None:
         self._journal = journal
         self._deliveries = deliveries
@@ -48,7 +55,7 @@ class Courier:
         self._lanes: dict[str, Lane] = {}
         self._short: dict[str, Lane] = {}  # lanes that found no hand free, in the order in which they asked
         self._running = 0
-        self._turnstile = Turnstile(source.cpu_s)
+        self._turnstile = Turnstile(source.cpu_s, backlog_limit_per_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursor = ""
         self._in_hand: dict[str, Notification] = {}

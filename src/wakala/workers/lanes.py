@@ -9,9 +9,8 @@ from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import Bucket
 
 TICK_S = 0.002  # an attempt takes some 0.3 ms of the processor, so a tick's worth is never long in anybody's way
-TICK_LIMIT = 16.0  # attempts a tick, where they cost next to nothing
 LOOK_S = 0.05  # how often the processor is asked: long enough to mean something, short enough to follow
-BUSY_SHARE = 0.5  # of one core, all work together: that sends more than ordinary business ever does
+BUSY_SHARE = 0.6  # of one core, all work together
 LATE_S = 0.005  # from tick to tick: then others on this machine, or a long turn of our own, keep everybody waiting
 MORE, LESS = 1.1, 0.85  # up slowly, down quickly: a second from one to many
 
@@ -77,14 +76,17 @@ class Turnstile:
     """Where attempts from backlogs stand in line: so many begin in a tick as leave the processor time for the rest.
 
     A backlog has no hurry, but a merchant who is well must not notice that another one's backlog is being sent. So it
-    gets what is left up to a share of the processor, evenly, and never less than one attempt a tick.
+    gets what is left up to a share of the processor, evenly; never less than one attempt a tick, and never more than
+    the limit. The share alone is none: the more is sent, the less of the processor each attempt costs.
     """
 
-    def __init__(self, cpu_s: Callable[[], float]) -> None:
+    def __init__(self, cpu_s: Callable[[], float], limit_per_s: float) -> None:
         """``cpu_s`` says how many seconds of the processor this process has used."""
         self._cpu_s = cpu_s
+        self._most = max(1.0, limit_per_s) * TICK_S
+        self._least = min(1.0, self._most)
         self._line: collections.deque[asyncio.Future[None]] = collections.deque()
-        self._allowance = 1.0
+        self._allowance = self._least
         self._credit = 0.0
         self._looked_s = self._used_s = 0.0
         self._ticks = 0
@@ -129,4 +131,4 @@ class Turnstile:
         has_time = (used_s - self._used_s) / elapsed_s < BUSY_SHARE and elapsed_s / self._ticks < LATE_S
         self._looked_s, self._used_s, self._ticks = now_s, used_s, 0
         change = MORE if has_time else LESS
-        self._allowance = min(TICK_LIMIT, max(1.0, self._allowance * change))
+        self._allowance = min(self._most, max(self._least, self._allowance * change))
