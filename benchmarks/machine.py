@@ -18,10 +18,8 @@ START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 # On disk, where the default temporary folder may be memory and make every commit look free.
 DISK = Path("/var/tmp")
-POSTGRES = {
-    "shared_buffers": "1GB",
-    "max_wal_size": "4GB",
-}  # as its manual advises; its defaults are for a small machine
+# As PostgreSQL's manual advises; its defaults are for a small machine.
+POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 

@@ -81,7 +81,7 @@ class Turnstile:
     """
 
     def __init__(self, cpu_s: Callable[[], float], limit_per_s: float) -> None:
-        """``cpu_s`` says how many seconds of the processor this process has used."""
+        """``cpu_s`` says how many seconds of the processor were used; the limit is at least one a second."""
         self._cpu_s = cpu_s
         self._most = max(1.0, limit_per_s) * TICK_S
         self._least = min(1.0, self._most)
