@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from wakala.reception import Reception
 
 HEAD = b"HTTP/1."
 
@@ -65,9 +65,14 @@ class OneWrite(asyncio.Transport):
         self._transport.set_protocol(protocol)
 
 
-class Answering(HttpToolsProtocol):
-    """uvicorn's protocol over such a transport."""
+class Answering(Reception):
+    """A caller's connection over such a transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller."""
+        self._socket = transport
         super().connection_made(OneWrite(transport))
+
+    def write(self, whole: bytes) -> None:
+        """What is whole waits for nothing; nothing is held, for the answer before it has left."""
+        self._socket.write(whole)

@@ -25,6 +25,7 @@ from wakala.administration import Administration, NewApp, ShortcodeDetails
 from wakala.cli.visits import prepare
 from wakala.config import Settings, master_key, write_private
 from wakala.identity import Source
+from wakala.one_write import Answering
 from wakala.rules.accounts import BodyFormat, Environment, Shortcode, ShortcodeKind
 from wakala.rules.signing import app_digest
 from wakala.runtime import Gateway
@@ -200,10 +201,10 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
-    """The gateway's application on a listening socket, as `runtime` serves it."""
+    """The gateway's application on a listening socket, as `wakala.serving` serves it."""
     config = uvicorn.Config(
         gateway.app,
-        http="httptools",
+        http=Answering,
         ws="none",
         lifespan="off",
         proxy_headers=False,

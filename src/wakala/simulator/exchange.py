@@ -1,7 +1,7 @@
 """One call to Daraja from the first byte to the last: read it, let its API answer, write it down, send the answer."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from wakala.reception import Call, Leaving, header_lines
 from wakala.simulator import refusals
 from wakala.simulator.machine import Simulator
 from wakala.simulator.messages import JSON_TYPE
@@ -101,6 +102,13 @@ class Endpoint:
         if after is not None:
             after()
 
+    async def take(self, call: Call) -> Leaving:
+        """A call that came whole."""
+        incoming = self.incoming("POST", call.url.decode("ascii"), dict(call.headers))
+        incoming.body = call.body
+        sent, after = await self.answer(incoming)
+        return Leaving(sent.status, sent.head, sent.body, after)
+
     def incoming(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Incoming:
         """A call whose body is still to come; the headers' names are in small letters."""
         return Incoming(
@@ -171,11 +179,6 @@ async def _send(send: Send, sent: Sent) -> None:
 
 def _pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-
-
-def header_lines(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Headers as they stand on the wire."""
-    return b"".join([b"%b: %b\r\n" % pair for pair in pairs])
 
 
 OWN_PATHS = ("/simulator", "/page/", "/static/", "/favicon.ico")

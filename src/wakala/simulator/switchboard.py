@@ -17,10 +17,14 @@ class Switchboard:
     """Wraps the application. A path may end in a slash; it is looked up without."""
 
     def __init__(self, app: ASGIApp, paths: Mapping[str, Endpoint], unknown: Endpoint) -> None:
-        self.direct = {path.encode(): endpoint for path, endpoint in paths.items()}  # as the reception looks them up
+        self._doors = {path.encode(): endpoint for path, endpoint in paths.items()}  # as the reception looks them up
         self._app = app
         self._paths = paths
         self._unknown = unknown
+
+    def door(self, url: bytes) -> Endpoint | None:
+        """The API at one of M-Pesa's paths."""
+        return self._doors.get(url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Put a call through."""

@@ -1,5 +1,6 @@
 """All routes in one table."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.routing import BaseRoute, Route, Router
@@ -38,10 +39,10 @@ def build(
 ) -> ASGIApp:
     """The gateway's one ASGI application. Fixed paths are looked up, so that their number costs nothing."""
 
-    def endpoint(handler: Handler, method: str | None = None, *, truncates: bool = False) -> Endpoint:
-        return Endpoint(handler, surroundings, method=method, truncates=truncates)
+    def endpoint(handler: Handler, method: str | None = None) -> Endpoint:
+        return Endpoint(handler, surroundings, method=method)
 
-    fixed: dict[str, ASGIApp] = {
+    fixed: dict[str, Endpoint] = {
         "/openapi.json": endpoint(_openapi(surroundings), "GET"),
         "/livez": endpoint(_alive, "GET"),
         "/readyz": endpoint(_ready(ready), "GET"),
@@ -74,7 +75,7 @@ def build(
     }
     nothing = _Nothing(endpoint(_nothing), unknown)
     callbacks = {
-        kind: endpoint(shelter.over(kind, handler), "POST", truncates=True)
+        kind: Endpoint(shelter.over(kind, handler), surroundings, method="POST", truncates=True, named=_CALLBACK)
         for kind, handler in _callbacks(inbound, by_soap).items()
     }
     return _Table(fixed, callbacks, Router(_patterns(api, inbound, pages, surroundings), default=nothing))
@@ -99,13 +100,21 @@ class _Nothing:
         await (self._daraja[environment] if is_daraja else self._ours)(scope, receive, send)
 
 
-class _Table:
-    """Fixed paths by look-up, M-Pesa's calls by the kind that their path names, the other patterns by trying."""
+_CALLBACK = ("subject", "secret")
+"""What stands in M-Pesa's paths after the kind."""
 
-    def __init__(self, fixed: Mapping[str, ASGIApp], callbacks: Mapping[str, ASGIApp], patterns: Router) -> None:
+
+class _Table:
+    """Fixed paths by look-up, M-Pesa's calls by the kind that their path names, the other patterns by trying.
+
+    The first two have doors (`wakala.reception`), which answer the same without ASGI.
+    """
+
+    def __init__(self, fixed: Mapping[str, Endpoint], callbacks: Mapping[str, Endpoint], patterns: Router) -> None:
         self._fixed = fixed
         self._callbacks = callbacks
         self._patterns = patterns
+        self._doors = {path.encode(): endpoint for path, endpoint in fixed.items() if endpoint.takes_post}
         patterns.redirect_slashes = False
 
     @property
@@ -115,17 +124,25 @@ class _Table:
         patterns = (route.path for route in self._patterns.routes if isinstance(route, Route))
         return frozenset({*self._fixed, *callbacks, *patterns})
 
+    def door(self, url: bytes) -> Endpoint | None:
+        """For a path without a query and without escapes; with them, ASGI's way takes them apart."""
+        found = self._doors.get(url)
+        if found is None and url.startswith(b"/callbacks/") and _PLAIN.fullmatch(url):
+            found = self._called(url.decode("ascii"))
+        return found
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
-        found = self._fixed.get(path)
-        if found is None:
-            found = self._patterns
-            parts = path.split("/")
-            if len(parts) == 5 and parts[1] == "callbacks" and parts[2] in self._callbacks:  # the first is before the /
-                found = self._callbacks[parts[2]]
-                scope["path_params"] = {"subject": parts[3], "secret": parts[4]}
+        found = self._fixed.get(path) or self._called(path) or self._patterns
         await found(scope, receive, send)
 
+    def _called(self, path: str) -> Endpoint | None:
+        parts = path.split("/")
+        is_callback = len(parts) == 5 and parts[1] == "callbacks"  # the first is before the /
+        return self._callbacks.get(parts[2]) if is_callback else None
+
+
+_PLAIN = re.compile(rb"[A-Za-z0-9._~/-]+")
 
 _DARAJA_BEGINNINGS = (
     *("/mpesa/", "/oauth/", "/v1/", "/v2/", "/standingorder/", "/pulltransactions/", "/imsi/"),

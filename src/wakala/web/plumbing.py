@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 
 from wakala.errors import MethodNotAllowedError, PayloadTooLargeError, StoppingError, WakalaError
+from wakala.reception import Call, Leaving, Pairs, header_lines
 from wakala.rules.addresses import Network, client_address, contains, forwarded_hops
-from wakala.rules.exchange import BODY_LIMIT_BYTES
+from wakala.rules.exchange import BODY_LIMIT_BYTES, Headers
 from wakala.wire.api import HttpAnswer, problem
 
 log = logging.getLogger("wakala.web")
@@ -61,7 +65,10 @@ class Surroundings:
 
 
 class Endpoint:
-    """An ASGI endpoint around one handler. Bad input never becomes a 500; a bug becomes one, with a sentence."""
+    """ASGI and a door around one handler. Bad input never becomes a 500; a bug becomes one, with a sentence.
+
+    ``named`` are the parameters at the end of the path, one a part.
+    """
 
     def __init__(
         self,
@@ -72,30 +79,39 @@ class Endpoint:
         truncates: bool = False,
         body_limit_bytes: int = BODY_LIMIT_BYTES,
         refuse: Callable[[WakalaError], HttpAnswer] | None = None,
+        named: tuple[str, ...] = (),
     ) -> None:
-        self._body_limit_bytes = body_limit_bytes
+        self.body_max_bytes = body_limit_bytes
+        self.takes_post = method in {"POST", None}
         self._refuse = refuse
         self._handler = handler
         self._methods = {"GET": ("GET", "HEAD"), None: None}.get(method, (method,))
         self._surroundings = surroundings
         self._truncates = truncates
+        self._named = named
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, handle, answer."""
+        method, path = scope["method"], scope["path"]
+        await respond(send, await self._answered(self._read_and_handle(scope, receive), method, path))
+
+    async def take(self, call: Call) -> Leaving:
+        """A POST that came whole, to a path without escapes."""
+        path = call.url.decode("latin-1")
+        return leaving(await self._answered(self._handle(call, path), "POST", path))
+
+    async def _answered(self, work: Awaitable[HttpAnswer], method: str, path: str) -> HttpAnswer:
         try:
-            self._check_method(scope["method"])
-            incoming = await self._read(scope, receive)
-            answer = await self._handler(incoming)
+            return await work
         except WakalaError as error:
             if error.status >= 500:
-                log.warning("%s %s: %s", scope["method"], _template(scope["path"]), error.sentence)
-            answer = self._refused(error, scope["path"])
+                log.warning("%s %s: %s", method, _template(path), error.sentence)
+            return self._refused(error, path)
         except asyncio.CancelledError:  # the process ends and waits no longer; this is the last that the caller hears
-            answer = self._refused(StoppingError(CUT_SHORT), scope["path"])
+            return self._refused(StoppingError(CUT_SHORT), path)
         except Exception:
-            log.exception("%s %s broke", scope["method"], _template(scope["path"]))
-            answer = self._refused(WakalaError(), scope["path"])
-        await respond(send, answer)
+            log.exception("%s %s broke", method, _template(path))
+            return self._refused(WakalaError(), path)
 
     def _refused(self, error: WakalaError, path: str) -> HttpAnswer:
         if self._refuse is not None:
@@ -106,32 +122,43 @@ class Endpoint:
         if self._methods is not None and method not in self._methods:
             raise MethodNotAllowedError
 
-    async def _read(self, scope: Scope, receive: Receive) -> Incoming:
-        surroundings = self._surroundings
-        started_ns, started_us = time.perf_counter_ns(), surroundings.now_us()
+    async def _handle(self, call: Call, path: str) -> HttpAnswer:
+        incoming = self._incoming("POST", path, call.headers, call.body, call.client, time.perf_counter_ns())
+        return await self._handler(incoming)
+
+    async def _read_and_handle(self, scope: Scope, receive: Receive) -> HttpAnswer:
+        self._check_method(scope["method"])
+        started_ns, started_us = time.perf_counter_ns(), self._surroundings.now_us()
         message = await receive()
         body = message.get("body", b"")
         if message.get("more_body"):
             body = await self._read_rest(body, receive)
-        if len(body) > self._body_limit_bytes:
+        if len(body) > self.body_max_bytes:
             if not self._truncates:
                 raise PayloadTooLargeError
-            body = body[: self._body_limit_bytes]
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-        peer = scope["client"][0] if scope.get("client") else ""
+            body = body[: self.body_max_bytes]
+        client = scope["client"][0] if scope.get("client") else ""
+        incoming = self._incoming(scope["method"], scope["path"], scope["headers"], body, client, started_ns)
+        query, parameters = scope["query_string"].decode("latin-1"), scope.get("path_params") or incoming.parameters
+        return await self._handler(replace(incoming, started_us=started_us, query=query, parameters=parameters))
+
+    def _incoming(self, method: str, path: str, raw: Pairs, body: bytes, peer: str, started_ns: int) -> Incoming:
+        surroundings = self._surroundings
+        headers = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
         if surroundings.trusted_proxies and contains(surroundings.trusted_proxies, peer):
             name = surroundings.forwarded_header
             hops = [hop for key, value in headers if key == name for hop in forwarded_hops(name, value)]
             peer = client_address(peer, hops, surroundings.trusted_proxies)
+        named = self._named
         return Incoming(
-            method=scope["method"],
-            path=_visible(scope["path"]),
-            query=scope["query_string"].decode("latin-1"),
-            parameters=scope.get("path_params", {}),
+            method=method,
+            path=_visible(path),
+            query="",
+            parameters=dict(zip(named, path.split("/")[-len(named) :], strict=True)) if named else {},
             headers=headers,
             body=body,
             peer=peer,
-            started_us=started_us,
+            started_us=surroundings.now_us(),
             started_ns=started_ns,
         )
 
@@ -141,9 +168,9 @@ class Endpoint:
             message: Message = await receive()
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size <= self._body_limit_bytes + len(chunk):
+            if size <= self.body_max_bytes + len(chunk):
                 chunks.append(chunk)
-            if not message.get("more_body") or size > 16 * self._body_limit_bytes:
+            if not message.get("more_body") or size > 16 * self.body_max_bytes:
                 return b"".join(chunks)
 
 
@@ -168,11 +195,31 @@ def _instance(path: str) -> str:
 _SECRET_PATHS = (("/callbacks/", 4), ("/trace/", 3))  # how many parts, with the empty first, come before the secret
 
 
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+
+
 async def respond(send: Send, answer: HttpAnswer) -> None:
     """Put an answer on the wire."""
     status, headers, body = answer
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
     raw.append((b"content-length", b"%d" % len(body)))
-    raw.append((b"x-content-type-options", b"nosniff"))
+    raw.append(NO_SNIFFING)
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+def leaving(answer: HttpAnswer) -> Leaving:
+    """The same, for what came by a door."""
+    status, headers, body = answer
+    return Leaving(status, _lines(headers), body)
+
+
+@lru_cache(maxsize=64)  # most answers have one of a few heads
+def _lines(headers: Headers) -> bytes:
+    pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
+    if any(_CONTROLS.search(part) for pair in pairs for part in pair):
+        raise ValueError("a header with a line break in it")  # who writes it writes answers of their own
+    return header_lines([*pairs, NO_SNIFFING])
+
+
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")

@@ -1,0 +1,213 @@
+"""Where calls come in. An ordinary POST goes from the parser straight to its door, the answer straight to the socket.
+
+uvicorn's protocol serves all the rest by ASGI: whatever has no door here, and every call that is out of the ordinary
+(another method, a query, a body without a length, the next call before the last was answered). To put a call into
+ASGI's messages and take it out again costs as much as much of what is done with it.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple, Protocol, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+LENGTH_MAX_CHARS = 9
+"""Of a Content-Length; which length a door takes is asked of the door."""
+
+Pairs = list[tuple[bytes, bytes]]
+
+
+class Call(NamedTuple):
+    """One call, whole. ``headers`` have their names in small letters; ``client`` is the address at the other end."""
+
+    url: bytes
+    headers: Pairs
+    body: bytes
+    client: str
+
+
+class Leaving(NamedTuple):
+    """What goes out. ``head`` is header lines, without the body's length; ``after`` runs when it has left."""
+
+    status: int
+    head: bytes
+    body: bytes
+    after: Callable[[], object] | None = None
+
+
+class Door(Protocol):
+    """Takes calls of one kind."""
+
+    @property
+    def body_max_bytes(self) -> int:
+        """What is longer goes the other way."""
+
+    def take(self, call: Call) -> Coroutine[Any, Any, Leaving]:
+        """Answer a call. What this raises is a bug, and the caller is told so much."""
+
+
+class House(Protocol):
+    """An ASGI application that has doors."""
+
+    def door(self, url: bytes) -> Door | None:
+        """Where a POST to this leads, as it stands in the request; None where ASGI is to find out."""
+
+
+class Visit:
+    """One call that is under way here; for uvicorn, which asks it as it asks its own."""
+
+    __slots__ = ("body", "disconnected", "door", "headers", "keep_alive", "message_event", "response_complete", "url")
+
+    def __init__(self, door: Door, url: bytes, headers: Pairs) -> None:
+        self.door = door
+        self.url = url
+        self.headers = headers
+        self.body = b""
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_complete = False
+        self.message_event = UNHEARD
+
+
+UNHEARD = asyncio.Event()
+"""uvicorn rings when a caller has left; nobody waits for it here."""
+
+
+class Reception(HttpToolsProtocol):
+    """One caller's connection to a `House`."""
+
+    _idle_since_seconds = math.inf  # never while a request is under way
+    _timer: asyncio.TimerHandle | None = None
+    _visit: Visit | None = None
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """A request begins; ASGI's view of it is made when it turns out to be wanted."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        """Decide which way it goes."""
+        self._visit = self._received()
+        if self._visit is not None:
+            self.cycle = cast("RequestResponseCycle", self._visit)
+            return
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers  # a list that the scope has as well
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, no longer than was announced."""
+        if self._visit is not None:
+            self._visit.body += body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The whole call is here."""
+        if self._visit is None:
+            super().on_message_complete()
+            return
+        visit = self._visit
+        client = self.client[0] if self.client else ""
+        self.answer(visit, visit.door.take(Call(visit.url, visit.headers, visit.body, client)))
+
+    # How long it is kept. uvicorn sets an alarm for each answer and takes it back at the next call, which costs more
+    # than the answer; here one alarm looks whether the caller has been silent for as long.
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller has hung up, or we did."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """An answer has left: the next call may come, or waits already."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since_seconds = time.monotonic()
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Something came."""
+        self._idle_since_seconds = math.inf
+
+    def _look(self) -> None:
+        silent_seconds = time.monotonic() - self._idle_since_seconds
+        if silent_seconds >= self.timeout_keep_alive:
+            self.timeout_keep_alive_handler()
+        else:
+            left_seconds = min(self.timeout_keep_alive, self.timeout_keep_alive - silent_seconds)
+            self._timer = self.loop.call_later(left_seconds, self._look)
+
+    # What becomes of it
+
+    def _received(self) -> Visit | None:
+        """The call, when it is an ordinary one."""
+        door = cast("House", self.app).door(self.url)
+        if door is None or self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
+            return None
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if busy or self.flow.write_paused or self.expect_100_continue or not self.parser.should_keep_alive():
+            return None
+        for name, value in self.headers:
+            if name == b"content-length":
+                is_fitting = value.isdigit() and len(value) <= LENGTH_MAX_CHARS and int(value) <= door.body_max_bytes
+                return Visit(door, self.url, self.headers) if is_fitting else None
+        return None
+
+    def answer(self, visit: Visit, answering: Coroutine[Any, Any, Leaving]) -> None:
+        """Carry out what a door does with a call, in a task."""
+        task = self.loop.create_task(self.answer_later(visit, answering))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def answer_later(self, visit: Visit, answering: Coroutine[Any, Any, Leaving]) -> None:
+        """Wait for the answer, then send it."""
+        try:
+            leaving = await answering
+        except Exception as broken:  # noqa: BLE001 - whatever it is, the caller is answered and the fault is logged
+            self.break_off(visit, broken)
+        else:
+            self.send(visit, leaving)
+
+    def send(self, visit: Visit, leaving: Leaving) -> None:
+        """The answer; what is to come after it comes one turn later, when it has left."""
+        visit.response_complete = True
+        if not self.transport.is_closing():
+            closing = b"" if visit.keep_alive else b"connection: close\r\n"
+            lines = header_lines(self.server_state.default_headers) + leaving.head + closing
+            length = len(leaving.body)
+            self.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (STATUS_LINE[leaving.status], lines, length, leaving.body))
+            if not visit.keep_alive:
+                self.transport.close()
+        self.on_response_complete()
+        if leaving.after is not None:
+            self.loop.call_soon(leaving.after)
+
+    def write(self, whole: bytes) -> None:
+        """A whole answer to the socket."""
+        self.transport.write(whole)
+
+    def break_off(self, visit: Visit, broken: Exception) -> None:
+        """A fault of our own."""
+        self.logger.error("Exception behind a door\n", exc_info=broken)
+        visit.keep_alive = False
+        self.send(visit, Leaving(500, b"content-type: text/plain\r\n", b"Internal Server Error"))
+
+
+def header_lines(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they stand on the wire."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in pairs])
