@@ -33,5 +33,10 @@ def test_our_own_paths(body: bytes) -> None:
 
 @given(PIECES)
 def test_what_is_skipped_is_no_form(body: bytes) -> None:
-    if not any(end in body.lower() for end in exchange._FORM_ENDS):
+    if not exchange._may_be_form(body.lower()):
         assert exchange._FORM.search(body) is None
+
+
+@given(PIECES)
+def test_what_is_kept_of_a_short_body_is_what_is_kept_of_any(body: bytes) -> None:
+    assert exchange.kept(body) == exchange.redact(body)

@@ -1,6 +1,7 @@
 """One HTTP request and its answer, either direction, as the journal keeps it: raw, capped, secrets taken out."""
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -75,7 +76,8 @@ _NUMBER = re.compile(rb"[-+0-9.eE]*")
 _QUOTE_OR_BRACKET = re.compile(rb'(\\*)"|[\[\]{}]')
 _FORM = re.compile(rb"((?:^|[?&\s])(?:" + _NAMES + rb"|key|sig|signature)=)[^&\s\"']+", re.IGNORECASE)
 # How each of those names ends: base64 brings many bodies an equals sign, and few of them a form.
-_FORM_ENDS = (b"word=", b"key=", b"credential=", b"token=", b"secret=", b"authorization=", b"pin=", b"sig=", b"ture=")
+_FORM_ENDS = (b"word", b"key", b"credential", b"token", b"secret", b"authorization", b"pin", b"sig", b"ture")
+_EQUALS_LIMIT = 8  # base64 has two at most; of more it is the pattern that looks quicker
 # Our own callback paths end in a MAC that lets M-Pesa in (signing.mac), whole or cut short, at any depth of escaping.
 _SLASH = rb"(?:[\\/]|%2f){1,20}"
 _PATH = re.compile(
@@ -103,9 +105,20 @@ def redact(body: bytes) -> bytes:
         return body
     if b"invalid access token" in lower:
         body = _ECHO.sub(_marked, body)
-    if b"=" in body and any(end in lower for end in _FORM_ENDS):
+    if _may_be_form(lower):
         body = _FORM.sub(_marked, body)
     return _without_fields(body, lower if body is given else body.lower())
+
+
+def _may_be_form(lower: bytes) -> bool:
+    place = -1
+    for _ in range(_EQUALS_LIMIT):
+        place = lower.find(b"=", place + 1)
+        if place < 0:
+            return False
+        if lower.endswith(_FORM_ENDS, 0, place):
+            return True
+    return True
 
 
 def _marked(match: re.Match[bytes]) -> bytes:
@@ -194,4 +207,12 @@ def _shown(value: str) -> str:
 
 def kept(body: bytes) -> bytes:
     """What is stored of a body: redacted, then capped."""
+    if len(body) <= SHORT_BYTES:
+        return _kept_short(body)
     return redact(body[: BODY_LIMIT_BYTES + 4096])[:BODY_LIMIT_BYTES]
+
+
+SHORT_BYTES = 48
+"""Acknowledgements, which are a few, again and again."""
+
+_kept_short = lru_cache(maxsize=64)(redact)
