@@ -15,6 +15,7 @@ from wakala.rules.payment import Evidence, Kind, Payment, Scope, State, Step
 SCOPE = Scope("org_1", "app_1", "sc_1", "sandbox")
 SCHEDULE = Schedule((10, 20), 60)
 NOW_US = 1_795_000_000_000_000
+LATER_US = NOW_US + 1_000_000
 _numbers = itertools.count(1)
 
 

@@ -6,13 +6,12 @@ SQLite counts the instructions of its machine, PostgreSQL the pages that it touc
 import asyncio
 import json
 
-from journal.making import NOW_US, notification, payment
+from journal.making import LATER_US, notification, payment
 from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write, sql
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
 
-LATER_US = NOW_US + 1_000_000
 FEW, MANY = 100, 4_000
 PAGE = 20
 SLACK = 2  # a tree that is one level deeper, a page that is split; forty or fifty times as much waits

@@ -4,12 +4,10 @@ import asyncio
 
 from msgspec.structs import replace
 
-from journal.making import NOW_US, after, exchange, notification, opening, paid, payment
+from journal.making import LATER_US, NOW_US, after, exchange, notification, opening, paid, payment
 from wakala.journal.journal import Confirmation, Journal
 from wakala.rules.delivery import DeliveryState, Notification, Verdict
 from wakala.rules.payment import Payment
-
-LATER_US = NOW_US + 1_000_000
 
 
 async def staged(journal: Journal, lane: str, sequence: int = 1, of: Payment | None = None) -> Notification:
