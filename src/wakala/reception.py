@@ -64,7 +64,7 @@ class Visit:
         self.door = door
         self.url = url
         self.headers = headers
-        self.body = b""
+        self.body = bytearray()  # which grows by a byte at a time without being copied each time
         self.keep_alive = True
         self.disconnected = False
         self.response_complete = False
@@ -116,7 +116,7 @@ class Reception(HttpToolsProtocol):
             return
         visit = self._visit
         client = self.client[0] if self.client else ""
-        self.answer(visit, visit.door.take(Call(visit.url, visit.headers, visit.body, client)))
+        self.answer(visit, visit.door.take(Call(visit.url, visit.headers, bytes(visit.body), client)))
 
     # How long it is kept. uvicorn sets an alarm for each answer and takes it back at the next call, which costs more
     # than the answer; here one alarm looks whether the caller has been silent for as long.
@@ -160,7 +160,9 @@ class Reception(HttpToolsProtocol):
         if door is None or self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
             return None
         busy = self.cycle is not None and not self.cycle.response_complete
-        if busy or self.flow.write_paused or self.expect_100_continue or not self.parser.should_keep_alive():
+        if busy or self.flow.write_paused or self.expect_100_continue:
+            return None
+        if self.parser.should_upgrade() or not self.parser.should_keep_alive():
             return None
         for name, value in self.headers:
             if name == b"content-length":

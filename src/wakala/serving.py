@@ -104,6 +104,7 @@ async def _serve(settings: Settings) -> None:
         port=settings.server.port,
         loop="none",
         http=Answering,
+        ws="none",
         lifespan="off",
         proxy_headers=False,
         server_header=False,

@@ -116,6 +116,14 @@ async def test_by_a_caller_who_leaves_afterwards(caller: Caller, line: str, vers
     assert await caller.ended()
 
 
+async def test_by_a_caller_who_would_speak_another_protocol_it_is_refused_with_a_sentence(caller: Caller) -> None:
+    """The parser takes the body for that protocol's."""
+    caller.writer.write(caller.push("A-1", "Connection: upgrade", "Upgrade: h2c"))
+    status, _, said = await caller.answer()
+    assert (status, said["code"]) == (400, "bad_request")
+    assert said["detail"]
+
+
 async def test_several_at_once_are_answered_in_their_order(caller: Caller) -> None:
     names = [f"A-{number}" for number in range(5)]
     caller.writer.write(b"".join(map(caller.push, names)))
