@@ -11,10 +11,15 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NamedTuple, Protocol, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 LENGTH_MAX_CHARS = 9
 """Of a Content-Length; which length a door takes is asked of the door."""
+
+NO_HTTP = "Invalid HTTP request received."
+OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
+"""Headers by which another protocol is offered; of the first, what else it says stays."""
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -81,6 +86,38 @@ class Reception(HttpToolsProtocol):
     _idle_since_seconds = math.inf  # never while a request is under way
     _timer: asyncio.TimerHandle | None = None
     _visit: Visit | None = None
+    _is_offered_another = False  # protocol, by the call whose head was read last
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a call, or of several.
+
+        A call that offers to go on in another protocol is answered in this one, as a server may (RFC 9110, 7.8); Java's
+        own client makes that offer with each call over plain HTTP. The parser would take the call's body for that
+        protocol's, so it is given the call once more, without the offer.
+        """
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.logger.warning(NO_HTTP)
+            self.send_400_response(NO_HTTP)
+        except httptools.HttpParserUpgrade as offer:
+            if not self._is_offered_another:
+                self._unsupported_upgrade_warning()
+                return
+            self._is_offered_another = False
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's is
+            self.data_received(head + data[offer.args[0] :])
+
+    def _head_without_offer(self) -> bytes:
+        lines = [(name, value) for name, value in self.headers if name not in OFFERS]
+        for name, value in self.headers:
+            tokens = [token.strip() for token in value.split(b",")] if name == b"connection" else []
+            lines += [(name, token) for token in tokens if token.lower() not in OFFERS]
+        version = self.parser.get_http_version().encode()
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, header_lines(lines))
 
     # What the parser calls
 
@@ -92,6 +129,9 @@ class Reception(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Decide which way it goes."""
+        self._is_offered_another = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._is_offered_another:
+            return
         self._visit = self._received()
         if self._visit is not None:
             self.cycle = cast("RequestResponseCycle", self._visit)
@@ -111,10 +151,12 @@ class Reception(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The whole call is here."""
-        if self._visit is None:
+        visit = self._visit
+        if self._is_offered_another:
+            return
+        if visit is None:
             super().on_message_complete()
             return
-        visit = self._visit
         client = self.client[0] if self.client else ""
         self.answer(visit, visit.door.take(Call(visit.url, visit.headers, bytes(visit.body), client)))
 
@@ -160,9 +202,7 @@ class Reception(HttpToolsProtocol):
         if door is None or self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
             return None
         busy = self.cycle is not None and not self.cycle.response_complete
-        if busy or self.flow.write_paused or self.expect_100_continue:
-            return None
-        if self.parser.should_upgrade() or not self.parser.should_keep_alive():
+        if busy or self.flow.write_paused or self.expect_100_continue or not self.parser.should_keep_alive():
             return None
         for name, value in self.headers:
             if name == b"content-length":

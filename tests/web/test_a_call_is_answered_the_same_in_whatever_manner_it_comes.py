@@ -116,12 +116,36 @@ async def test_by_a_caller_who_leaves_afterwards(caller: Caller, line: str, vers
     assert await caller.ended()
 
 
-async def test_by_a_caller_who_would_speak_another_protocol_it_is_refused_with_a_sentence(caller: Caller) -> None:
-    """The parser takes the body for that protocol's."""
-    caller.writer.write(caller.push("A-1", "Connection: upgrade", "Upgrade: h2c"))
-    status, _, said = await caller.answer()
-    assert (status, said["code"]) == (400, "bad_request")
-    assert said["detail"]
+OFFER = (
+    *("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"),
+    "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+)
+"""What Java's `HttpClient` sends with each call over plain HTTP."""
+
+
+async def test_a_caller_who_offers_another_protocol_is_answered_in_this_one(caller: Caller) -> None:
+    caller.writer.write(caller.push("A-1", *OFFER) + caller.push("A-2") + caller.push("A-5", *OFFER))
+    head, _, body = caller.push("A-3", *OFFER).partition(b"\r\n\r\n")
+    assert [accepted(await caller.answer()) for _ in range(3)] == ["A-1", "A-2", "A-5"]
+    caller.writer.write(head + b"\r\n\r\n")
+    await caller.writer.drain()
+    await asyncio.sleep(0)
+    for byte in body:
+        caller.writer.write(bytes([byte]))
+        await caller.writer.drain()
+    assert accepted(await caller.answer()) == "A-3"
+    caller.writer.write(caller.push("A-4", "Connection: upgrade, close", "Upgrade: websocket"))
+    assert accepted(await caller.answer()) == "A-4"
+    assert await caller.ended()
+
+
+async def test_one_who_asks_without_a_body_and_offers_may_go_on_as_well(caller: Caller) -> None:
+    ask = "\r\n".join(["GET /livez HTTP/1.1", "Host: wakala", *OFFER, "", ""]).encode()
+    for _ in range(2):
+        caller.writer.write(ask)
+        assert (await caller.answer())[::2] == (200, {"Alive": True})
+    caller.writer.write(caller.push("A-1"))
+    assert accepted(await caller.answer()) == "A-1"
 
 
 async def test_several_at_once_are_answered_in_their_order(caller: Caller) -> None:
