@@ -96,20 +96,28 @@ class Reception(HttpToolsProtocol):
         protocol's, so it is given the call once more, without the offer.
         """
         self._unset_keepalive_if_required()
+        while data:
+            data = self._parsed(data)
+
+    def _parsed(self, data: bytes) -> bytes:
+        """What has to be parsed once more."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self.logger.warning(NO_HTTP)
             self.send_400_response(NO_HTTP)
         except httptools.HttpParserUpgrade as offer:
-            if not self._is_offered_another:
-                self._unsupported_upgrade_warning()
-                return
-            self._is_offered_another = False
-            head = self._head_without_offer()
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's is
-            self.data_received(head + data[offer.args[0] :])
+            if self._is_offered_another:
+                return self._head_for_another_parser() + data[offer.args[0] :]
+            self._unsupported_upgrade_warning()
+        return b""
+
+    def _head_for_another_parser(self) -> bytes:
+        head = self._head_without_offer()
+        self._is_offered_another = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's is
+        return head
 
     def _head_without_offer(self) -> bytes:
         lines = [(name, value) for name, value in self.headers if name not in OFFERS]
