@@ -2,7 +2,7 @@
 
 uvicorn's protocol serves all the rest by ASGI: whatever has no door here, and every call that is out of the ordinary
 (another method, a query, a body without a length, the next call before the last was answered). To put a call into
-ASGI's messages and take it out again costs as much as much of what is done with it.
+ASGI's messages and take it out again is work that no ordinary call needs.
 """
 
 import asyncio
@@ -159,9 +159,9 @@ class Reception(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The whole call is here."""
-        visit = self._visit
         if self._is_offered_another:
             return
+        visit = self._visit
         if visit is None:
             super().on_message_complete()
             return

@@ -1,5 +1,6 @@
 -- A row of a table without rowids has a quarter of a page, and with its body nearly every notification is larger: each
 -- had an overflow page of its own, three quarters of it empty, written anew whenever it was leased or tried.
+-- SQLite cannot change the kind of a table, so the table is written out once more.
 
 CREATE TABLE notifications_roomy (
     id TEXT NOT NULL PRIMARY KEY,
