@@ -83,6 +83,13 @@ async def test_no_more_pass_than_the_limit_however_little_they_cost(limit_per_s:
     assert max(counts) <= limit_per_s * TICK_S + 1
 
 
+async def test_the_limit_is_reached_although_each_alarm_comes_a_little_late() -> None:
+    late_s = TICK_S * 1.2
+    counts = passed_each_tick(lambda _: 0.0, tick_s=late_s, limit_per_s=1_234)
+    second = round(1 / late_s)
+    assert sum(counts[-second:]) == pytest.approx(1_234, abs=5)
+
+
 async def test_when_it_becomes_busy_they_are_soon_fewer() -> None:
     counts = passed_each_tick(lambda now_s: max(0.0, now_s - 2.0))
     soon = int((2.0 + 20 * LOOK_S) / TICK_S)

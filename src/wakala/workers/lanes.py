@@ -88,7 +88,7 @@ class Turnstile:
         self._line: collections.deque[asyncio.Future[None]] = collections.deque()
         self._allowance = self._least
         self._credit = 0.0
-        self._looked_s = self._used_s = 0.0
+        self._ticked_s = self._looked_s = self._used_s = 0.0
         self._ticks = 0
         self._is_ticking = False
 
@@ -102,7 +102,8 @@ class Turnstile:
         self._line.append(place)
         if not self._is_ticking:
             self._is_ticking = True
-            self._looked_s, self._used_s, self._ticks = loop.time(), self._cpu_s(), 0
+            self._ticked_s = self._looked_s = loop.time()
+            self._used_s, self._ticks = self._cpu_s(), 0
             loop.call_soon(self._tick, loop)
         return place
 
@@ -110,8 +111,10 @@ class Turnstile:
         if not self._line:
             self._is_ticking, self._credit = False, 0.0
             return
-        self._look(loop.time())
-        self._credit += self._allowance
+        now_s = loop.time()
+        self._look(now_s)
+        self._credit += self._allowance * _ticks_in(now_s - self._ticked_s)
+        self._ticked_s = now_s
         while self._line and self._credit >= 1:
             place = self._line.popleft()
             if not place.done():
@@ -132,3 +135,8 @@ class Turnstile:
         self._looked_s, self._used_s, self._ticks = now_s, used_s, 0
         change = MORE if has_time else LESS
         self._allowance = min(self._most, max(self._least, self._allowance * change))
+
+
+def _ticks_in(elapsed_s: float) -> float:
+    """An alarm comes a little late each time, and then counts for as much more; one that is very late, for itself."""
+    return max(1.0, elapsed_s / TICK_S) if elapsed_s < LATE_S else 1.0
