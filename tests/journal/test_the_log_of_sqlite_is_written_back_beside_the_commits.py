@@ -44,6 +44,13 @@ async def test_the_log_begins_anew_although_the_commits_never_pause(
         assert connection.execute("PRAGMA integrity_check").get == "ok"
 
 
+class OnFullDisk(apsw.Connection):
+    """The log cannot be written back by this one."""
+
+    def wal_checkpoint(self, *_: object, **__: object) -> tuple[int, int]:
+        raise apsw.FullError("database or disk is full")
+
+
 async def test_a_log_that_cannot_be_written_back_harms_no_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -53,10 +60,7 @@ async def test_a_log_that_cannot_be_written_back_harms_no_commit(
     await store.open()
     await migrate(store)
 
-    def fail() -> apsw.Connection:
-        raise apsw.FullError("database or disk is full")
-
-    monkeypatch.setattr(store, "_connect", fail)
+    monkeypatch.setattr(store, "_helper", OnFullDisk(str(tmp_path / "journal.db")))
     journal, made = Journal(store), payment()
     for _ in range(20):
         await journal.record_exchange(exchange(made, request_body=b"x" * 10 * PAGE_BYTES))

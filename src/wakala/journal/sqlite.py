@@ -89,6 +89,7 @@ class SqliteDatabase:
             self._writer.set_wal_hook(self._note_log)  # in the place of SQLite's own, which checkpoints in a COMMIT
             self._reader = self._connect()
             self._reader.pragma("query_only", True)
+            self._helper = self._connect()  # writes the log back beside the writer
         except apsw.Error as error:
             raise _fault(error) from error
         self._disk, self._bystander = self._new_disk(), self._new_disk()
@@ -122,6 +123,7 @@ class SqliteDatabase:
                 return
         self._bystander.close()
         self._disk.close()
+        self._helper.close()
         self._reader.close()
         self._writer.close()
         if self._lock is not None:
@@ -193,21 +195,16 @@ class SqliteDatabase:
         self._passes += 1
         is_little = self._log_pages - self._written_back_pages <= FINISH_PAGES
         if not is_little and self._passes <= CHECKPOINT_PASSES:
-            self._writing_back = self._bystander.run(self._checkpoint, None)
+            self._writing_back = self._bystander.run(self._checkpoint, self._helper)
             return
         self._due_pages = CHECKPOINT_PAGES
         await self._disk.run(self._checkpoint, self._writer)
         self._log_pages = self._written_back_pages = self._passes = 0
 
-    def _checkpoint(self, connection: apsw.Connection | None) -> None:
-        """On a connection of the thread's own where none is given. After a failure it is due again as many pages on."""
+    def _checkpoint(self, connection: apsw.Connection) -> None:
+        """After a failure it is due again as many pages on."""
         try:
-            own = connection or self._connect()
-            try:
-                self._written_back_pages = own.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
-            finally:
-                if connection is None:
-                    own.close()
+            self._written_back_pages = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
         except apsw.Error as error:
             self._due_pages = self._log_pages + CHECKPOINT_PAGES
             log.warning("the log could not be written back: %s", error)
