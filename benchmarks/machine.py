@@ -19,8 +19,8 @@ STOP_TIMEOUT_S = 15
 # On disk, where the default temporary folder may be memory and make every commit look free.
 DISK = Path("/var/tmp")
 # As docs/running.md advises; PostgreSQL's defaults are for a small machine.
-POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "4GB", "min_wal_size": "2GB"}
-LOG_SEGMENTS_COUNT = 128  # of 16 MB, as many as ``min_wal_size`` keeps
+POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "4GB", "min_wal_size": "4GB"}
+LOG_SEGMENTS_COUNT = 128  # of 16 MB, as many as it uses from one checkpoint to the next
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
