@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from demo.till import KEY, KEY_SECRET, SECRET, Till
+from demo.till import KEY, KEY_SECRET, NOW, SECRET, Till
 from wakala.demo.shop import Settings, create_app
 from web.pages import serving
 
@@ -17,5 +17,5 @@ async def till() -> AsyncIterator[Till]:
         settings = Settings(
             gateway_url, KEY, KEY_SECRET, SECRET, phone_url="http://127.0.0.1:1/", phone_hint="254712345678"
         )
-        async with serving(create_app(settings)) as till.shop_url:
+        async with serving(create_app(settings, NOW.timestamp)) as till.shop_url:
             yield till

@@ -68,6 +68,13 @@ async def test_a_forged_or_stale_notification_is_refused_and_changes_nothing(til
     assert (await seen(till, order_id))[0]["State"] == "waiting"
 
 
+@pytest.mark.parametrize("age_s", [300, -300])
+async def test_a_notification_at_the_edge_of_its_age_is_believed(till: Till, age_s: int) -> None:
+    order_id, _ = await order(till)
+    assert await till.tell("payment.succeeded", "succeeded", **PAID, age_s=age_s) == 204
+    assert (await seen(till, order_id))[0]["State"] == "paid"
+
+
 async def test_an_unsigned_notification_is_refused(till: Till) -> None:
     async with httpx2.AsyncClient() as client:
         for headers in ({}, {"webhook-id": "a", "webhook-timestamp": "²", "webhook-signature": "v1,\u00ff"}):

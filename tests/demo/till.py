@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)  # the till's clock and its shop's, which stands: an age is exact
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 KEY, KEY_SECRET = "shop-key", "shop-secret"
 
@@ -65,7 +66,7 @@ class Till:
         """Send one signed notification to the shop; the shop's status."""
         order = next((one for one in self.asked if one["RequestID"] == order_id), self.asked[-1] if self.asked else {})
         self.sent += 1
-        signed_at = datetime.now(UTC) - timedelta(seconds=age_s)
+        signed_at = NOW - timedelta(seconds=age_s)
         told = {
             "RequestID": order_id or order["RequestID"],
             "PaymentID": "pay_0199",
