@@ -273,7 +273,7 @@ class Driver:
 
 async def at_pace(per_s: float, seconds: float, one: Callable[[], Awaitable[None]]) -> None:
     """Start one after the other by the clock, and wait for the last."""
-    start_s, count = time.perf_counter(), int(per_s * seconds)
+    start_s, count = time.perf_counter(), round(per_s * seconds)
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             wait_s = start_s + number / per_s - time.perf_counter()
