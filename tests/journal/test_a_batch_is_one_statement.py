@@ -11,7 +11,7 @@ import pytest
 
 from journal.making import ACCEPTED, NOW_US, after, exchange, notification, opening, paid, payment
 from services.waiting import until
-from wakala.journal.database import ENOUGH_OPERATIONS, Database, Operation, Write, sql
+from wakala.journal.database import BATCH_LIMIT_OPERATIONS, Database, Operation, Write, sql
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
 from wakala.journal.postgres import WRITER, PostgresDatabase, _Writer
@@ -73,8 +73,9 @@ def test_a_statement_of_another_kind_is_refused_and_not_guessed_at() -> None:
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
-async def test_a_crowd_does_not_wait_behind_a_commit_that_is_held_up(
-    database: Database, journal: Journal, postgres_url: str
+@pytest.mark.parametrize("crowd", [1, 2 * BATCH_LIMIT_OPERATIONS])
+async def test_nobody_waits_behind_a_commit_that_is_held_up(
+    database: Database, journal: Journal, postgres_url: str, crowd: int
 ) -> None:
     changes = opening(payment())
     assert await journal.open_payment(changes, None)
@@ -85,7 +86,7 @@ async def test_a_crowd_does_not_wait_behind_a_commit_that_is_held_up(
         held_up = asyncio.create_task(journal.record_change(before, after(before, ACCEPTED)))
         await until(lambda: is_waited_for(stranger), "a commit that waits for the row")
         follows = asyncio.create_task(journal.claim_payment(after(before, ACCEPTED).payment, NOW_US))
-        others = [payment() for _ in range(2 * ENOUGH_OPERATIONS)]
+        others = [payment() for _ in range(crowd)]
         assert all(await asyncio.gather(*(journal.open_payment(opening(each), None) for each in others)))
         assert not held_up.done()
         assert not follows.done()

@@ -1,7 +1,8 @@
 """PostgreSQL: the same group commit, a batch being one statement whatever its size (`together`)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,6 @@ from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.journal.database import (
     ANSWER_LIMIT_S,
     CLOSE_LIMIT_S,
-    ENOUGH_OPERATIONS,
     Operation,
     Pace,
     Patience,
@@ -21,11 +21,12 @@ from wakala.journal.database import (
 )
 from wakala.journal.line import Line
 from wakala.journal.lookups import Lookups
-from wakala.journal.together import Plan, Types, Waiting, documents, for_many, take
+from wakala.journal.together import Plan, Types, documents, for_many, take
 from wakala.journal.together import statement as joined
 
 READERS = 4  # they wait on the network, so a few serve many callers
 CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
+HELD_UP_S = 0.02  # a commit takes a few milliseconds; one that takes so long waits for a lock or for a slow disk
 WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
 GATEWAY_NAME = "wakala gateway"  # what `pg_stat_activity` shows of a gateway, so that a restore can see it
@@ -79,11 +80,12 @@ class PostgresDatabase:
         self._stopping = False
         self._writing: asyncio.Future[tuple[None, None]] | None = None
         self._under_way: set[str] = set()
+        self._began_s: float | None = None  # when the writer began what it is writing
         self._payments = Lookups(self._payments_of)
 
     async def open(self) -> None:
         """Open the pool and start the writer."""
-        self._work, self._much_work = asyncio.Event(), asyncio.Event()
+        self._work, self._work_left = asyncio.Event(), asyncio.Event()
         self._line: Line[Operation] = Line(asyncio.get_running_loop(), self._wake)
         try:
             self._pool = await asyncpg.create_pool(
@@ -99,9 +101,7 @@ class PostgresDatabase:
                 pass  # so that a server that is away is told now
         except _FAULTS as error:
             raise _fault(error) from error
-        self._writing = asyncio.gather(
-            self._write(self._work, least=1), self._write(self._much_work, least=ENOUGH_OPERATIONS)
-        )
+        self._writing = asyncio.gather(self._write(), self._stand_in())
 
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         """Finish what is queued, for so long at most, then let go."""
@@ -177,37 +177,72 @@ class PostgresDatabase:
 
     # ── the writer ──
 
-    async def _write(self, work: asyncio.Event, least: int) -> None:
-        """Commit batch after batch. What comes meanwhile makes the next one larger, and so cheaper.
-
-        The second writer begins where ``least`` wait although the first is at work: else everybody would wait for the
-        server, and then the server for everybody.
-        """
-        writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
-        waiting = self._line.waiting
-        try:
+    async def _write(self) -> None:
+        """Commit batch after batch. What comes meanwhile makes the next one larger, and so cheaper."""
+        waiting, loop = self._line.waiting, asyncio.get_running_loop()
+        async with self._writer() as writer:
             while waiting or not self._stopping:
-                work.clear()
-                if self._line.is_due and len(waiting) >= least:
+                self._work.clear()
+                if self._line.is_due:
                     await self._pace.wait(waiting)
-                    batch, is_one = take(waiting, self._under_way)
-                    self._line.taken()
-                    if batch:
-                        await self._carry_out(batch, writer.commit if is_one else self._transaction)
+                    self._began_s = loop.time()
+                    has_written = await self._carry_out_next(writer)
+                    self._began_s = None
+                    if has_written:
                         continue
                 if waiting or not self._stopping:
-                    await work.wait()
+                    await self._work.wait()
+
+    async def _stand_in(self) -> None:
+        """A second writer, for those who wait while the first is held up: one locked row is not everybody's trouble.
+
+        It is not there for speed: two at a time make more and smaller commits of the same work.
+        """
+        waiting = self._line.waiting
+        async with self._writer() as writer:
+            while waiting or not self._stopping:
+                self._work_left.clear()
+                if await self._is_held_up() and await self._carry_out_next(writer):
+                    continue
+                if waiting or not self._stopping:
+                    await self._work_left.wait()
+
+    async def _is_held_up(self) -> bool:
+        """Whether somebody waits and the writer does not come to an end; known after a while."""
+        loop = asyncio.get_running_loop()
+        while self._line.is_due and self._began_s is not None:
+            left_s = self._began_s + HELD_UP_S - loop.time()
+            if left_s <= 0:
+                return True
+            await asyncio.sleep(left_s)
+        return False
+
+    def _wake(self) -> None:
+        self._work.set()
+        if self._began_s is not None or self._stopping:
+            self._work_left.set()
+
+    @asynccontextmanager
+    async def _writer(self) -> AsyncIterator["_Writer"]:
+        writer = _Writer(self._url, SESSION | WRITER | {"application_name": self._name})
+        try:
+            yield writer
             await writer.close()
         finally:
             writer.abort()
 
-    def _wake(self) -> None:
-        self._work.set()
-        if len(self._line.waiting) >= ENOUGH_OPERATIONS or self._stopping:
-            self._much_work.set()
+    async def _carry_out_next(self, writer: "_Writer") -> bool:
+        """The next batch, if there is one of which nothing is being written already.
 
-    async def _carry_out(self, batch: list[Waiting], commit: _CarryOut) -> None:
-        """No two commits at a time have a key in common."""
+        No two commits at a time have a key in common.
+        """
+        batch, is_one = take(self._line.waiting, self._under_way)
+        self._line.taken()
+        if not batch:
+            return False
+        if self._line.is_due:  # what did not fit
+            self._work_left.set()
+        commit: _CarryOut = writer.commit if is_one else self._transaction
         operations = [operation for operation, _ in batch]
         keys = {operation.key for operation in operations}
         self._under_way |= keys
@@ -216,6 +251,7 @@ class PostgresDatabase:
         finally:
             self._under_way -= keys
             self._wake()
+        return True
 
     async def _commit_together(self, operations: list[Operation], carry_out: _CarryOut) -> list[bool | Exception]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
