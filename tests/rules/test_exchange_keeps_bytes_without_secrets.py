@@ -8,6 +8,8 @@ from wakala.rules.exchange import (
     BODY_LIMIT_BYTES,
     MARK,
     SECRET_FIELDS,
+    SECRET_HEADERS,
+    headers_may_hold_secrets,
     kept,
     redact,
     redact_headers,
@@ -124,6 +126,30 @@ def test_a_secret_header_keeps_its_name_only(name: str) -> None:
 def test_a_referer_to_a_callback_path_loses_its_secret() -> None:
     ((_, value),) = redact_headers((("referer", f"http://x/callbacks/stk/pay_1/{MAC}"),))
     assert MAC not in value
+
+
+_CARRIERS = [f"http://x/callbacks/stk/pay_1/{MAC}", f"Basic {SECRET * 2}", f"Bearer {SECRET * 2}"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(SECRET_HEADERS)).flatmap(lambda name: st.sampled_from([name, name.title()]))
+            | st.text("abcdefXYZ-", min_size=1, max_size=9),
+            st.builds("".join, st.tuples(st.text(max_size=5), st.sampled_from([*_CARRIERS, ""]), st.text(max_size=5))),
+        ),
+        max_size=5,
+    )
+)
+def test_no_header_that_loses_anything_is_passed_over_at_a_glance(drawn: list[tuple[str, str]]) -> None:
+    headers = tuple(drawn)
+    if redact_headers(headers) != headers:
+        assert headers_may_hold_secrets(json.dumps(headers))
+
+
+def test_ordinary_headers_are_seen_through_at_a_glance() -> None:
+    ordinary = (("content-type", "application/json"), ("host", "shop.example"), ("webhook-id", "ntf_1"))
+    assert not headers_may_hold_secrets(json.dumps(ordinary))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,17 @@ from wakala.journal.database import Row, Write
 from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind, Side
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.exchange import Exchange, Headers, kept, redact_headers, redact_text
+from wakala.rules.exchange import (
+    Exchange,
+    Headers,
+    headers_may_hold_secrets,
+    kept,
+    redact_headers,
+    redact_text,
+)
 from wakala.rules.payment import Answer, Evidence, Face, Flag, Kind, Payment, Scope, State
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -125,7 +134,7 @@ def event_row(payment: Payment, change: Change, before: State | None, exchange_i
         before,
         payment.state,
         exchange_id,
-        msgspec.json.encode(change.detail).decode() if change.detail else "{}",
+        _encode(change.detail).decode() if change.detail else "{}",
     )
 
 
@@ -160,7 +169,10 @@ def exchange_row(x: Exchange) -> Row:
 
 def headers_text(headers: Headers) -> str:
     """Headers as stored: JSON pairs, secret values out."""
-    return msgspec.json.encode(redact_headers(headers)).decode() if headers else "[]"
+    if not headers:
+        return "[]"
+    text = _encode(headers).decode()
+    return _encode(redact_headers(headers)).decode() if headers_may_hold_secrets(text) else text
 
 
 def exchange_of(row: Sequence[Any]) -> Exchange:
