@@ -46,31 +46,40 @@ FULL_RATE_LEAST, FULL_P99_MOST = 0.9, 1.3  # of an empty store's
 
 def backlog(bench: "Bench", database: "Database") -> None:
     """A merchant is back, and ``plan.backlog`` notifications have waited for it; another was well all the time."""
+    steady: list[Measured] = []
     with bench.store(database) as url:
         installation = gateway.install(bench.fresh("backlog"), url)
         absent = installation.add_app("absent")
-        with installation.serve() as running:
+
+        def ordinary(running: gateway.Running) -> None:
             asked = msgspec.structs.replace(bench.full(running, database), headers=absent.headers.decode())
-            steady = bench.drive(asked)
-            bench.note("steady_deliveries", database, steady)
-            pace = Outage(
-                **msgspec.structs.asdict(bench.full(running, database)), per_s=steady.rate_per_s * HEALTHY_SHARE
-            )
-            before = bench.drive_for(msgspec.structs.replace(pace, seconds=bench.plan.pace_s), "outage.py", Seen)
+            steady.append(bench.drive(asked))
+            bench.note("steady_deliveries", database, steady[-1])
+
+        def calm(pace: Outage) -> list[Seen]:
+            return [bench.drive_for(pace, "outage.py", Seen) for _ in range(bench.plan.turns)]
+
+        with installation.serve() as running:
+            ordinary(running)
+            load = msgspec.structs.asdict(bench.full(running, database)) | {"seconds": bench.plan.pace_s}
+            pace = Outage(**load, per_s=steady[0].rate_per_s * HEALTHY_SHARE)
+            before = calm(pace)
         owe(installation.folder, url, "absent", bench.plan.backlog)
         with installation.serve() as running:
-            down = msgspec.structs.replace(pace, gateway_pid=running.pid, owed=bench.plan.backlog, down_s=DOWN_S)
+            pace = msgspec.structs.replace(pace, gateway_pid=running.pid)
+            down = msgspec.structs.replace(pace, owed=bench.plan.backlog, down_s=DOWN_S)
             seen = bench.drive_for(down, "outage.py", Seen)
-            after = bench.drive_for(msgspec.structs.replace(pace, seconds=bench.plan.pace_s), "outage.py", Seen)
+            after = calm(pace)
+            ordinary(running)
     bench.report.note("backlog_drain", database, msgspec.to_builtins(seen))
-    well_ms = (before.p99_ms + after.p99_ms) / 2
+    calm_ms = [one.p99_ms for one in before + after]
+    print(f"    well merchant's p99 in ms: {_listed(calm_ms)} before and after the drain, in the middle window of it")
     print(
-        f"    well merchant's p99: {before.p99_ms:.1f} ms before, {seen.down_p99_ms:.1f} ms while the other was down,"
+        f"    {seen.p99_ms:.1f}, in its worst {seen.worst_p99_ms:.1f}, while the other was down {seen.down_p99_ms:.1f}"
     )
-    print(f"    {seen.p99_ms:.1f} ms during the drain, {after.p99_ms:.1f} ms after it", flush=True)
-    ratio = seen.rate_per_s / steady.rate_per_s
+    ratio = seen.rate_per_s / (sum(one.rate_per_s for one in steady) / len(steady))
     judge(bench, "backlog_drain", database, "drain rate over steady rate", ratio, DRAIN_LEAST, is_least=True)
-    ratio = seen.p99_ms / well_ms
+    ratio = seen.p99_ms / middle(calm_ms)
     judge(bench, "backlog_drain", database, "healthy p99, drain over none", ratio, HEALTHY_P99_MOST)
     lost = bench.plan.backlog - seen.count
     judge(bench, "backlog_drain", database, "lost, twice or out of order", lost + seen.twice + seen.out_of_order, 0)
@@ -82,16 +91,33 @@ def judge(
     bench.report.judge(Promise(name, database, what, value, bound, is_least))
 
 
+def judge_turns(
+    bench: "Bench", name: str, database: str, what: str, turns: list[float], bound: float, unit: str = ""
+) -> None:
+    """What was compared within each turn, by the middle one of them: the machine is not the same from turn to turn."""
+    print(f"    by turns: {_listed(turns)}{unit}", flush=True)
+    bench.report.judge(Promise(name, database, what, middle(turns), bound, unit=unit))
+
+
+def middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{value:.3g}" for value in values)
+
+
 # Speed
 
 
 def speed(bench: "Bench") -> None:
-    """The rows of all rounds against the bare path's and the Django app's, as far as they were measured."""
-    rows = {(str(row["name"]), str(row["database"])): row for row in bench.report.rows()}
+    """Against the bare path and the Django app in the same round, as far as they were measured."""
+    rounds = bench.report.rounds
 
     def against(name: str, database: str, other: tuple[str, str], what: str, least: float) -> None:
-        if (name, database) in rows and other in rows:
-            ratio = float(rows[name, database]["rate_per_s"]) / float(rows[other]["rate_per_s"])
+        if (name, database) in rounds and other in rounds:
+            pairs = zip(rounds[name, database], rounds[other], strict=True)
+            ratio = middle([ours["rate_per_s"] / theirs["rate_per_s"] for ours, theirs in pairs])
             judge(bench, name, database, what, ratio, least, is_least=True)
 
     for database in ("sqlite", "postgresql"):
@@ -100,8 +126,9 @@ def speed(bench: "Bench") -> None:
         against("full_loop", database, ("mainfinity_full_loop", "postgresql"), django, DJANGO_LEAST)
         theirs = ("mainfinity_callback_ingest", "postgresql")
         against("callback_ingest", database, theirs, django, DJANGO_CALLBACKS_LEAST)
-        if half := rows.get(("callback_half_load", database)):
-            judge(bench, "callback_half_load", database, "p99 in ms", float(half["p99_ms"]), CALLBACK_P99_MOST_MS)
+        if half := rounds.get(("callback_half_load", database)):
+            p99_ms = middle([figures["p99_ms"] for figures in half])
+            judge(bench, "callback_half_load", database, "p99 in ms", p99_ms, CALLBACK_P99_MOST_MS)
 
 
 # Two processes
@@ -156,80 +183,65 @@ def sampling(url: str) -> Iterator[Sampled]:
 def two_gateways(bench: "Bench") -> None:
     """One process, then two on the same database and the same core, in turn: each has as many payments in flight."""
     shares: list[float] = []
-    rows: dict[str, list[Measured]] = {"one_gateway": [], "two_gateways": []}
+    ratios: list[float] = []
     with bench.store("postgresql") as url:
         installation = gateway.install(bench.fresh("two"), url)
         beside = installation.beside()
         with installation.serve() as one, beside.serve() as other:
-            # Twice as long as other rows, for it is noisy, and within the 5 s after which an idle connection is closed.
-            alone = msgspec.structs.replace(bench.full(one, "postgresql"), seconds=2 * bench.plan.seconds)
+            alone = bench.full(one, "postgresql")
             both = msgspec.structs.replace(
                 alone, second_port=other.port, second_pid=other.pid, in_flight=2 * alone.in_flight
             )
-            for _ in range(bench.plan.turns):
-                for name, load in (("one_gateway", alone), ("two_gateways", both)):
-                    with sampling(url or "") as sampled:
-                        rows[name].append(bench.drive(load))
-                    bench.note(name, "postgresql", rows[name][-1])
-                    if name == "two_gateways":
-                        shares.append(sampled.share)
-                        print(f"    of {sampled.looks} looks {sampled.locked} found a wait: {dict(sampled.waited_for)}")
-    cpu = [middle([row.cpu_us for row in rows[name]]) for name in ("two_gateways", "one_gateway")]
+            for _ in range(bench.plan.pairs):
+                single = bench.drive(alone)
+                bench.note("one_gateway", "postgresql", single)
+                with sampling(url or "") as sampled:
+                    double = bench.drive(both)
+                bench.note("two_gateways", "postgresql", double)
+                ratios.append(double.cpu_us / single.cpu_us)
+                shares.append(sampled.share)
+                print(f"    of {sampled.looks} looks {sampled.locked} found a wait: {dict(sampled.waited_for)}")
     name, database = "two_gateways", "postgresql"
-    judge(bench, name, database, "CPU a payment, two over one", cpu[0] / cpu[1], CPU_OF_TWO_MOST)
-    judge(bench, name, database, "share of time with a lock waited for", middle(shares), LOCKED_MOST)
-
-
-def middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+    judge_turns(bench, name, database, "CPU a payment, two over one", ratios, CPU_OF_TWO_MOST)
+    judge_turns(bench, name, database, "share of time with a lock waited for", shares, LOCKED_MOST)
 
 
 # What the gateway adds
 
 
-def ordinary_rate(bench: "Bench", database: "Database") -> float:
-    """Whole payments a second when asked for as many as it can take: of this run's `full_loop`, measured if need be."""
-    rounds = bench.report.rounds.get(("full_loop", database))
-    if rounds is None:
-        with bench.store(database) as url, gateway.install(bench.fresh("ordinary"), url).serve() as running:
-            bench.note("full_loop", database, bench.drive(bench.full(running, database)))
-        rounds = bench.report.rounds["full_loop", database]
-    return middle([figures["rate_per_s"] for figures in rounds])
-
-
 def added_latency(bench: "Bench", database: "Database") -> None:
-    """The simulator asked directly and through the gateway, at half of what the gateway can take."""
+    """The simulator asked directly and through the gateway, at half of what the gateway could take just before."""
     key, secret = mpesas.KEY_AND_SECRET.split(":")
-    per_s = ordinary_rate(bench, database) / 2
     syncs_s = machine.disk_sync_waits_s(1)
-    rows: dict[str, list[Paced]] = {"direct_half_load": [], "gateway_half_load": []}
+    added_ms: dict[str, list[float]] = {"p99_ms": [], "told_p99_ms": []}
     with (
         bench.store(database) as url,
+        bench.store(database) as busy_url,
         mpesas.simulator(bench.folder, core=machine.LOAD_CORE, answer_after_ms=SHOPPER_MS) as mpesa,
     ):
         access = gateway.Access(mpesa.port, key, secret, mpesas.PASSKEY)
-        with gateway.install(bench.fresh("added"), url, access).serve() as running:
-            full = bench.full(running, database)
-            common = msgspec.structs.asdict(full) | {"per_s": per_s, "seconds": bench.plan.pace_s}
-            through = Pace(**common)
+        with (
+            gateway.install(bench.fresh("added"), url, access).serve() as running,
+            gateway.install(bench.fresh("busy"), busy_url).serve() as busy,
+        ):
             straight = {"mode": "callback", "gateway_port": mpesa.port, "headers": mpesa.headers}
             straight |= {"path": mpesas.PUSH_PATH, "own_port": mpesa.peer_port, "gateway_pid": mpesa.pid}
-            direct = Pace(**(common | straight))
-            for _ in range(bench.plan.turns):
-                for name, load in (("direct_half_load", direct), ("gateway_half_load", through)):
-                    rows[name].append(bench.drive_for(load, "paced.py", Paced))
-                    bench.report.note(name, database, msgspec.to_builtins(rows[name][-1]))
+            for _ in range(bench.plan.pairs):
+                per_s = bench.drive(bench.full(busy, database)).rate_per_s / 2
+                through = msgspec.structs.asdict(bench.full(running, database))
+                through |= {"per_s": per_s, "seconds": bench.plan.pace_s}
+                direct = bench.drive_for(Pace(**(through | straight)), "paced.py", Paced)
+                ours = bench.drive_for(Pace(**through), "paced.py", Paced)
+                bench.report.note("direct_half_load", database, msgspec.to_builtins(direct))
+                bench.report.note("gateway_half_load", database, msgspec.to_builtins(ours))
+                for column, turns in added_ms.items():
+                    turns.append(getattr(ours, column) - getattr(direct, column))
             syncs_s += machine.disk_sync_waits_s(1)
     sync_ms = percentile_ms(syncs_s, 99)
     print(f"    one sync of the disk: p50 {percentile_ms(syncs_s, 50):.2f} ms, p99 {sync_ms:.2f} ms", flush=True)
     for what, column in (("request to answer", "p99_ms"), ("request to news of the outcome", "told_p99_ms")):
-        ours, theirs = (
-            middle([getattr(row, column) for row in rows[name]]) for name in ("gateway_half_load", "direct_half_load")
-        )
-        promise = Promise(
-            "gateway_half_load", database, f"added p99, {what}", ours - theirs, ADDED_MOST_MS + sync_ms, unit=" ms"
-        )
-        bench.report.judge(promise)
+        bound_ms = ADDED_MOST_MS + sync_ms
+        judge_turns(bench, "gateway_half_load", database, f"added p99, {what}", added_ms[column], bound_ms, " ms")
 
 
 # Ten million payments

@@ -51,6 +51,7 @@ class Plan:
 
     rounds: int
     turns: int  # in each round, of two rows that are compared: one, the other, one, the other
+    pairs: int  # such turns where a promise hangs on what was compared within one: the middle one counts
     seconds: float
     callbacks: int
     soak_payments: int
@@ -63,6 +64,7 @@ class Plan:
 THOROUGH = Plan(
     rounds=3,
     turns=3,
+    pairs=9,
     seconds=2,
     callbacks=4000,
     soak_payments=100_000,
@@ -74,6 +76,7 @@ THOROUGH = Plan(
 QUICK = Plan(
     rounds=1,
     turns=3,
+    pairs=3,
     seconds=1,
     callbacks=1000,
     soak_payments=0,
