@@ -20,7 +20,6 @@ class Pace(Load, frozen=True, kw_only=True):
     """``mode`` "full": a gateway is asked. "callback": M-Pesa's simulator itself, which calls back to us."""
 
     per_s: float
-    by_simulator: bool = False  # M-Pesa is a simulator of its own and not this process
 
 
 class Paced(msgspec.Struct, kw_only=True):

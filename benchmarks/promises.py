@@ -216,20 +216,17 @@ def added_latency(bench: "Bench", database: "Database") -> None:
     added_ms: dict[str, list[float]] = {"p99_ms": [], "told_p99_ms": []}
     with (
         bench.store(database) as url,
-        bench.store(database) as busy_url,
         mpesas.simulator(bench.folder, core=machine.LOAD_CORE, answer_after_ms=SHOPPER_MS) as mpesa,
     ):
         access = gateway.Access(mpesa.port, key, secret, mpesas.PASSKEY)
-        with (
-            gateway.install(bench.fresh("added"), url, access).serve() as running,
-            gateway.install(bench.fresh("busy"), busy_url).serve() as busy,
-        ):
+        with gateway.install(bench.fresh("added"), url, access).serve() as running:
+            full = msgspec.structs.replace(bench.full(running, database), by_simulator=True)
             straight = {"mode": "callback", "gateway_port": mpesa.port, "headers": mpesa.headers}
             straight |= {"path": mpesas.PUSH_PATH, "own_port": mpesa.peer_port, "gateway_pid": mpesa.pid}
             for _ in range(bench.plan.pairs):
-                per_s = bench.drive(bench.full(busy, database)).rate_per_s / 2
-                through = msgspec.structs.asdict(bench.full(running, database))
-                through |= {"per_s": per_s, "seconds": bench.plan.pace_s}
+                most = bench.drive(full)
+                through = msgspec.structs.asdict(full)
+                through |= {"per_s": most.rate_per_s / 2, "seconds": bench.plan.pace_s}
                 direct = bench.drive_for(Pace(**(through | straight)), "paced.py", Paced)
                 ours = bench.drive_for(Pace(**through), "paced.py", Paced)
                 bench.report.note("direct_half_load", database, msgspec.to_builtins(direct))
