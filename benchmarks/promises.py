@@ -73,10 +73,8 @@ def backlog(bench: "Bench", database: "Database") -> None:
             ordinary(running)
     bench.report.note("backlog_drain", database, msgspec.to_builtins(seen))
     calm_ms = [one.p99_ms for one in before + after]
-    print(f"    well merchant's p99 in ms: {_listed(calm_ms)} before and after the drain, in the middle window of it")
-    print(
-        f"    {seen.p99_ms:.1f}, in its worst {seen.worst_p99_ms:.1f}, while the other was down {seen.down_p99_ms:.1f}"
-    )
+    print(f"    well merchant's p99 in ms: {_listed(calm_ms)} with nobody down, {seen.down_p99_ms:.1f} while one was,")
+    print(f"    {seen.p99_ms:.1f} in the middle window of the drain, {seen.worst_p99_ms:.1f} in the worst", flush=True)
     ratio = seen.rate_per_s / (sum(one.rate_per_s for one in steady) / len(steady))
     judge(bench, "backlog_drain", database, "drain rate over steady rate", ratio, DRAIN_LEAST, is_least=True)
     ratio = seen.p99_ms / middle(calm_ms)
