@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import fmean, median_high
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -75,9 +76,9 @@ def backlog(bench: "Bench", database: "Database") -> None:
     calm_ms = [one.p99_ms for one in before + after]
     print(f"    well merchant's p99 in ms: {_listed(calm_ms)} with nobody down, {seen.down_p99_ms:.1f} while one was,")
     print(f"    {seen.p99_ms:.1f} in the middle window of the drain, {seen.worst_p99_ms:.1f} in the worst", flush=True)
-    ratio = seen.rate_per_s / (sum(one.rate_per_s for one in steady) / len(steady))
+    ratio = seen.rate_per_s / fmean(one.rate_per_s for one in steady)
     judge(bench, "backlog_drain", database, "drain rate over steady rate", ratio, DRAIN_LEAST, is_least=True)
-    ratio = seen.p99_ms / middle(calm_ms)
+    ratio = seen.p99_ms / median_high(calm_ms)
     judge(bench, "backlog_drain", database, "healthy p99, drain over none", ratio, HEALTHY_P99_MOST)
     lost = bench.plan.backlog - seen.count
     judge(bench, "backlog_drain", database, "lost, twice or out of order", lost + seen.twice + seen.out_of_order, 0)
@@ -94,11 +95,7 @@ def judge_turns(
 ) -> None:
     """What was compared within each turn, by the middle one of them: the machine is not the same from turn to turn."""
     print(f"    by turns: {_listed(turns)}{unit}", flush=True)
-    bench.report.judge(Promise(name, database, what, middle(turns), bound, unit=unit))
-
-
-def middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+    bench.report.judge(Promise(name, database, what, median_high(turns), bound, unit=unit))
 
 
 def _listed(values: list[float]) -> str:
@@ -115,7 +112,7 @@ def speed(bench: "Bench") -> None:
     def against(name: str, database: str, other: tuple[str, str], what: str, least: float) -> None:
         if (name, database) in rounds and other in rounds:
             pairs = zip(rounds[name, database], rounds[other], strict=True)
-            ratio = middle([ours["rate_per_s"] / theirs["rate_per_s"] for ours, theirs in pairs])
+            ratio = median_high([ours["rate_per_s"] / theirs["rate_per_s"] for ours, theirs in pairs])
             judge(bench, name, database, what, ratio, least, is_least=True)
 
     for database in ("sqlite", "postgresql"):
@@ -125,7 +122,7 @@ def speed(bench: "Bench") -> None:
         theirs = ("mainfinity_callback_ingest", "postgresql")
         against("callback_ingest", database, theirs, django, DJANGO_CALLBACKS_LEAST)
         if half := rounds.get(("callback_half_load", database)):
-            p99_ms = middle([figures["p99_ms"] for figures in half])
+            p99_ms = median_high([figures["p99_ms"] for figures in half])
             judge(bench, "callback_half_load", database, "p99 in ms", p99_ms, CALLBACK_P99_MOST_MS)
 
 
@@ -258,7 +255,7 @@ def ten_million(bench: "Bench", database: "Database") -> None:
 
     def ratio(column: str) -> float:
         ours, theirs = (
-            middle([getattr(row, column) for row in rows[f"ten_million_{each}"]]) for each in ("full", "empty")
+            median_high([getattr(row, column) for row in rows[f"ten_million_{each}"]]) for each in ("full", "empty")
         )
         return ours / theirs
 

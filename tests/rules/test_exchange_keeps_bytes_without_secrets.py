@@ -128,7 +128,7 @@ def test_a_referer_to_a_callback_path_loses_its_secret() -> None:
     assert MAC not in value
 
 
-_CARRIERS = [f"http://x/callbacks/stk/pay_1/{MAC}", f"Basic {SECRET * 2}", f"Bearer {SECRET * 2}"]
+_CARRIERS = [f"http://x/callbacks/stk/pay_1/{MAC}", f"Basic {SECRET * 2}", f"Bearer {SECRET * 2}", "clearer pin=123456"]
 
 
 @given(
