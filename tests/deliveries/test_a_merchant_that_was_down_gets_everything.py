@@ -34,6 +34,7 @@ EVERY_MINUTE = 50  # payments; the benchmark's row `backlog_drain` has 100,000 w
 BACKLOG = MINUTES * EVERY_MINUTE
 LANE_LIMIT = 32
 REST_US = 31_000_000  # a little more than the breaker ever rests
+LEASE_US = 181_000_000  # and than any lease lasts
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Shop:
 
     url: str = ""
     is_down: bool = False
+    turns: int = 1  # of the loop, until it answers
     refused: int = 0
     open: int = 0
     most_open: int = 0
@@ -62,7 +64,8 @@ class Shop:
         body = json.loads(await request.read())
         self.open += 1
         self.most_open = max(self.most_open, self.open)
-        await asyncio.sleep(0)  # others come in meanwhile
+        for _ in range(self.turns):
+            await asyncio.sleep(0)  # others come in meanwhile
         self.open -= 1
         if self.is_down:
             self.refused += 1
@@ -200,6 +203,29 @@ async def test_what_was_put_off_for_hours_is_sent_when_another_gets_through(stre
     street.clock.at_us += REST_US
     await street.house.gateway.courier.step()
     await eventually(lambda: len(street.down.took) == 11)
+
+
+async def test_a_merchant_who_is_back_meets_no_more_hands_than_its_limit(street: Street) -> None:
+    """The first success begins with the backlog while the journal is looked through again: both find the same lane."""
+    courier, limit = street.house.gateway.courier, 4
+    desk = Desk(street.house.gateway.journal, master_key(street.house.gateway.settings), street.house.gateway.source)
+    endpoint = await desk.endpoint(await app_named(street, "down"))
+    await desk.set_terms(replace(endpoint, concurrency_limit=limit))
+    await street.house.settle_directory()
+    street.down.is_down = True
+    owed = 30 * limit
+    for number in range(owed):
+        await street.paid(street.down_scope, f"D-{number}")
+        await street.quiet()  # until its breaker opens; the others wait in the journal and not in memory
+    street.down.is_down, street.down.most_open, street.down.turns = False, 0, 1_000
+    street.clock.at_us += LEASE_US
+
+    async def look_again() -> bool:
+        await courier.step()
+        return len(street.down.took) == owed
+
+    await eventually(look_again)
+    assert street.down.most_open <= limit
 
 
 async def test_a_backlog_keeps_to_the_rate_that_was_set(street: Street) -> None:

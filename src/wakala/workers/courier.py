@@ -89,8 +89,9 @@ class Courier:
         due = [(name, self._lanes.setdefault(name, Lane())) for name, is_due in page if is_due]
         for name, lane in due:
             self._start(name, lane)  # what found no hand or no token before
+        rooms = [(name, lane, self._begin_to_fill(name, lane)) for name, lane in due]
         try:
-            await asyncio.gather(*(self._fill(name, lane) for name, lane in due))
+            await asyncio.gather(*(self._fill(name, lane, room) for name, lane, room in rooms if room))
         finally:
             for name, lane in due:
                 self._forget_if_idle(name, lane)
@@ -128,13 +129,20 @@ class Courier:
 
     # ── from the journal ──
 
-    async def _fill(self, name: str, lane: Lane) -> None:
+    def _begin_to_fill(self, name: str, lane: Lane) -> int:
+        """How many to claim. From here until `_fill` is done nobody forgets the lane.
+
+        One that was forgotten meanwhile would be made a second time, and its endpoint would meet twice the hands.
+        """
+        if lane.is_filling or self._stopping:
+            return 0
+        room = max(0, self._room(name, lane, self._source.now_us()))
+        lane.is_filling = room > 0
+        return room
+
+    async def _fill(self, name: str, lane: Lane, room: int) -> None:
         """Claim a page and begin with it."""
         now_us = self._source.now_us()
-        room = self._room(name, lane, now_us)
-        if room <= 0 or lane.is_filling or self._stopping:
-            return
-        lane.is_filling = True
         try:
             until_us = self._deliveries.lease_end_us(now_us)
             page = await self._journal.claim_notifications(name, now_us, until_us, room)
@@ -146,12 +154,12 @@ class Courier:
 
     def _fill_in_time(self, name: str, lane: Lane) -> None:
         """Fetch the next page while the present one is under way."""
-        if lane.has_more and not lane.is_filling and 2 * len(lane.backlog) <= self._ahead(name):
-            self._spawn(self._fill_again(name, lane))
+        if lane.has_more and 2 * len(lane.backlog) <= self._ahead(name) and (room := self._begin_to_fill(name, lane)):
+            self._spawn(self._fill_again(name, lane, room))
 
-    async def _fill_again(self, name: str, lane: Lane) -> None:
+    async def _fill_again(self, name: str, lane: Lane, room: int) -> None:
         try:
-            await self._fill(name, lane)
+            await self._fill(name, lane, room)
         except WakalaError as error:
             lane.has_more = False  # `step` looks again, at its own pace
             log.warning("lane %s: %s", name, error.sentence)
