@@ -12,10 +12,11 @@ CONFIG ?=
 MINUTES ?= 5
 SEED ?=
 DATABASE ?=
+OWED ?=
 # Two more than there are cores: many tests wait for a server, a browser or a clock.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 
-.PHONY: help setup demo test coverage check conformance chaos simulate bench docs serve lock clean
+.PHONY: help setup demo test coverage check conformance chaos simulate outage bench docs serve lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,10 @@ chaos:  ## Kill and break real processes under load; MINUTES=5 SEED=7 DATABASE=s
 simulate:  ## Run the gateway's real code in SEEDS=1000 worlds on a virtual clock; ARGS="--seed 123 --trace" tells one
 	@$(SETUP) python
 	@$(BIN)/python chaos/simulate.py --seeds $(or $(SEEDS),1000) $(ARGS)
+
+outage:  ## A merchant is down for an hour of virtual time while OWED=100000 payments come in, and is back; SEED=1
+	@$(SETUP) python
+	@$(BIN)/python chaos/hour.py $(if $(OWED),--owed $(OWED)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench:  ## Measure this machine's ceiling and Wakala against it; QUICK=1 for under two minutes
 	@$(SETUP) python postgresql

@@ -31,18 +31,29 @@ from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Incoming
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.workers.courier import Courier
+from wakala.workers.lanes import Alarms, Lane, Turnstile
 
 Fault = Callable[[], AbstractContextManager[None]]
 FAULTS: dict[str, Fault] = {}
 """By name; the docstring of each says what the gateway then does wrong."""
+FAULTS_OF_THE_HOUR: dict[str, Fault] = {}
+"""The same for the hour without a merchant (`virtual/outage.py`): nothing is lost by them, but somebody waits."""
 
 FAR_US = 1 << 60
 NINTH, FOURTH = 9, 4
 
 
 def _fault(plant: Callable[[], Iterator[None]]) -> Fault:
+    return _known(plant, FAULTS)
+
+
+def _fault_of_the_hour(plant: Callable[[], Iterator[None]]) -> Fault:
+    return _known(plant, FAULTS_OF_THE_HOUR)
+
+
+def _known(plant: Callable[[], Iterator[None]], faults: dict[str, Fault]) -> Fault:
     fault = contextmanager(plant)
-    FAULTS[plant.__name__.replace("_", " ")] = fault
+    faults[plant.__name__.replace("_", " ")] = fault
     return fault
 
 
@@ -241,4 +252,43 @@ def call_delivered_what_was_not() -> Iterator[None]:
         return real(attempted, attempts, now_us, *given, **more)
 
     with _swapped(deliveries_module, "judge", judge):
+        yield
+
+
+# ── the hour without a merchant ──
+
+
+@_fault_of_the_hour
+def send_a_backlog_at_once() -> Iterator[None]:
+    """What has waited is sent as fast as the hands can, whoever else wants the processor."""
+
+    def enter(_: Turnstile, loop: Alarms) -> "asyncio.Future[None]":
+        place = loop.create_future()
+        place.set_result(None)
+        return place
+
+    with _swapped(Turnstile, "enter", enter):
+        yield
+
+
+@_fault_of_the_hour
+def forget_a_lane_that_is_being_filled() -> Iterator[None]:
+    """It is made a second time, and its merchant meets twice the hands."""
+
+    def forget(self: Courier, name: str, lane: Lane) -> None:
+        if not (lane.has_work or lane.running) and self._lanes.get(name) is lane:
+            del self._lanes[name]
+
+    with _swapped(Courier, "_forget_if_idle", forget):
+        yield
+
+
+@_fault_of_the_hour
+def leave_what_was_tried_to_its_schedule() -> Iterator[None]:
+    """A merchant who is back is not sent at once what was put off for hours."""
+
+    async def bring_forward(_: Journal, _lane: str, _now_us: int) -> int:
+        return 0
+
+    with _swapped(Journal, "bring_forward", bring_forward):
         yield

@@ -24,6 +24,15 @@ ENDS = ((1, "The balance is insufficient for the transaction."), (1032, "Request
 PAYOUT_FAILED = (1, "The balance is insufficient for the transaction.")
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """Of customers, and of M-Pesa towards merchants."""
+
+    think_s: float = 50.0  # before a customer answers a prompt, at most
+    pays: float = 0.7  # of all prompts
+    tells_s: float = 2.0  # after it is decided, at most
+
+
 @dataclass
 class Command:
     """Something that M-Pesa took. ``request_id`` is the merchant's, as the harness reads it off the command."""
@@ -53,12 +62,20 @@ class Books:
 class MPesa:
     """One server behind ``mpesa.test``, and its customers' phones."""
 
-    def __init__(self, network: Network, chance: Random, weather: Weather, confirmation_url: str | None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        chance: Random,
+        weather: Weather,
+        confirmation_url: str | None,
+        habits: Habits = Habits(),
+    ) -> None:
         self.books = Books()
         self._network = network
         self._chance = chance
         self._weather = weather
         self._confirmation_url = confirmation_url
+        self._habits = habits
         self._tokens: dict[str, float] = {}
         self._pushes: dict[str, Command] = {}
         self._payouts: dict[str, Command] = {}
@@ -136,8 +153,9 @@ class MPesa:
 
     async def _customer(self, push: Command) -> None:
         """Reads the prompt, pays or does not; then everybody is told."""
-        await asyncio.sleep(self._chance.random() * (0.05 if self._happens(self._weather.hasty) else 50))
-        push.end = PAID if self._chance.random() < 0.7 else self._chance.choice(ENDS)
+        think_s = 0.05 if self._happens(self._weather.hasty) else self._habits.think_s
+        await asyncio.sleep(self._chance.random() * think_s)
+        push.end = PAID if self._chance.random() < self._habits.pays else self._chance.choice(ENDS)
         callback: dict[str, Any] = {
             "MerchantRequestID": push.merchant_id,
             "CheckoutRequestID": push.checkout_id,
@@ -301,7 +319,7 @@ class MPesa:
         if self._happens(weather.callback_late):
             await asyncio.sleep(self._chance.random() * 600)
         else:
-            await asyncio.sleep(self._chance.random() * 2)
+            await asyncio.sleep(self._chance.random() * self._habits.tells_s)
         if self._happens(weather.callback_doubled):
             self._network.loop.spawn(self._late_copy(command, url, body, paid))
         await self._call(url, body, command.request_id or None, paid=paid, receipt=command.receipt)

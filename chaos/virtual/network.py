@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message
 
 from evidence import Attempt
+from virtual.core import Core
 from virtual.story import Story
 from virtual.time import Process, VirtualLoop
 from virtual.weather import Weather
 from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 
 GATEWAY = "http://gateway.test"
-HOP_S = 0.02  # a usual way, one direction; each call draws up to twice that
 SLOW_S = 40.0  # a slow answer takes up to this long, which is longer than anybody waits
 HEADERS = (("content-type", "application/json"),)
 
@@ -47,10 +47,10 @@ Server = Callable[[Request], Awaitable[Answer | None]]
 class Network:
     """Who can be reached, and how well."""
 
-    def __init__(self, loop: VirtualLoop, chance: Random, weather: Weather, story: Story) -> None:
+    def __init__(self, loop: VirtualLoop, chance: Random, weather: Weather, story: Story, hop_s: float) -> None:
         self.loop = loop
         self.servers: dict[str, Server] = {}
-        self.listening: dict[Process, ASGIApp] = {}
+        self.listening: dict[Process, tuple[ASGIApp, Core]] = {}
         self.attempts: list[Attempt] = []
         self.under_way: dict[Process, int] = {}  # calls of a gateway that have not come back
         self._open: dict[Process, list[asyncio.Future[Answer | None]]] = {}
@@ -58,6 +58,7 @@ class Network:
         self._chance = chance
         self._weather = weather
         self._story = story
+        self._hop_s = hop_s
 
     def happens(self, likelihood: float) -> bool:
         """Throw the dice; a fault that cannot happen costs none."""
@@ -175,7 +176,8 @@ class Network:
         process = nodes[0] if len(nodes) == 1 else self._chance.choice(nodes)
         future: asyncio.Future[Answer | None] = self.loop.create_future()
         self._open.setdefault(process, []).append(future)
-        process.spawn(_asgi(self.listening[process], request, process, future))
+        app, core = self.listening[process]
+        process.spawn(_asgi(app, core, request, process, future))
         try:
             async with asyncio.timeout(patience_s):
                 return await future
@@ -193,15 +195,16 @@ class Network:
                 future.set_result(None)
 
     async def _hop(self) -> None:
-        await asyncio.sleep(self._chance.random() * 2 * HOP_S)
+        await asyncio.sleep(self._chance.random() * 2 * self._hop_s)
 
 
 class Wire(Outgoing):
     """The gateway's HTTP client, with the same door as the real one and the virtual network behind it."""
 
-    def __init__(self, network: Network, process: Process) -> None:
+    def __init__(self, network: Network, process: Process, core: Core) -> None:
         super().__init__(guarded=False)
         self._network = network
+        self._core = core
         self._process = process
 
     async def open(self) -> None:
@@ -221,11 +224,15 @@ class Wire(Outgoing):
         terms: TlsTerms | None = None,  # noqa: ARG002 - the network is virtual, and so is its TLS
     ) -> Reply | NoReply:
         """As `Outgoing.send`."""
+        self._core.spend(self._core.prices.call_s)
         return await self._network.carry_out(self._process, Request(method, url, tuple(headers), body), total_s)
 
 
-async def _asgi(app: ASGIApp, request: Request, process: Process, future: "asyncio.Future[Answer | None]") -> None:
+async def _asgi(
+    app: ASGIApp, core: Core, request: Request, process: Process, future: "asyncio.Future[Answer | None]"
+) -> None:
     """One request through the gateway's own application, as its HTTP server would bring it."""
+    core.spend(core.prices.request_s)
     parts = urlsplit(request.url)
     scope: dict[str, Any] = {
         "type": "http",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 from msgspec.structs import replace
 
+from virtual.core import Core
 from virtual.network import Wire
 from virtual.store import Store
 from virtual.time import Process
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 DOWN_S = 20.0  # how long a dead process stays away at most
 STEPS = (50, 4_000)  # a process that dies at an await dies within so many steps of work
-RESTS_S = {"courier": 7.0, "finisher": 7.0, "directory": 20.0, "shelter": 40.0, "standing": 60.0}
-LONG_REST_S = 86_400.0  # of every other worker
-"""How long workers rest. Longer than in life, where they look several times a second: a look that finds nothing costs
-a run as much as one that does, and what is due is late by these seconds, no more."""
+LONG_REST_S = 86_400.0  # of a worker that has nothing to do in a run
 
 
 class Node:
@@ -56,13 +54,15 @@ class Node:
 
     async def _boot(self, process: Process) -> None:
         world = self._world
-        store = Store(world.path, process, world.loop, self._chance, world.weather, is_shared=world.plan.nodes > 1)
+        core = Core(world.loop, world.plan.prices)
+        is_shared = world.plan.nodes > 1
+        store = Store(world.path, process, core, world.loop, self._chance, world.weather, is_shared=is_shared)
         self._stores.append(store)
-        source = Source(world.loop.now_us, self._chance.randbytes)
-        gateway = Gateway(self._settings, source, store=store, client=partial(_wire, world, process))
+        source = Source(world.loop.now_us, self._chance.randbytes, lambda: core.used_s)
+        gateway = Gateway(self._settings, source, store=store, client=partial(_wire, world, process, core))
         self._gateways.append(gateway)
         for worker in gateway._loops:
-            worker._rest_s = RESTS_S.get(worker.name, LONG_REST_S)
+            worker._rest_s = getattr(world.plan.rests, worker.name, LONG_REST_S)
         try:
             await gateway.start()
         except WakalaError as error:
@@ -70,7 +70,7 @@ class Node:
             process.die("at its start")
             return
         world.network.tell(f"{self._name} listens")
-        world.network.listening[process] = gateway.app
+        world.network.listening[process] = (gateway.app, core)
 
     def _died(self, process: Process, how: str) -> None:
         world = self._world
@@ -119,8 +119,8 @@ def _unlock_all(folder: Path) -> None:
                 fcntl.flock(int(link.name), fcntl.LOCK_UN)
 
 
-def _wire(world: "World", process: Process, **_: object) -> Wire:
-    return Wire(world.network, process)
+def _wire(world: "World", process: Process, core: Core, **_: object) -> Wire:
+    return Wire(world.network, process, core)
 
 
 def read_due_us(reader: apsw.Connection) -> int | None:

@@ -153,10 +153,10 @@ class Clients:
             self._network.loop.spawn(self._insist(path, app, request_id, body, chance.random()))
         await self._insist(path, app, request_id, body, 0)
         if chance.random() < 0.15:
-            await self._ask(path, app, request_id, body | {"Amount": int(body["Amount"]) + 1})
+            await self.ask(path, app, request_id, body | {"Amount": int(body["Amount"]) + 1})
         elif chance.random() < 0.15:
             await asyncio.sleep(chance.random() * 100)
-            await self._ask(path, app, request_id, body)
+            await self.ask(path, app, request_id, body)
 
     def _body(self, kind: str, request_id: str, amount: int, msisdn: str) -> dict[str, str | int]:
         body: dict[str, str | int] = {"RequestID": request_id, "Amount": amount}
@@ -175,12 +175,13 @@ class Clients:
     async def _insist(self, path: str, app: int, request_id: str, body: dict[str, str | int], after_s: float) -> None:
         await asyncio.sleep(after_s)
         for attempt in range(TRIES_LIMIT):
-            status = await self._ask(path, app, request_id, body)
+            status = await self.ask(path, app, request_id, body)
             if status is not None and status not in {409, 503, 500}:
                 return
             await asyncio.sleep(2**attempt * (0.5 + self._chance.random()))
 
-    async def _ask(self, path: str, app: int, request_id: str, body: dict[str, str | int]) -> int | None:
+    async def ask(self, path: str, app: int, request_id: str, body: dict[str, str | int]) -> int | None:
+        """Once, as the owner of a shop; what was answered is noted. None where no answer came."""
         raw = json.dumps(body).encode()
         headers = (("authorization", f"Basic {self._keys[app]}"), ("content-type", "application/json"))
         request = Request("POST", f"{GATEWAY}/sandbox/mpesa/v1{path}", headers, raw)

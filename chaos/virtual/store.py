@@ -16,6 +16,7 @@ from random import Random
 
 import apsw
 
+from virtual.core import Core
 from virtual.time import Process, VirtualLoop
 from virtual.weather import Weather
 from wakala.journal.database import Operation, Row, sql
@@ -29,8 +30,9 @@ SLOW_S = 3.0  # a disk that stalls
 class _Disk(DiskThread):
     """Stands where the thread that waits for the disk stands, and has no thread."""
 
-    def __init__(self, process: Process, loop: VirtualLoop, chance: Random, weather: Weather) -> None:
+    def __init__(self, process: Process, core: Core, loop: VirtualLoop, chance: Random, weather: Weather) -> None:
         self._process = process
+        self._core = core
         self._loop = loop
         self._chance = chance
         self._weather = weather
@@ -43,6 +45,7 @@ class _Disk(DiskThread):
                 job(*arguments)
                 told.set_result(None)
             return told
+        self._core.spend(self._core.prices.commit_s)
         weather = self._weather
         if self._happens(weather.commit_fails):
             job("ROLLBACK")  # at once, so that another process that shares the file does not wait for this one
@@ -80,12 +83,21 @@ class Store(SqliteDatabase):
     """
 
     def __init__(
-        self, path: Path, process: Process, loop: VirtualLoop, chance: Random, weather: Weather, *, is_shared: bool
+        self,
+        path: Path,
+        process: Process,
+        core: Core,
+        loop: VirtualLoop,
+        chance: Random,
+        weather: Weather,
+        *,
+        is_shared: bool,
     ) -> None:
         super().__init__(path)
         self.dialect = "postgres" if is_shared else "sqlite"
         self._process = process
-        self._virtual_disk = _Disk(process, loop, chance, weather)
+        self._core = core
+        self._virtual_disk = _Disk(process, core, loop, chance, weather)
 
     def _new_disk(self) -> DiskThread:
         return self._virtual_disk
@@ -93,16 +105,21 @@ class Store(SqliteDatabase):
     async def commit(self, operation: Operation) -> bool:
         """As the real one; the dead commit nothing."""
         await self._process.halt_if_dead()
+        rows = len(operation.writes) + (operation.guard is not None)
+        self._core.spend(rows * self._core.prices.statement_s)
         return await super().commit(operation)
 
     async def take(self, statement: str, row: Row) -> Sequence[Row]:
         """As the real one; the dead take nothing."""
         await self._process.halt_if_dead()
-        return await super().take(statement, row)
+        taken = await super().take(statement, row)
+        self._core.spend((1 + len(taken)) * self._core.prices.statement_s)
+        return taken
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """As the real one, in SQLite's words whatever it calls itself."""
         await self._process.halt_if_dead()
+        self._core.spend(self._core.prices.statement_s)
         return self._reader.execute(sql(statement, "sqlite"), row).fetchall()
 
     def abandon(self) -> None:

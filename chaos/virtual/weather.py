@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from random import Random
 
+from virtual.core import FREE, Prices
+
 RARE, SOME, OFTEN = 0.02, 0.1, 0.3
 
 
@@ -43,6 +45,21 @@ class Weather:
 
 
 @dataclass(frozen=True, slots=True)
+class Rests:
+    """How long workers rest, in seconds; who has no name here has nothing to do in a run.
+
+    Longer than in life, where they look several times a second: a look that finds nothing costs a run as much as one
+    that does, and what is due is late by these seconds, no more.
+    """
+
+    courier: float = 7.0
+    finisher: float = 7.0
+    directory: float = 20.0
+    shelter: float = 40.0
+    standing: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One run: its length, its size, its weather."""
 
@@ -54,6 +71,9 @@ class Plan:
     refusal: str  # one merchant never takes anything and answers so; "" where there is none
     schedule_s: tuple[float, ...]
     weather: Weather
+    hop_s: float = 0.02  # a usual way across the internet, one direction; each call draws up to twice that
+    prices: Prices = FREE
+    rests: Rests = Rests()
 
 
 SHORT_SCHEDULE_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)

@@ -50,8 +50,8 @@ class Run:
 class World:
     """All parts of one run."""
 
-    def __init__(self, seed: int) -> None:
-        self.plan = plan(seed)
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
         self.house = house()
         self.story = Story()
         self.loop = VirtualLoop()
@@ -59,9 +59,8 @@ class World:
         self.settings = self.house.at(self.name, self.plan.schedule_s)
         self.path: Path = self.settings.sqlite_path or Path()
         self.weather = self.plan.weather
-        self.network = Network(self.loop, self.chance("network"), self.weather, self.story)
-        confirmation_url = self._confirmation_url() if self.plan.is_registered else None
-        self.mpesa = MPesa(self.network, self.chance("m-pesa"), self.weather, confirmation_url)
+        self.network = Network(self.loop, self.chance("network"), self.weather, self.story, plan.hop_s)
+        self.mpesa = self._new_mpesa()
         self.network.servers["mpesa.test"] = self.mpesa.serve
         self.shops = Shops(self.network, self.chance("shops"), self.house, self.plan)
         self.clients = Clients(self.network, self.chance("clients"), self.house, self.plan, self.mpesa)
@@ -70,6 +69,10 @@ class World:
     def chance(self, name: str) -> Random:
         """A die of its own for each part, so that a change in one does not change the luck of all."""
         return Random(f"{self.plan.seed} {name}")
+
+    def _new_mpesa(self) -> MPesa:
+        confirmation_url = self._confirmation_url() if self.plan.is_registered else None
+        return MPesa(self.network, self.chance("m-pesa"), self.weather, confirmation_url)
 
     def _confirmation_url(self) -> str:
         secret = mac(self.house.master.derive("callback"), "callback c2b_confirmation", self.house.shortcode_id)
@@ -186,7 +189,11 @@ def _payment(row: tuple[Any, ...]) -> Payment:
 
 def run(seed: int) -> Run:
     """One seed from its first to its last line."""
-    world = World(seed)
+    return run_world(World(plan(seed)))
+
+
+def run_world(world: World) -> Run:
+    """A world from its first to its last line, and what the judge says."""
     log = _Log(world)
     main = world.loop.create_task(world.live())
     was_collecting = gc.isenabled()
@@ -239,4 +246,4 @@ class _Log(logging.Handler):
             self.broke.append(f"{words} ({type(error).__name__}: {error})")
 
 
-__all__ = ["START_US", "Run", "World", "run"]
+__all__ = ["START_US", "Run", "World", "run", "run_world"]

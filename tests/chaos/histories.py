@@ -1,11 +1,12 @@
 """Runs of the simulation for tests: a planted fault lives for one run, and pytest's own log catchers stay out of it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import coverage
 
 import planted
+from virtual.outage import Hour, Outage, outage
 from virtual.world import Run, run
 
 
@@ -16,6 +17,13 @@ def history(seed: int, fault: str | None = None) -> Run:
             return run(seed)
         with planted.FAULTS[fault]():
             return run(seed)
+
+
+def the_hour(hour: Hour, fault: str | None = None) -> Outage:
+    """An hour without a merchant, with or without a fault in the gateway."""
+    faults = planted.FAULTS | planted.FAULTS_OF_THE_HOUR
+    with _unmeasured(), faults[fault]() if fault else nullcontext():
+        return outage(hour)
 
 
 def broken(seeds: range) -> dict[int, list[str]]:
