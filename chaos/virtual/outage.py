@@ -130,7 +130,7 @@ class Outage:
 
 
 def p99(waits_s: list[float]) -> float:
-    """Of a hundred, the second longest wait."""
+    """A hundredth of them is longer."""
     return sorted(waits_s)[int(len(waits_s) * 0.99)]
 
 
@@ -334,7 +334,9 @@ def _is_well(request_id: str) -> bool:
 
 
 def _rate(arrived_s: list[float], start: float, end: float) -> float:
-    """Arrivals a second in a part of them all."""
+    """Arrivals a second in a part of them all; 0 where there are none to speak of."""
+    if len(arrived_s) <= 1:
+        return 0.0
     first, last = int(start * (len(arrived_s) - 1)), int(end * (len(arrived_s) - 1))
     return (last - first) / (arrived_s[last] - arrived_s[first])
 

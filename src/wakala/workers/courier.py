@@ -163,6 +163,8 @@ class Courier:
         except WakalaError as error:
             lane.has_more = False  # `step` looks again, at its own pace
             log.warning("lane %s: %s", name, error.sentence)
+        finally:
+            self._forget_if_idle(name, lane)
 
     def _room(self, name: str, lane: Lane, now_us: int) -> int:
         """How many to claim; one where its breaker is open and it is time to look again."""
