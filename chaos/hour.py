@@ -13,19 +13,24 @@ import planted
 from virtual.outage import Hour, Outage, outage, p99
 
 HOPS_MS = (20.0, 1.0)
+OWED_LEAST = 5_000
 FAULTS = planted.FAULTS | planted.FAULTS_OF_THE_HOUR
 
 
 def main() -> int:
     """Parse, run, say."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--owed", type=int, default=100_000, help="payments of that hour (default 100000)")
+    parser.add_argument(
+        "--owed", type=int, default=100_000, help="payments of that hour (default 100000, at least 5000)"
+    )
     parser.add_argument("--steady", type=int, default=3_000, help="payments that measure the steady rate")
     parser.add_argument("--seed", type=int, default=1, help="run another hour (default 1)")
     help_ways = "how far apart everybody is, one way, in ms (default %(default)s)"
     parser.add_argument("--hop-ms", type=float, nargs="+", default=HOPS_MS, metavar="MS", help=help_ways)
     parser.add_argument("--planted", choices=sorted(FAULTS), help="break the gateway on purpose")
     given = parser.parse_args()
+    if given.owed < OWED_LEAST:
+        parser.error(f"--owed is at least {OWED_LEAST:,}: fewer are gone before the drain has come up to its rate")
     with ExitStack() as stack:
         if given.planted:
             stack.enter_context(FAULTS[given.planted]())
