@@ -42,7 +42,6 @@ TENTH = 10
 
 DRAIN_LEAST = 0.8  # of the steady rate
 HEALTHY_P99_MOST = 1.5  # times what it was before
-HANDS_MOST = 32  # attempts at one merchant at once (`deliveries.lane_limit`)
 
 Tell = Callable[[str], None]
 
@@ -112,7 +111,8 @@ class Outage:
     arrived: int  # of them, and what came with them
     drain_per_s: float
     drain_core: float  # how much of the gateway's core all work took meanwhile
-    most_at_once: int
+    most_at_once: int  # attempts at the absent merchant
+    hands: int  # as the settings allow
     waits: Waits
 
     @property
@@ -125,7 +125,7 @@ class Outage:
             Promise("drain rate over steady rate", self.drain_per_s / self.steady_per_s, DRAIN_LEAST, is_least=True),
             Promise("well merchant's p99 in the hour, over before", p99(self.waits.down) / calm_s, HEALTHY_P99_MOST),
             Promise("well merchant's p99 in the drain, over before", p99(self.waits.drain) / calm_s, HEALTHY_P99_MOST),
-            Promise("attempts at the absent merchant at once", self.most_at_once, HANDS_MOST),
+            Promise("attempts at the absent merchant at once", self.most_at_once, self.hands),
         ]
 
 
@@ -325,6 +325,7 @@ class _Street(World):
             drain_per_s=self.drain_per_s,
             drain_core=self.drain_core,
             most_at_once=most_at_once(one for one in run.evidence.attempts if one.notification_id in absent),
+            hands=self.settings.deliveries.lane_limit,
             waits=self.waits,
         )
 
