@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from machine import free_port, server
+from machine import server
+from services.ports import free_port
 from targets import Target, wakala
 
 PROGRAM = Path(sys.executable).with_name("wakala")

@@ -60,12 +60,6 @@ def rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def pinned(core: int) -> list[str]:
     """What to put before a command so that it keeps to one core."""
     taskset = shutil.which("taskset")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from gateway import PROGRAM
 from installs import installed
-from machine import SERVER_CORE, free_port, server
+from machine import SERVER_CORE, server
+from services.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "daraja-mock.lock"

@@ -31,6 +31,7 @@ import promises  # noqa: E402
 import targets  # noqa: E402
 from load import Load, Measured  # noqa: E402
 from report import WORDS, Report  # noqa: E402
+from services.ports import free_port  # noqa: E402
 from services.postgres import PostgresServer, postgres_server  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -134,7 +135,7 @@ class Bench:
     # The ceiling
 
     def hello(self) -> None:
-        port, log = machine.free_port(), self.folder / "hello.log"
+        port, log = free_port(), self.folder / "hello.log"
         with machine.server([sys.executable, *UVICORN, "--port", str(port)], port, log) as process:
             load = Load(mode="hello", gateway_port=port, gateway_pid=process.pid, seconds=self.plan.seconds)
             self.note("hello", "", self.drive(load))
@@ -146,7 +147,7 @@ class Bench:
         self.report.note("insert", database, json.loads(output))
 
     def bare_path(self, database: Database) -> None:
-        port, peer_port = machine.free_port(), machine.free_port()
+        port, peer_port = free_port(), free_port()
         with self.store(database) as url:
             environment = {"BARE_STORE": url or str(self.fresh("bare")), "BARE_PORT": str(port)}
             environment["BARE_PEER_PORT"] = str(peer_port)

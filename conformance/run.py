@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # who hands out ports there
+
 from packages import fetch
 from rich.console import Console
 from rich.table import Table

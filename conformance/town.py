@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
+from services.ports import free_port
 from wakala.simulator import sandbox
 from wakala.simulator.background import RunningSimulator, running
 
@@ -86,7 +87,7 @@ def town(face: Face, folder: Path) -> Iterator[Town]:
 @contextmanager
 def _gateway(folder: Path, simulator: RunningSimulator) -> Iterator[tuple[str, str, str]]:
     """A gateway on SQLite with the simulator's shortcodes, and an app of its own."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     home = folder / "gateway"
     _wakala("init", str(home), "--port", str(port), "--public-url", url, "--sandbox-url", simulator.base_url)
@@ -177,8 +178,3 @@ def _listener() -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def _free_port() -> int:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Taker) as probe:
-        return int(probe.server_address[1])

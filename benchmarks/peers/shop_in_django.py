@@ -14,7 +14,8 @@ from pathlib import Path
 from gateway import Running
 from installs import installed
 from lean_http import JSON
-from machine import free_port, server
+from machine import server
+from services.ports import free_port
 from targets import Target
 
 HERE = Path(__file__).resolve().parent

@@ -22,8 +22,9 @@ from processes.links import Link
 from processes.nursery import Child, Nursery
 from processes.pace import Pace
 from processes.plan import Cast
+from services.ports import free_port
 from services.postgres import PostgresServer
-from services.programs import WAKALA, command, free_port
+from services.programs import WAKALA, command
 from wakala.administration import ShortcodeDetails
 from wakala.cli.visits import administration, register_urls
 from wakala.config import load

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from services.programs import free_port
+from services.ports import free_port
 from services.town import FINAL, Gateway, Town
 from services.waiting import until
 

@@ -5,7 +5,8 @@ import signal
 from pathlib import Path
 
 from services.merchant import Merchant, running_merchant
-from services.programs import WAKALA, Program, free_port
+from services.ports import free_port
+from services.programs import WAKALA, Program
 from services.town import Town, running_town
 from services.waiting import until
 

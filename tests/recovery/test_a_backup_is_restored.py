@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from services.ports import free_port
 from services.postgres import PostgresServer
-from services.programs import Done, command, free_port
+from services.programs import Done, command
 from services.town import FINAL, QUICK, Gateway, Town
 from services.waiting import until
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from recovery.troubles import FrozenServer
+from services.ports import free_port
 from services.postgres import PostgresServer
-from services.programs import free_port
 from services.town import FINAL, Gateway, Town, running_town
 from services.waiting import until
 

@@ -193,12 +193,6 @@ def new_key(folder: Path) -> str:
     return value
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
 async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
     """The gateway's application on a listening socket, as `wakala.serving` serves it."""

@@ -8,7 +8,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from services.ports import free_port
 
 START_TIMEOUT_S = 60  # a busy machine with a slow disk; an idle one takes half a second
 STATEMENT_TIMEOUT_S = 60  # CREATE and DROP DATABASE wait for a checkpoint
@@ -103,7 +104,7 @@ def postgres_server(
     """A server for as long as the block lasts; ``parent`` names the disk it writes to."""
     programs = find_programs()
     folder = Path(tempfile.mkdtemp(prefix="wakala-postgres-", dir=parent))
-    server = PostgresServer(programs, folder, _free_port(), secrets.token_hex(16), settings)
+    server = PostgresServer(programs, folder, free_port(), secrets.token_hex(16), settings)
     try:
         _initialise(server)
         server.start()
@@ -169,9 +170,3 @@ def _run(program: Path, *arguments: str) -> None:
         if done.returncode:
             output.seek(0)
             raise RuntimeError(f"{program.name} failed: {output.read().decode(errors='replace').strip()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

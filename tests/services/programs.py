@@ -2,13 +2,10 @@
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +13,6 @@ from services.waiting import until
 
 COMMAND_LIMIT_S = 60
 WAKALA = ("-m", "wakala")
-# Below those that the system hands to clients, so that no connection takes ours meanwhile.
-PORTS = range(12_000, 30_000)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

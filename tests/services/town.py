@@ -16,7 +16,8 @@ import aiohttp
 
 from services.broker import access
 from services.merchant import Merchant, running_merchant
-from services.programs import WAKALA, Done, Program, command, free_port
+from services.ports import free_port
+from services.programs import WAKALA, Done, Program, command
 from services.waiting import until
 from wakala.administration import ShortcodeDetails
 from wakala.cli.visits import administration

@@ -123,13 +123,8 @@ def _start(home: Path, children: Children) -> Town:
 
 
 def _choose_addresses() -> Addresses:
-    chosen: list[int] = []
-    for preferred in (GATEWAY_PORT, SHOP_PORT, SIMULATOR_PORT):
-        port = free_port(preferred)
-        while port in chosen:
-            port = free_port(0)
-        chosen.append(port)
-    return Addresses(*(f"http://127.0.0.1:{port}" for port in chosen))
+    ports = map(free_port, (GATEWAY_PORT, SHOP_PORT, SIMULATOR_PORT))  # their last digits keep them apart
+    return Addresses(*(f"http://127.0.0.1:{port}" for port in ports))
 
 
 def by_name(addresses: Addresses) -> dict[str, str]:
