@@ -1,27 +1,68 @@
-"""Where time, IDs and randomness come from: handed down from `runtime`, so that tests can set them."""
+"""Where time, IDs and randomness come from: handed down from `runtime`, so that tests can set them.
+
+IDs sort by time, and whoever reads by a cursor relies on it: an ID that sorted before one that was read already would
+never be read. So the moment that IDs carry never goes back. While the clock relives a time that was, they go on from
+where they were, at half the pace, until it has caught up; beyond a day it was the clock before that was wrong.
+"""
 
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DRAUGHT_BYTES = 4_096
+RELIVED_LIMIT_US = 86_400_000_000
 
 Clock = Callable[[], int]
 """Microseconds since 1970 UTC."""
 
 
+class _Floor:
+    """The latest moment that an ID carried; and, while the clock is earlier, when that was on one that nobody sets."""
+
+    __slots__ = ("_at_us", "_steady_us")
+
+    def __init__(self) -> None:
+        self._at_us = 0
+        self._steady_us: int | None = None
+
+    def raised(self, now_us: int, steady_us: Clock) -> int:
+        """The clock's moment, or where we are by now if that is later."""
+        if self._at_us <= now_us or now_us + RELIVED_LIMIT_US < self._at_us:
+            self._at_us, self._steady_us = now_us, None
+            return now_us
+        before_us, self._steady_us = self._steady_us, steady_us()
+        if before_us is not None:
+            self._at_us += (self._steady_us - before_us) // 2
+        return self._at_us
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A clock and a well of randomness; and the processor's time that this thread has used, 0 where nobody counts."""
+    """A clock and a well of randomness; and the processor's time that this thread has used, 0 where nobody counts.
+
+    ``steady_us`` are microseconds that go on whatever becomes of the clock; 0 where there are none.
+    """
 
     now_us: Clock
     random_bytes: Callable[[int], bytes]
     cpu_s: Callable[[], float] = float
+    steady_us: Clock = int
+    _floor: _Floor = field(default_factory=_Floor, init=False, repr=False, compare=False)
+
+    def id_us(self) -> int:
+        """The moment that an ID carries which is made now: by it, and not by the clock, IDs are compared."""
+        return self._floor.raised(self.now_us(), self.steady_us)
+
+    def go_on_after(self, newest_id: str) -> None:
+        """No ID is made before this one, which an earlier process left; unless it lies more than a day ahead."""
+        made_us = made_at_us(newest_id)
+        if made_us < self.now_us() + RELIVED_LIMIT_US:
+            self._floor.raised(max(made_us, self.id_us()), self.steady_us)
 
     def new_id(self, prefix: str) -> str:
         """``prefix_`` and 28 hex digits: 48 bits of milliseconds, then 64 random ones. IDs sort by time."""
-        return f"{prefix}_{self.now_us() // 1000:012x}{self.random_bytes(8).hex()}"
+        return f"{prefix}_{self.id_us() // 1000:012x}{self.random_bytes(8).hex()}"
 
     def chance(self) -> float:
         """A number from 0 up to 1."""
@@ -31,6 +72,15 @@ class Source:
 def first_id(prefix: str, at_us: int) -> str:
     """Sorts before every ID that is made from that moment on."""
     return f"{prefix}_{max(0, at_us) // 1000:012x}"
+
+
+def made_at_us(made_id: str) -> int:
+    """The moment that an ID of `Source.new_id` carries, to the millisecond; 0 where it is none."""
+    digits = made_id.partition("_")[2][:12]
+    try:
+        return int(digits, 16) * 1000
+    except ValueError:
+        return 0
 
 
 class _Well:
@@ -51,4 +101,4 @@ class _Well:
 
 def system_source() -> Source:
     """The machine's own clock and randomness. Not to be shared between threads."""
-    return Source(lambda: time.time_ns() // 1000, _Well().draw, time.thread_time)
+    return Source(lambda: time.time_ns() // 1000, _Well().draw, time.thread_time, lambda: time.monotonic_ns() // 1000)

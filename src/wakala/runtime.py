@@ -267,6 +267,7 @@ class Gateway:
         self.spill.open()
         await self.to_mpesa.open()
         await self.to_merchants.open()
+        self.source.go_on_after(await self.journal.newest_notification_id())
         await self.directory.refresh()
         await self.standing.load()
         if self.database.dialect == "sqlite":  # one process: whatever was under way stopped with the one before

@@ -136,7 +136,7 @@ async def test_a_window_is_counted_then_replayed_and_one_is_acknowledged(house: 
     desk, scope = desk_of(house), scope_of(house)
     await house.push("R-1")
     await house.merchant.received(WAKALA, 1)
-    clock.advance(10)
+    clock.advance(30)
     (note,) = await desk.after(scope, "")
 
     async def delivered() -> bool:

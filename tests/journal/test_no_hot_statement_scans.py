@@ -15,8 +15,8 @@ SMALL = {"apps_all", "shortcodes_all", "organisations_all", "directory_version",
 SMALL |= {"endpoints_all", "signing_keys_all", "endpoint_health_all"}
 # Once at a start, over the partial index of open work or a few rows.
 AT_START = {"notifications_release", "app_bind", "app_callback_url", "shortcode_collector", "shortcode_registered"}
-# At a start, and while the clock relives a time that was: over the partial indexes of open work.
-AT_START |= {"notifications_pull_in"}
+# At a start, and while the clock relives a time that was: over the partial indexes of open work, or few rows.
+AT_START |= {"notifications_pull_in", "consumers_pull_in"}
 # Once, by a person's command: `wakala restore`.
 AT_START |= {"restored_events", "restored_payments", "store_is_used"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway import CUSTOMER, House, eventually, running_gateway
-from wakala.identity import Source
+from services.gateway import CUSTOMER, SANDBOX, House, basic, eventually, running_gateway
+from wakala.identity import Source, made_at_us
 from wakala.workers.timekeeper import Horizon, Timekeeper
 
 pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
@@ -110,3 +110,84 @@ async def test_what_a_clock_that_was_wrong_put_off_is_due_at_once(
         await Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
         [due] = await journal.payments_due(clock.now_us(), 10)
         assert due.id == payment.id
+
+
+@dataclass
+class Steady:
+    """Goes on whatever becomes of the clock."""
+
+    us: int = 0
+
+    def now_us(self) -> int:
+        return self.us
+
+
+async def _read_all(house: House, after: str) -> tuple[list[str], str]:
+    """A reader by cursor who comes until there is nothing: what it was told, and where it stands."""
+    told: list[str] = []
+    while True:
+        page = (await house.get(f"{SANDBOX}/notifications?after={after}&limit=2")).json()
+        after = page["After"]
+        if not page["Notifications"]:
+            return told, after
+        told += [note["Body"]["data"]["RequestID"] for note in page["Notifications"]]
+
+
+async def test_a_reader_by_cursor_misses_nothing_when_the_clock_leaps_back(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    steady = Steady()
+    source = Source(clock.now_us, os.urandom, steady_us=steady.now_us)
+    async with running_gateway(tmp_path, source=source, database_url=url) as house:
+        await house.autopilot("pay")
+        await house.push("BEFORE")
+        await house.merchant.received("/wakala", 1)
+        clock.off_us += 60_000_000
+        told, cursor = await _read_all(house, "")
+        assert told == ["BEFORE"]
+        clock.off_us -= HOUR_US
+        await house.push("RELIVED", SenderMSISDN=PHONES[0])
+        await house.merchant.received("/wakala", 2)
+        assert (await _read_all(house, cursor))[0] == [], "it is too young for the cursor to pass it"
+        steady.us += 60_000_000
+        told, cursor = await _read_all(house, cursor)
+        assert told == ["RELIVED"], "although the clock is not yet where it was"
+        clock.off_us += 2 * HOUR_US
+        await house.push("AFTER", SenderMSISDN=PHONES[1])
+        await house.merchant.received("/wakala", 3)
+        clock.off_us += 60_000_000
+        assert (await _read_all(house, cursor))[0] == ["AFTER"]
+
+
+async def test_ids_go_on_where_the_process_before_left_them(tmp_path: Path, url: str | None, clock: Clock) -> None:
+    async with running_gateway(tmp_path, source=Source(clock.now_us, os.urandom), database_url=url) as house:
+        await house.autopilot("pay")
+        await house.push("BEFORE")
+        await house.merchant.received("/wakala", 1)
+        newest = await house.gateway.journal.newest_notification_id()
+        clock.off_us = -2 * HOUR_US
+        restarted = Source(clock.now_us, os.urandom)
+        restarted.go_on_after(newest)
+        assert restarted.new_id("ntf")[:16] == newest[:16]
+        assert restarted.now_us() < made_at_us(newest)
+
+
+async def test_a_cursor_that_lies_ahead_of_the_clock_is_set_to_the_present(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    """The clock was years ahead and was put right: IDs follow it, for nobody waits for years."""
+    source = Source(clock.now_us, os.urandom)
+    clock.off_us = 30_000 * HOUR_US
+    async with running_gateway(tmp_path, source=source, database_url=url) as house:
+        ahead = (await house.get(f"{SANDBOX}/notifications?after=now")).json()["After"]
+        clock.off_us += 60_000_000
+        read = {"Consumer": "ledger", "Cursor": ahead}
+        await house.client.post(f"{SANDBOX}/notifications/acknowledge", json=read, headers=basic(house.app))
+        clock.off_us = 0
+        await Timekeeper(house.gateway.journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
+        await house.autopilot("pay")
+        await house.push("AFTER")
+        await house.merchant.received("/wakala", 1)
+        clock.off_us = 60_000_000
+        page = (await house.get(f"{SANDBOX}/notifications?consumer=ledger")).json()
+        assert [note["Body"]["data"]["RequestID"] for note in page["Notifications"]] == ["AFTER"]

@@ -21,7 +21,7 @@ async def test_notifications_by_cursor_and_one_by_one(tmp_path: Path) -> None:
         await house.autopilot("pay")
         await house.push("N-1")
         await house.merchant.received("/wakala", 1)
-        clock.advance(10)
+        clock.advance(30)
         page = (await house.get(f"{BASE}?consumer=ledger")).json()
         (note,) = page["Notifications"]
         assert note["Body"]["data"]["RequestID"] == "N-1"

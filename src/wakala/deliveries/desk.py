@@ -27,8 +27,10 @@ from wakala.rules.vault import NONCE_LENGTH_BYTES, MasterKey, seal, unseal
 OVERLAP_S = 86_400.0  # old and new secret both sign for a day (experience.md 6.1)
 OVERLAP_MAX_S = 604_800.0
 KEY_BYTES = 32
-SETTLE_US = 5_000_000  # what is younger may have a neighbour whose commit is still under way; a cursor must not pass it
-REPLAY_LIMIT = 100_000  # in one call; the answer says where to go on
+# What is younger may have a neighbour whose commit is still under way, for 8 s at most, or that was made by a gateway
+# whose clock is some seconds late: a cursor must not pass it.
+SETTLE_US = 15_000_000
+REPLAY_LIMIT = 100_000  # are looked at in one call; the answer says where to go on
 CONSUMERS_LIMIT = 50  # of an app in an environment: each is a row for ever
 
 
@@ -170,9 +172,17 @@ class Desk:
 
     # ── notifications ──
 
+    def settled_id(self) -> str:
+        """Sorts after every notification that no reader can have missed."""
+        return first_id("ntf", self._source.id_us() - SETTLE_US)
+
+    def present_id(self) -> str:
+        """Sorts before every notification that is still to come."""
+        return first_id("ntf", self._source.id_us())
+
     async def after(self, scope: Scope, after_id: str, limit: int = PAGE_ROWS) -> list[Notification]:
         """An app's notifications after a cursor, oldest first, delivered or not; those of the last seconds follow."""
-        until_id = settled_id(self._source.now_us())
+        until_id = self.settled_id()
         return await self._journal.endpoints.notifications_after(scope, after_id, until_id, limit)
 
     async def after_with_young(self, scope: Scope, after_id: str, limit: int) -> list[Notification]:
@@ -185,8 +195,8 @@ class Desk:
         if consumer not in known and len(known) >= CONSUMERS_LIMIT:
             message = f"This app has {len(known)} consumers, which is the limit: use one of their names."
             raise InvalidFieldsError(faults=(FieldFault("/Consumer", message),))
-        now_us = self._source.now_us()
-        await self._journal.endpoints.move_cursor(scope, consumer, min(cursor, settled_id(now_us)), now_us)
+        sure = min(cursor, self.settled_id())
+        await self._journal.endpoints.move_cursor(scope, consumer, sure, self._source.now_us())
 
     async def own(self, scope: Scope, notification_id: str) -> Notification:
         """One of the app's notifications in this environment."""
@@ -209,21 +219,13 @@ class Desk:
 
     async def replay_window(self, scope: Scope, window: Window, *, dry_run: bool) -> tuple[int, str | None]:
         """Replay all of a window, or only count them. The second is ``after`` of the next call, where one is needed."""
-        cursor, until_id, count = (
-            max(first_id("ntf", window.from_us), window.after),
-            first_id("ntf", window.until_us),
-            0,
-        )
-        while count < REPLAY_LIMIT:
+        cursor, until_id = max(first_id("ntf", window.from_us), window.after), first_id("ntf", window.until_us)
+        count = looked = 0
+        while looked < REPLAY_LIMIT:
             page = await self._journal.endpoints.notifications_after(scope, cursor, until_id)
             found = [one.id for one in page if window.holds(one)]
             count += len(found) if dry_run else await self._journal.endpoints.replay(found, self._source.now_us())
             if len(page) < PAGE_ROWS:
                 return count, None
-            cursor = page[-1].id
+            cursor, looked = page[-1].id, looked + len(page)
         return count, cursor
-
-
-def settled_id(now_us: int) -> str:
-    """Sorts after every notification that no reader can have missed."""
-    return first_id("ntf", now_us - SETTLE_US)

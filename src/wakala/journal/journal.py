@@ -267,6 +267,11 @@ class Journal:
         found = await self._database.fetch("notification_by_id", (notification_id,))
         return rows.notification_of(found[0]) if found else None
 
+    async def newest_notification_id(self) -> str:
+        """The one that sorts last; "" where there never was any."""
+        found = await self._database.fetch("notification_newest", (LAST_ID,))
+        return str(found[0][0]) if found else ""
+
     async def notifications_of(self, payment_id: str) -> list[Notification]:
         """What was owed for one payment, in order."""
         found = await self._database.fetch("notifications_of_payment", (payment_id,))

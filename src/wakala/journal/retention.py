@@ -23,12 +23,15 @@ class RetentionJournal:
         """The duty is done before its lease ends."""
         await self._database.commit(Operation(name, Write("duty_release", (name, lease_end_us))))
 
-    async def pull_in(self, now_us: int, check_limit_us: int, lease_limit_us: int, due_limit_us: int) -> None:
-        """Make due what is put off beyond every honest limit, counted from now."""
+    async def pull_in(
+        self, now_us: int, check_limit_us: int, lease_limit_us: int, due_limit_us: int, present_id: str
+    ) -> None:
+        """Make due what is put off beyond every honest limit from now; no reader stays ahead of ``present_id``."""
         due_us = now_us + due_limit_us
         writes = (
             Write("payments_pull_in", (now_us, now_us + check_limit_us)),
             Write("notifications_pull_in", (due_us, now_us, now_us + lease_limit_us, due_us)),
+            Write("consumers_pull_in", (present_id, now_us, present_id)),
         )
         await self._database.commit(Operation("clock", None, writes))
 

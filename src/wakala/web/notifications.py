@@ -12,10 +12,9 @@ import msgspec
 
 from wakala.deliveries.bell import Bell
 from wakala.deliveries.deliveries import signed_headers
-from wakala.deliveries.desk import Desk, Window, settled_id
+from wakala.deliveries.desk import Desk, Window
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
-from wakala.identity import first_id
 from wakala.journal.endpoints import PAGE_ROWS
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Environment
@@ -76,37 +75,38 @@ class Notifications:
             scope = self._scope(incoming, environment)
             asked = _feed(incoming.query)
             after = await self._start(scope, asked)
-            found = await self._page_in_time(scope, asked, after)
-            sure = settled_id(self._now_us())
-            settled = [one.id for one in found if one.id < sure]
+            found, sure = await self._page_in_time(scope, asked, after)
             notes = [self._view(one, is_signed=asked.is_signed) for one in found]
-            return plain(200, {"Notifications": notes, "Cursor": after, "After": settled[-1] if settled else after})
+            if len(found) == asked.rows:  # there may be more: no further than what is in this page
+                sure = max((one.id for one in found if one.id < sure), default=after)
+            return plain(200, {"Notifications": notes, "Cursor": after, "After": max(after, sure)})
 
         return handle
 
     async def _start(self, scope: Scope, asked: "Feed") -> str:
         if asked.after == NOW:
-            return first_id("ntf", self._now_us())
+            return self._desk.present_id()
         if asked.consumer and not asked.after:
             return await self._journal.endpoints.cursor(scope.app_id, scope.environment, asked.consumer)
         return asked.after
 
-    async def _page_in_time(self, scope: Scope, asked: "Feed", after: str) -> list[Notification]:
-        """As soon as there is something, or when the caller will wait no longer."""
+    async def _page_in_time(self, scope: Scope, asked: "Feed", after: str) -> tuple[list[Notification], str]:
+        """As soon as there is something, or when the caller will wait no longer; and up to where it is complete."""
         clock = asyncio.get_running_loop().time
         ends_s = clock() + asked.wait_s
         while True:
             rung = self._bell.times_rung(scope.app_id)
+            sure = self._desk.settled_id()
             found = await self._page(scope, asked, after)
             left_s = ends_s - clock()
             if len(found) > asked.seen or left_s <= 0 or self._bell.is_closed:
-                return found
+                return found, sure
             await self._bell.wait(scope.app_id, rung, left_s)
 
     async def _page(self, scope: Scope, asked: "Feed", after: str) -> list[Notification]:
         if asked.has_seen:
-            return await self._desk.after_with_young(scope, after, asked.limit + asked.seen)
-        return await self._desk.after(scope, after, asked.limit)
+            return await self._desk.after_with_young(scope, after, asked.rows)
+        return await self._desk.after(scope, after, asked.rows)
 
     def one(self, environment: Environment) -> Handler:
         """``GET .../notifications/{NotificationID}``."""
@@ -227,6 +227,11 @@ class Feed:
     seen: int
     has_seen: bool
     is_signed: bool
+
+    @property
+    def rows(self) -> int:
+        """In one page."""
+        return self.limit + self.seen
 
 
 def _feed(query: str) -> Feed:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from wakala.identity import Source
+from wakala.identity import Source, first_id
 from wakala.journal.journal import Journal
 
 log = logging.getLogger("wakala.timekeeper")
@@ -49,5 +49,6 @@ class Timekeeper:
             self._next_s = now_s + AGAIN_S
             log.warning("the clock is %s s earlier than it was", (self._latest_us - now_us) // 1_000_000)
         horizon = self._horizon
-        await self._journal.pull_in(now_us, horizon.check_us, horizon.lease_us, horizon.due_us)
+        present_id = first_id("ntf", self._source.id_us())
+        await self._journal.pull_in(now_us, horizon.check_us, horizon.lease_us, horizon.due_us, present_id)
         return False

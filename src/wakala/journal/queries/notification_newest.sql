@@ -1,0 +1,1 @@
+SELECT id FROM notifications WHERE id < ? ORDER BY id DESC LIMIT 1
