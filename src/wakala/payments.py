@@ -268,6 +268,9 @@ class Payments:
             if claimed is not None:
                 change, twin = await self._with_twin(change, claimed, now_us)
             self._remember(change.payment)
+            is_success = change.payment.state is State.SUCCEEDED and not payment.state.is_final
+            registers = is_success and payment.command == "c2b/registerurl"
+            bills = is_success and payment.command in BILL_OPT_INS
             try:
                 won = await self._journal.record_change(
                     payment,
@@ -277,6 +280,8 @@ class Payments:
                     also=twin,
                     answer=answered(change.payment) if answered else None,
                     claims_receipt=claimed,
+                    registered=_registration(payment) if registers else None,
+                    billing_url=(payment.callback_url or "") if bills else None,
                 )
             except DatabaseFaultError as fault:
                 self._recent.pop(payment.id, None)
@@ -286,6 +291,8 @@ class Payments:
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
+                if registers or bills:
+                    await self._directory.refresh()  # the next payment may be on its way
                 await self._after(change)
                 for owed in (notification, twin):
                     if owed is not None:
@@ -311,20 +318,10 @@ class Payments:
         return replace(change, payment=after), replace(self._stage(told, now_us), body=words.encode())
 
     async def _after(self, change: Change) -> None:
-        """What an outcome means beyond its payment: URLs that M-Pesa took, an operator that it refuses."""
+        """What an outcome means beyond its payment: an operator that M-Pesa refuses, or takes again."""
         payment = change.payment
         if payment.kind in {Kind.PUSH, Kind.COLLECTION} or not payment.state.is_final:
             return
-        if payment.command == "c2b/registerurl" and payment.state is State.SUCCEEDED:
-            await self._journal.mark_registered(
-                payment.scope.shortcode_id, _registration(payment), self._source.now_us()
-            )
-            await self._directory.refresh()  # the next payment may be on its way
-        if payment.command in BILL_OPT_INS and payment.state is State.SUCCEEDED:
-            await self._journal.mark_billing(
-                payment.scope.shortcode_id, payment.callback_url or "", payment.scope.app_id
-            )
-            await self._directory.refresh()
         if BY_PATH[payment.command].initiated and change.step in {Step.SUCCEED, Step.FAIL, Step.REFUSE}:
             await self._watch_initiator(payment)
 

@@ -5,13 +5,26 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, exchange, notification, opening, paid, payment
+from journal.making import (
+    ACCEPTED,
+    NOW_US,
+    SCHEDULE,
+    SCOPE,
+    after,
+    exchange,
+    notification,
+    opening,
+    paid,
+    payment,
+    shortcode,
+)
 from wakala.errors import DatabaseFaultError
 from wakala.journal.journal import LAST_ID, ApiAnswer, Journal
+from wakala.rules.accounts import Registration
 from wakala.rules.decisions import decide
 from wakala.rules.delivery import DeliveryState
 from wakala.rules.facts import Misfit, Settled
-from wakala.rules.payment import Evidence, Flag, Payment, State
+from wakala.rules.payment import Evidence, Flag, Kind, Payment, State
 
 
 async def opened(journal: Journal, **changes: object) -> Payment:
@@ -195,3 +208,27 @@ async def test_a_body_is_kept_up_to_its_limit(journal: Journal, size: int) -> No
     assert await journal.open_payment(opening(made), exchange(made, request_body=b"x" * size))
     (kept,) = await journal.exchanges(made.id)
     assert len(kept.request_body) == min(size, 65_536)
+
+
+async def test_what_mpesa_took_for_a_shortcode_is_known_with_the_outcome_or_not_at_all(journal: Journal) -> None:
+    """Nobody can be killed between the two."""
+    await journal.add_organisation("org_1", "Duka", NOW_US)
+    mine = shortcode(id=SCOPE.shortcode_id)
+    await journal.add_shortcode(mine)
+    before = await opened(journal, kind=Kind.SERVICE, command="c2b/registerurl")
+    change = after(before, paid("T1"))
+    taken = Registration("Cancelled", "https://shop.example/c", "https://shop.example/v", before.scope.app_id)
+    version = await journal.directory_version()
+    stale = replace(before, version=before.version - 1)
+    assert not await journal.record_change(stale, change, registered=taken, billing_url="https://shop.example/b")
+    assert (await journal.shortcodes(), await journal.directory_version()) == ([mine], version)
+    assert await journal.record_change(before, change, registered=taken, billing_url="https://shop.example/b")
+    [found] = await journal.shortcodes()
+    assert found.registered_us == change.payment.updated_us
+    assert (found.response_type, found.confirmation_url, found.validation_url) == (
+        "Cancelled",
+        "https://shop.example/c",
+        "https://shop.example/v",
+    )
+    assert (found.bill_url, found.collector_app_id) == ("https://shop.example/b", before.scope.app_id)
+    assert await journal.directory_version() > version

@@ -70,11 +70,14 @@ class Journal:
         also: Notification | None = None,
         answer: ApiAnswer | None = None,
         claims_receipt: str | None = None,
+        registered: Registration | None = None,
+        billing_url: str | None = None,
     ) -> bool:
         """Something happened to a payment: the change, its event, the bytes that brought it and what is owed for it.
 
         ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction; ``also`` is that
-        confirmation on its way to who wants to hear of each.
+        confirmation on its way to who wants to hear of each. Two change the shortcode with it: ``registered``, the C2B
+        URLs that M-Pesa took, and ``billing_url``, where payments of bills are told ("" for nowhere of their own).
         """
         after = change.payment
         more: tuple[Write, ...] = ()
@@ -85,6 +88,13 @@ class Journal:
         if claims_receipt is not None:
             key = (after.id, after.scope.organisation_id, after.scope.environment, claims_receipt)
             more = (*more, Write("confirmation_claim", key))
+        shortcode_id = after.scope.shortcode_id
+        if registered is not None:
+            row = (after.updated_us, *astuple(registered), shortcode_id)
+            more = (*more, Write("shortcode_registered", row), Write("directory_moved", ()))
+        if billing_url is not None:
+            row = (billing_url, after.scope.app_id, shortcode_id)
+            more = (*more, Write("shortcode_billing", row), Write("directory_moved", ()))
         exchange_id = exchanges[-1].id if exchanges else None
         event = rows.event_row(after, change, before.state, exchange_id)
         guard = Write("payment_advance", rows.payment_change_row(after, before))
@@ -323,16 +333,12 @@ class Journal:
         await self._change_directory(Write("app_add", rows.app_row(app)))
 
     async def mark_registered(self, shortcode_id: str, registration: Registration, now_us: int) -> None:
-        """M-Pesa took our C2B URLs for this shortcode."""
+        """M-Pesa took our C2B URLs for this shortcode, by a command of the operator's."""
         await self._change_directory(Write("shortcode_registered", (now_us, *astuple(registration), shortcode_id)))
 
     async def keep_bill_key(self, shortcode_id: str, sealed: str) -> None:
         """Bill Manager's key for this shortcode."""
         await self._change_directory(Write("shortcode_bill_key", (sealed, shortcode_id)))
-
-    async def mark_billing(self, shortcode_id: str, url: str, app_id: str) -> None:
-        """The shortcode has opted in to Bill Manager; ``url`` is the caller's, "" for none."""
-        await self._change_directory(Write("shortcode_billing", (url, app_id, shortcode_id)))
 
     async def set_initiator(self, shortcode_id: str, name: str, sealed_password: str, certificate: str) -> None:
         """A new API operator, or a new password of the old one; its failures are forgotten."""
