@@ -71,6 +71,7 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
         self._flows = asyncio.Event()
         self._flows.set()
+        self._opening = asyncio.Lock()
 
     @property
     def url(self) -> str:
@@ -78,12 +79,15 @@ class Link:
         return f"http://127.0.0.1:{self.port}"
 
     async def open(self) -> None:
-        """Listen."""
-        for _ in range(DIAL_TRIES):
-            with suppress(OSError):
-                self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=1024)
-                return
-            await asyncio.sleep(DIAL_REST_S)
+        """Listen, if it does not; at the end of a run a line may be healed from two sides at once."""
+        async with self._opening:
+            for _ in range(DIAL_TRIES):
+                if self._server is not None:
+                    return
+                with suppress(OSError):
+                    self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=1024)
+                    return
+                await asyncio.sleep(DIAL_REST_S)
         raise RuntimeError(f"The line {self.name} cannot listen on port {self.port}.")
 
     async def close(self) -> None:
@@ -119,8 +123,7 @@ class Link:
             self._abort_all()
         self.mode = "open"
         self._flows.set()
-        if self._server is None:
-            await self.open()
+        await self.open()
 
     def _stop_listening(self) -> None:
         if self._server is not None:
