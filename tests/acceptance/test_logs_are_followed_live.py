@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.postgres import postgres_server
 from services.programs import WAKALA, Program
 from services.town import Town, running_town
 from services.waiting import until
@@ -68,3 +69,25 @@ async def test_a_filter_that_fits_nothing_is_refused(tmp_path: Path, arguments: 
     async with running_town(tmp_path / "town", "sqlite:///wakala.db") as town:
         ended = await town.run("logs", "tail", *arguments)
         assert ended.code == code
+
+
+async def test_a_database_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    with postgres_server() as server, server.database() as url:
+        async with running_town(tmp_path / "town", url) as town:
+            gateway = await town.serve()
+            program = tail(town, 0, "--json", "--after", start())
+            await town.pay(gateway, "T-1")
+            await until(lambda: "T-1" in program.said, lambda: f"T-1 in\n{program.said}")
+            server.stop_at_once()
+            await until(lambda: "Still following." in program.said, lambda: f"a word about it in\n{program.said}")
+            server.start()
+            assert not program.has_ended()
+
+            async def is_taken() -> bool:
+                return (await town.pay(gateway, "T-2", SenderMSISDN="254712345679")).status == 202
+
+            await until(is_taken, "a gateway that takes requests again")
+            await until(lambda: "T-2" in program.said, lambda: f"T-2 in\n{program.said}")
+            program.send(signal.SIGINT)
+            assert await program.ended() == 0
+            assert "To go on: --after xch_" in program.said

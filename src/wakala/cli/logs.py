@@ -44,7 +44,7 @@ def tail(
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         wanted = Wanted(app, request, environment, kind, is_failed=failed)
-        return await followed(CONTEXT.settings(), wanted, after, show, ended)
+        return await followed(CONTEXT.settings(), wanted, after, show, say, ended)
 
     say(f"Stopped. To go on: --after {run(work())}")
 

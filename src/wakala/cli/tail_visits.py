@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from wakala.administration import Administration
 from wakala.cli.visits import opened_journal
 from wakala.config import Settings, master_key
-from wakala.errors import NotFoundError
+from wakala.errors import DatabaseFaultError, NotFoundError
 from wakala.identity import first_id, system_source
 from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
 from wakala.rules.accounts import Environment
@@ -20,6 +21,7 @@ LOOK_AGAIN_S = 0.3  # a person sees no difference to at once
 PREFIX = "xch"
 
 Show = Callable[[dict[str, Any]], None]
+Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,10 @@ class Wanted:
     is_failed: bool
 
 
-async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, ended: asyncio.Event) -> str:
-    """Show what ends until ``ended``; the cursor to go on after."""
+async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, warn: Warn, ended: asyncio.Event) -> str:
+    """Show what ends until ``ended``; the cursor to go on after. A database that is away for a while is waited for."""
     async with opened_journal(settings) as journal:
-        tail = _Tail(journal, await _filter(settings, journal, wanted), show)
+        tail = _Tail(journal, await _filter(settings, journal, wanted), show, warn)
         return await tail.follow(after or first_id(PREFIX, system_source().now_us()), ended)
 
 
@@ -54,39 +56,49 @@ async def _filter(settings: Settings, journal: Journal, wanted: Wanted) -> Filte
 
 
 class _Tail:
-    def __init__(self, journal: Journal, wanted: Filter, show: Show) -> None:
+    def __init__(self, journal: Journal, wanted: Filter, show: Show, warn: Warn) -> None:
         self._journal = journal
         self._wanted = wanted
         self._show = show
+        self._warn = warn
+        self._warned = ""
         self._requests: dict[str, str] = {}
         self._now_us = system_source().now_us
 
     async def follow(self, cursor: str, ended: asyncio.Event) -> str:
-        follower = Follower(await self._catch_up(cursor, ended))
+        follower = Follower(cursor)
         while not ended.is_set():
-            start = self._window_start()
-            for exchange_id in follower.unseen(await self._journal.exchange_ids(follower.cursor, WINDOW_ROWS)):
-                exchange = await self._journal.exchange(exchange_id)
-                if exchange is not None and follower.show(exchange, start):
-                    await self._tell(exchange)
-            follower.move(start)
             try:
+                while not ended.is_set() and await self._catch_up(follower):
+                    pass
+                await self._look(follower)
+                self._warned = ""
+            except DatabaseFaultError as fault:
+                if fault.sentence != self._warned:
+                    self._warned = fault.sentence
+                    self._warn(f"{fault.sentence} Still following.")
+            with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK_AGAIN_S)
-            except TimeoutError:
-                continue
         return follower.cursor
 
-    async def _catch_up(self, cursor: str, ended: asyncio.Event) -> str:
-        """What lies before the window is complete: a page after another, up to where the window begins."""
-        while not ended.is_set():
-            start = self._window_start()
-            page = [one for one in await self._journal.exchanges_after(cursor) if one.id < start]
-            for exchange in page:
+    async def _look(self, follower: Follower) -> None:
+        """What has ended in the window."""
+        start = self._window_start()
+        for exchange_id in follower.unseen(await self._journal.exchange_ids(follower.cursor, WINDOW_ROWS)):
+            exchange = await self._journal.exchange(exchange_id)
+            if exchange is not None and follower.show(exchange, start):
                 await self._tell(exchange)
-            cursor = page[-1].id if page else cursor
-            if len(page) < PAGE_LIMIT_ROWS:
-                break
-        return cursor
+        follower.move(start)
+
+    async def _catch_up(self, follower: Follower) -> bool:
+        """A page of what lies before the window, where all is complete; True while there is more."""
+        start = self._window_start()
+        page = [one for one in await self._journal.exchanges_after(follower.cursor) if one.id < start]
+        for exchange in page:
+            if follower.unseen([exchange.id]):
+                await self._tell(exchange)
+            follower.move(exchange.id)
+        return len(page) == PAGE_LIMIT_ROWS
 
     def _window_start(self) -> str:
         return first_id(PREFIX, self._now_us() - WINDOW_S * 1_000_000)

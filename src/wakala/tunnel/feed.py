@@ -2,7 +2,7 @@
 
 import base64
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,6 +15,8 @@ ANSWER_LIMIT_S = WAIT_S + 15.0
 ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
 PAGE_ROWS = 50
 SEEN_LIMIT = 1_000  # the gateway's own
+
+Told = TypeVar("Told")
 
 
 class DownError(Exception):
@@ -60,6 +62,7 @@ class Feed:
         pair = base64.b64encode(f"{consumer_key}:{consumer_secret}".encode()).decode()
         self._headers = {"Authorization": f"Basic {pair}", "User-Agent": "Wakala/1"}
         self._session: aiohttp.ClientSession | None = None
+        self._was_here = False
 
     async def __aenter__(self) -> Self:
         """Open."""
@@ -81,12 +84,12 @@ class Feed:
             query["after"] = after
         if seen < SEEN_LIMIT:  # else it waits until the cursor may pass them
             query["seen"] = seen
-        return msgspec.json.decode(await self._asked("GET", f"{self._url}?{urlencode(query)}"), type=Page)
+        return await self._asked("GET", f"?{urlencode(query)}", Page)
 
     async def cursor(self) -> str:
         """Where this reader stopped; "" where it never was here."""
         query = {"consumer": self._consumer, "limit": 1}
-        return msgspec.json.decode(await self._asked("GET", f"{self._url}?{urlencode(query)}"), type=Page).Cursor
+        return (await self._asked("GET", f"?{urlencode(query)}", Page)).Cursor
 
     async def now(self) -> str:
         """A cursor before everything that is still to come."""
@@ -94,45 +97,56 @@ class Feed:
 
     async def signed_anew(self, note: Note) -> Note:
         """The same note with headers of now: receivers refuse those of some minutes ago."""
-        return msgspec.json.decode(
-            await self._asked("GET", f"{self._url}/{note.NotificationID}?signed=true"), type=Note
-        )
+        return await self._asked("GET", f"/{note.NotificationID}?signed=true", Note)
 
     async def acknowledge(self, cursor: str) -> None:
         """This reader has everything up to there."""
         body = msgspec.json.encode({"Consumer": self._consumer, "Cursor": cursor})
-        await self._asked("POST", f"{self._url}/acknowledge", body)
+        await self._asked("POST", "/acknowledge", dict, body)
 
-    async def _asked(self, method: str, url: str, body: bytes | None = None) -> bytes:
+    async def _asked(self, method: str, path: str, kind: type[Told], body: bytes | None = None) -> Told:
+        """The gateway's answer; `DownError` for what is none of a gateway's that was here before."""
         if self._session is None:
             raise RuntimeError("Feed is not open")
+        status, told = await self._answer(self._session, method, f"{self._url}{path}", body)
+        if 200 <= status < 300:
+            try:
+                answer = msgspec.json.decode(told, type=kind)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise DownError(f"its answer cannot be read: {error}") from error
+            self._was_here = True
+            return answer
+        raise _fault(status, _sentence(told), was_here=self._was_here)
+
+    async def _answer(
+        self, session: aiohttp.ClientSession, method: str, url: str, body: bytes | None
+    ) -> tuple[int, bytes]:
         try:
-            async with self._session.request(method, url, data=body, allow_redirects=False) as answer:
+            async with session.request(method, url, data=body, allow_redirects=False) as answer:
                 told = await answer.content.read(ANSWER_LIMIT_BYTES)
                 while not answer.content.at_eof() and len(told) < ANSWER_LIMIT_BYTES:
                     told += await answer.content.read(ANSWER_LIMIT_BYTES)
-                _judge(answer.status, told)
-                return told
+                return answer.status, told
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise DownError(str(error) or type(error).__name__) from error
 
 
-def _judge(status: int, told: bytes) -> None:
-    """A gateway that says no says it for good; one that is out of order may come back."""
-    if 200 <= status < 300:
-        return
-    sentence = _sentence(told)
+def _fault(status: int, sentence: str | None, *, was_here: bool) -> Exception:
+    """A gateway that says no says it for good. Who speaks in its place, while it is out of order, may go away again."""
+    is_no = 400 <= status < 500 and status not in {408, 429}
+    if not is_no or (sentence is None and was_here):
+        return DownError(f"it answered {status}")
+    sentence = sentence or "is this the address of a Wakala gateway?"
     if status in {401, 403}:
-        raise UnauthenticatedError(f"The gateway turns this app away: {sentence}")
-    if 400 <= status < 500 and status != 429:
-        raise CallerError(f"The gateway answered {status}: {sentence}")
-    raise DownError(f"it answered {status}")
+        return UnauthenticatedError(f"The gateway turns this app away: {sentence}")
+    return CallerError(f"The gateway answered {status}: {sentence}")
 
 
-def _sentence(told: bytes) -> str:
+def _sentence(told: bytes) -> str | None:
+    """What a gateway says with a status; None where somebody else said it."""
     try:
         problem: Any = msgspec.json.decode(told)
-    except msgspec.DecodeError:
-        return "is this the address of a Wakala gateway?"
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
     detail = problem.get("detail") if isinstance(problem, dict) else None
-    return str(detail or "is this the address of a Wakala gateway?")
+    return str(detail) if detail else None
