@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway import CUSTOMER, PAYBILL, House, eventually
+from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, eventually
 from web.test_daraja_paths_answer_as_daraja_does import PUSH, post, push_body
 
 CONFIRMED, ASKED = "/c2b/confirmed", "/c2b/asked"
@@ -47,6 +47,23 @@ async def test_a_payment_is_told_in_m_pesas_own_words(house: House, version: str
     assert told.json["TransAmount"] == "70.00"
     assert len(told.json["MSISDN"].replace(" ", "")) == shown  # hashed by version 1, masked by version 2
     assert told.headers["webhook-signature"].startswith("v1,")
+
+
+async def test_words_that_a_strict_reader_would_refuse_are_told_so_that_he_takes_them(house: House) -> None:
+    await register(house)
+    paid = await pay(house, "INV-9")
+    await eventually(lambda: bool(house.merchant.at(CONFIRMED)))
+    (first,) = house.merchant.at(CONFIRMED)
+    words = first.body.replace(paid["receipt"].encode(), b"ZZZ0000001").replace(b"INV-9", b"J\xffne")
+    assert b"J\xffne" in words
+    [shortcode] = [one for one in await house.gateway.journal.shortcodes() if one.number == PAYBILL]
+    path = house.gateway.payments.callback_url("c2b_confirmation", shortcode.id).partition("/callbacks")[2]
+    answer = await house.client.post(f"/callbacks{path}", content=b"\xef\xbb\xbf" + words)
+    assert answer.status_code == 200
+    await eventually(lambda: len(house.merchant.at(CONFIRMED)) == 2)
+    assert house.merchant.at(CONFIRMED)[1].json["BillRefNumber"] == "J\ufffdne"
+    page = (await house.get(f"{SANDBOX}/notifications?seen=0")).json()  # one such body must not spoil it for the others
+    assert [note["Body"]["TransID"] for note in page["Notifications"]] == [paid["receipt"], "ZZZ0000001"]
 
 
 async def test_the_merchant_decides_a_validation_and_the_record_says_so(house: House) -> None:

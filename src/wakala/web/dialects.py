@@ -8,6 +8,7 @@ from wakala.wire.api import JSON
 from wakala.wire.broker import answers, replies, soap
 from wakala.wire.daraja import C2bNotice, ValidationVerdict
 from wakala.wire.daraja_results import CommandResult, read_result
+from wakala.wire.loose_json import mended
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ DARAJA = Dialect(
     timeout_ack=daraja.stk_ack(),
     read_result=read_result,
     read_c2b=daraja.read_c2b,
-    c2b_in_json=lambda body: body,
+    c2b_in_json=mended,
     confirmation_ack=lambda _: daraja.c2b_confirmation_ack(),
     validation_answer=lambda verdict: daraja.c2b_validation_answer(
         accept=verdict.accept, code=verdict.code, third_party_id=verdict.third_party_id

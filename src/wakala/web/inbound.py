@@ -32,6 +32,7 @@ from wakala.wire.daraja_results import (
     read_express_callback,
     read_standing_order_callback,
 )
+from wakala.wire.loose_json import mended
 from wakala.wire.result_facts import result_fact, status_fact
 
 log = logging.getLogger("wakala.inbound")
@@ -198,7 +199,7 @@ class Inbound:
         if doubt:
             return await self._kept(exchange, doubt, ack)
         await self._confirmations.receive(
-            notice, None, shortcode, self._acknowledged(exchange, incoming, ack), incoming.body
+            notice, None, shortcode, self._acknowledged(exchange, incoming, ack), mended(incoming.body)
         )
         return 200, JSON, ack
 

@@ -20,6 +20,11 @@ def read_object(body: bytes) -> dict[str, object] | None:
     return read if isinstance(read, dict) else None
 
 
+def mended(body: bytes) -> bytes:
+    """The same bytes as strict readers take them: UTF-8, and no byte-order mark before it."""
+    return body.removeprefix(_BYTE_ORDER_MARK).decode(errors="replace").encode()
+
+
 def inner(outer: dict[str, object], name: str) -> dict[str, object] | None:
     """The object under this name, or None."""
     found = outer.get(name)
@@ -47,10 +52,10 @@ def text(value: object) -> str | None:
 
 
 def _second_try(body: bytes) -> object:
-    mended = body.removeprefix(_BYTE_ORDER_MARK).decode(errors="replace").encode()
-    if mended == body:
+    again = mended(body)
+    if again == body:
         return None
     try:
-        return _decode(mended)
+        return _decode(again)
     except (ValueError, RecursionError):  # msgspec's own errors are ValueErrors
         return None
