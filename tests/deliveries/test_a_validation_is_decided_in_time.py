@@ -11,7 +11,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from deliveries.conftest import Clock
-from services.gateway import PAYBILL, House, running_gateway
+from services.gateway import PAYBILL, House, eventually, running_gateway
+from services.postgres import postgres_server
 from wakala.deliveries import validations
 from wakala.rules.accounts import Environment, Registration
 from wakala.rules.endpoints import ASKING_FAILURES, asking_lane
@@ -108,6 +109,27 @@ async def test_a_merchant_who_thinks_for_too_long_does_not_decide(tmp_path: Path
         assert await decisions(house) == ["decided by the registered default: rejected"]
         (relay,) = await relays(house)
         assert "within 0.2 s" in relay["error"]
+
+
+async def test_a_merchant_who_said_no_is_not_overruled_because_the_database_is_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    release = asyncio.Event()
+    release.set()
+    refusal = b'{"ResultCode":"C2B00012","ResultDesc":"Rejected"}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(refusal), refusal)
+    with postgres_server() as server, server.database() as url:
+        async with running_gateway(tmp_path, database_url=url) as house, saying(lambda: answer, release) as merchant:
+            path = await behind(house, merchant)
+            server.stop_at_once()
+            assert await asked(house, path) == "rejected"
+            assert "is not in the journal: decided by the merchant: rejected" in caplog.text
+            server.start()
+            await eventually(lambda: _is_back(house))
+
+
+async def _is_back(house: House) -> bool:
+    return (await house.client.get("/readyz")).status_code == 200
 
 
 async def relays(house: House) -> list[dict[str, Any]]:

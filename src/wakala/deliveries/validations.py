@@ -1,14 +1,18 @@
 """C2B validations put to the merchant: may this payment go through? M-Pesa waits, and a customer behind it.
 
 So there is a budget of time, a few at a time may wait, and who did not answer lately is not asked for a while: then the
-default that was registered with M-Pesa decides, and the record says so.
+default that was registered with M-Pesa decides, and the record says so. A record that cannot be written in time goes to
+the log: a merchant who said no must not be overruled because our database is away.
 """
 
+import asyncio
+import logging
 from collections import Counter
 
 from wakala.deliveries.deliveries import outcome, signed_headers
 from wakala.deliveries.standing import Standing
 from wakala.directory import Directory
+from wakala.errors import DatabaseFaultError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing, Reply
@@ -19,6 +23,9 @@ from wakala.rules.exchange import Exchange, Headers
 from wakala.rules.payment import Scope
 from wakala.wire.daraja_inbound import ValidationVerdict, read_validation_verdict
 
+log = logging.getLogger("wakala.validations")
+
+RECORD_LIMIT_S = 1.0  # for each of the two records; with the merchant's five seconds, less than M-Pesa's eight
 ASKED_LIMIT = 32  # of one shortcode at once; who is behind them would not be answered in time either
 
 MERCHANT = "the merchant"
@@ -84,8 +91,16 @@ class Validations:
         if told is None and attempted.is_delivered:
             attempted = Attempted(None, "the answer names no ResultCode")
         self._standing.note_asked(lane, attempted, reply.duration_us)
-        await self._journal.record_exchange(exchange)
+        await self.record(exchange)
         return told
+
+    async def record(self, exchange: Exchange) -> None:
+        """Write it down if that can be done in time, for M-Pesa waits."""
+        try:
+            async with asyncio.timeout(RECORD_LIMIT_S):
+                await self._journal.record_exchange(exchange)
+        except (TimeoutError, DatabaseFaultError):
+            log.exception("%s %s is not in the journal: %s", exchange.name, exchange.id, exchange.error or "")
 
     def _headers(self, webhook_id: str, scope: Scope, body: bytes, now_us: int) -> Headers:
         endpoint = self._directory.endpoint(scope.app_id, scope.shortcode_id)

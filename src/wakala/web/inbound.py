@@ -223,7 +223,7 @@ class Inbound:
             verdict=f"quarantined: {doubt}" if doubt else exchange.verdict,
             error=f"decided by {by}: {'accepted' if verdict.accept else 'rejected'}",
         )
-        await self._journal.record_exchange(decided)
+        await self._validations.record(decided)
         return 200, self._dialect.headers, body
 
     async def _validated(

@@ -1,8 +1,8 @@
 """M-Pesa's callbacks while the database is away: kept on another means, acknowledged, handled when it is back.
 
 First the spill file, which is on the disk before M-Pesa is acknowledged. Where no disk takes it, memory, and M-Pesa is
-told 503, so that it may try again. A C2B validation is not kept: it asks for a decision now, and without ours the
-default that was registered decides.
+told 503, so that it may try again. A C2B validation is not kept: it asks for a decision now, and is given one
+without the database.
 
 What meets a bug of ours is kept as well: raw, in quarantine.
 """
