@@ -1,9 +1,10 @@
 """Apps and shortcodes in memory: who is calling, for which shortcode, with which secrets.
 
-They are few and read on every request; a running gateway looks every second whether they changed.
+They are few and read on every request; a running gateway looks every second whether they changed. Until they were read
+for the first time nobody is a stranger: the database is away.
 """
 
-from wakala.errors import UnauthenticatedError
+from wakala.errors import DatabaseAwayError, UnauthenticatedError
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.endpoints import Endpoint, SigningKey
@@ -22,6 +23,7 @@ class Directory:
         self._base_urls = base_urls
         self._token_key = master.derive("token")
         self._version = 0
+        self._was_read = False
         self._apps: dict[str, App] = {}
         self._by_digest: dict[bytes, App] = {}
         self._shortcodes: dict[str, Shortcode] = {}
@@ -36,6 +38,7 @@ class Directory:
         """Read again where something changed; True if it did."""
         version = await self._journal.directory_version()
         if version == self._version:
+            self._was_read = True
             return False
         apps, shortcodes = await self._journal.apps(), await self._journal.shortcodes()
         self._apps = {app.id: app for app in apps}
@@ -49,6 +52,7 @@ class Directory:
         self._webhook_keys.clear()
         await self._refresh_endpoints()
         self._version = version
+        self._was_read = True
         return True
 
     async def _refresh_endpoints(self) -> None:
@@ -62,6 +66,10 @@ class Directory:
             self._signing_keys[key.endpoint_id] = (*self._signing_keys.get(key.endpoint_id, ()), key)
         self._signers.clear()
 
+    def _require_read(self) -> None:
+        if not self._was_read:
+            raise DatabaseAwayError
+
     @property
     def token_key(self) -> bytes:
         """Signs access tokens."""
@@ -69,10 +77,12 @@ class Directory:
 
     def app_of_digest(self, digest: str) -> App:
         """The app with this ``key:secret`` digest. The look-up is by a hash of it, so timing tells nothing."""
+        self._require_read()
         return _alive(self._by_digest.get(stored_digest(digest)))
 
     def app_of_token(self, token: str, now_s: int) -> App:
         """The app that a bearer token was given to."""
+        self._require_read()
         app_id = app_of_token(self._token_key, token, now_s)
         return _alive(self._apps.get(app_id) if app_id else None)
 
@@ -82,6 +92,7 @@ class Directory:
 
     def shortcode(self, shortcode_id: str) -> Shortcode | None:
         """By ID."""
+        self._require_read()
         return self._shortcodes.get(shortcode_id)
 
     def shortcodes_of(self, organisation_id: str, environment: Environment) -> tuple[Shortcode, ...]:

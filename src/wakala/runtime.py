@@ -14,7 +14,7 @@ from wakala.deliveries.bell import Bell
 from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
-from wakala.errors import StoppingError
+from wakala.errors import DatabaseAwayError, StoppingError, WakalaError
 from wakala.identity import Source, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
@@ -60,6 +60,7 @@ COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
 TIMEKEEPER_REST_S = 5.0  # a clock that leapt back is seen this soon
 SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
 SPILL_NAME = "wakala.spill"
+RETRY_REST_S = 1.0  # how soon it is seen that a database is there which was away at the start
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
 FINISH_SHARE = 0.5  # of the workers' time: attempts and questions that are under way
 LAST_WORDS_SHARE = 0.15  # of the workers' time: giving back, and closing connections
@@ -120,6 +121,8 @@ class Gateway:
         )
         base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
         self._is_leaving = False
+        self._has_begun = False
+        self._beginning: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self.database = store or database(settings, exclusive=True)
         self.journal = Journal(self.database)
@@ -261,12 +264,43 @@ class Gateway:
         )
 
     async def start(self) -> None:
-        """Open everything, take back what a process before left behind, start the workers."""
-        await self.database.open()
-        await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)
+        """Open everything, take back what a process before left behind, start the workers.
+
+        Where PostgreSQL is away that is done once it is back. Until then M-Pesa's callbacks are kept, and whatever else
+        is asked is refused.
+        """
+        try:
+            await self.database.open()
+        except DatabaseAwayError as away:
+            if self.database.dialect == "sqlite":
+                raise
+            log.error("%s Until then M-Pesa's callbacks are kept.", away.sentence)  # noqa: TRY400 - it is said in words
+            self._beginning = asyncio.create_task(self._begin_once_the_database_is_back())
         self.spill.open()
         await self.to_mpesa.open()
         await self.to_merchants.open()
+        if self._beginning is None:
+            await self._begin()
+
+    async def _begin_once_the_database_is_back(self) -> None:
+        said = ""
+        is_open = False
+        while not self._has_begun:
+            await asyncio.sleep(RETRY_REST_S)
+            try:
+                if not is_open:
+                    await self.database.open()
+                    is_open = True
+                await self._begin()
+            except WakalaError as fault:  # also one that a person has to mend: then it goes on from here
+                if fault.sentence != said:
+                    log.warning("not yet begun: %s", fault.sentence)
+                said = fault.sentence
+            except Exception:
+                log.exception("not yet begun")
+
+    async def _begin(self) -> None:
+        await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)
         self.source.go_on_after(await self.journal.newest_notification_id())
         await self.directory.refresh()
         await self.standing.load()
@@ -274,6 +308,7 @@ class Gateway:
             await self.journal.release_leases(self.source.now_us())
         for loop in self._loops:
             loop.start()
+        self._has_begun = True
 
     def leave(self) -> None:
         """Readiness says no from now on, and who waits for news is answered; everything else goes on."""
@@ -287,6 +322,9 @@ class Gateway:
     async def stop(self, limit_s: float = STOP_LIMIT_S) -> None:
         """End the workers, finish or give back what is under way, close everything; in ``limit_s`` whatever hangs."""
         ends_s = asyncio.get_running_loop().time() + limit_s
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.wait({self._beginning})
         await self._finish([self.courier.stop(), *(loop.stop() for loop in self._loops)], limit_s * FINISH_SHARE)
         await self.courier.cut_short()
         last = [self.courier.hand_back(), self.payments.hand_back(), self.standing.step()]
@@ -315,6 +353,8 @@ class Gateway:
         """Serving needs the database; its own error says what is wrong. Who is told to stop wants no new callers."""
         if self._is_leaving:
             raise StoppingError
+        if not self._has_begun:
+            raise DatabaseAwayError
         await self.journal.directory_version()
 
     def _stage(self, change: Change, now_us: int) -> Notification:

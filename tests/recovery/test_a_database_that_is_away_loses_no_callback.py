@@ -1,13 +1,16 @@
 """A full disk, a read-only disk, a database that is gone or hangs: said so, nothing lost, all goes on by itself."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import apsw
 import pytest
 
 from recovery.troubles import ReadOnlyDisk, Trouble
-from services.town import Gateway, Town
+from services.postgres import PostgresServer
+from services.town import Gateway, Town, running_town
 from services.waiting import until
 
 pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
@@ -128,3 +131,57 @@ async def test_a_gateway_killed_while_the_database_is_away_handles_what_it_kept_
     await town.is_told(*(order["RequestID"] for order in orders()))
     for order in orders():
         assert len(town.merchant.outcomes(order["RequestID"])) == 1
+
+
+async def test_a_gateway_started_while_the_database_is_away_keeps_callbacks_and_begins_when_it_is_back(
+    tmp_path: Path, own_server: PostgresServer
+) -> None:
+    with own_server.database() as url:
+        async with running_town(tmp_path / "town", url) as town:
+            gateway = await town.serve(**SILENT)
+            await town.autopilot()
+            await town.pay_many([gateway], orders(), 10)
+            assert await gateway.program.terminate() == 0
+            own_server.stop()
+
+            gateway = town.launch(**SILENT)
+            await until(lambda: is_alive(town, gateway), lambda: f"a gateway that listens\n{gateway.program.said}")
+            assert await is_refused(town, gateway, "EARLY")
+            assert not await is_ready(town, gateway)
+            stranger = await town.ask(gateway, "requests/ORDER-1")
+            assert stranger.status == 503, "who is calling is not known, and not refused"
+            await customers_pay(town)
+            kept = lambda: gateway.program.said.count(ON_DISK)  # noqa: E731 - a word for a count, used twice
+            await until(lambda: kept() >= COUNT, lambda: f"{kept()} kept\n{gateway.program.said}")
+
+            own_server.start()
+            await until(lambda: is_ready(town, gateway), "a gateway that has begun")
+            await town.is_told(*(order["RequestID"] for order in orders()))
+            for order in orders():
+                payment = await town.payment(gateway, order["RequestID"])
+                assert (payment["State"], payment["Evidence"]) == ("succeeded", "stk_callback")
+            assert "Traceback" not in gateway.program.said
+            assert await gateway.program.terminate() == 0
+            assert not list(town.folder.glob("*.spill*"))
+
+
+async def is_alive(town: Town, gateway: Gateway) -> bool:
+    try:
+        async with town.session.get(f"{gateway.url}/livez") as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
+
+
+async def test_a_gateway_that_never_found_its_database_stops_in_order(
+    tmp_path: Path, own_server: PostgresServer
+) -> None:
+    with own_server.database() as url:
+        async with running_town(tmp_path / "town", url) as town:
+            own_server.stop()
+            gateway = town.launch(**SILENT)
+            await until(lambda: is_alive(town, gateway), lambda: f"a gateway that listens\n{gateway.program.said}")
+            assert "Until then M-Pesa's callbacks are kept." in gateway.program.said
+            assert await gateway.program.terminate() == 0
+            assert "Traceback" not in gateway.program.said
+            own_server.start()

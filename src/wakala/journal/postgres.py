@@ -84,7 +84,7 @@ class PostgresDatabase:
         self._payments = Lookups(self._payments_of)
 
     async def open(self) -> None:
-        """Open the pool and start the writer."""
+        """Open the pool and start the writer. Where the server is away it may be tried again."""
         self._work, self._work_left = asyncio.Event(), asyncio.Event()
         self._line: Line[Operation] = Line(asyncio.get_running_loop(), self._wake)
         try:
@@ -119,7 +119,7 @@ class PostgresDatabase:
 
     async def commit(self, operation: Operation) -> bool:
         """Ride in the next commit; False where the guard changed nothing."""
-        if self._stopping:
+        if self._stopping or self._writing is None:
             raise DatabaseAwayError
         future = self._line.join(operation, is_calm=operation.is_calm)
         self._patience.watch(future)
