@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import dataclass
 
 import pytest
 from msgspec.structs import replace
@@ -17,12 +18,13 @@ from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.decisions import decide
 from wakala.rules.delivery import DeliveryState
 from wakala.rules.payment import Payment
-from wakala.workers.pruner import SWEEP_INTERVAL_S, Ages, Gone, Pruner
+from wakala.workers.pruner import STRIDE_US, SWEEP_INTERVAL_S, Ages, Gone, Pruner
 
 DAY_US = 86_400_000_000
 THEN_US = int(time.time() * 1_000_000)
 YOUNG_US = THEN_US + 30 * DAY_US
 NOW_US = THEN_US + 100 * DAY_US
+SEVENTY_YEARS_US = 70 * 365 * DAY_US
 AGES = Ages(exchanges_days=90, notifications_days=90, undelivered_days=0)
 
 only_on_postgres = pytest.mark.parametrize("database", ["postgres"], indirect=True)
@@ -38,6 +40,12 @@ def pruner(journal: Journal, database: Database, ages: Ages = AGES, now_us: int 
 
 
 async def swept(one: Pruner) -> None:
+    """By a gateway that has lived through all that its clock says."""
+    await one._journal.keep_retention_time(one._source.now_us())
+    await sweep(one)
+
+
+async def sweep(one: Pruner) -> None:
     await one.step()
     while one._sweep is not None:
         await one.step()
@@ -47,7 +55,8 @@ async def with_history(journal: Journal, made_us: int, *, is_open: bool = False)
     """A payment of that moment: its exchange, and unless it is open its outcome with a notification of each state."""
     made = payment(id=at(made_us).new_id("pay"), created_us=made_us, next_check_us=made_us + 1)
     changes = opening(made)
-    assert await journal.open_payment(changes, replace(exchange(made), id=at(made_us).new_id("xch")))
+    first = replace(exchange(made), id=at(made_us).new_id("xch"), started_us=made_us)
+    assert await journal.open_payment(changes, first)
     last = changes[-1].payment
     if is_open:
         return last
@@ -102,6 +111,7 @@ async def test_zero_days_is_never(journal: Journal, database: Database) -> None:
 
 async def test_a_dry_run_counts_what_would_go_and_leaves_it(journal: Journal, database: Database) -> None:
     olds = [await with_history(journal, THEN_US) for _ in range(3)]
+    await journal.retention.keep_retention_time(NOW_US)
     counted = await pruner(journal, database).run(dry_run=True)
     assert counted.notifications == 6
     assert counted.partitions == (("exchanges_first",) if database.dialect == "postgres" else ())
@@ -136,6 +146,86 @@ async def test_a_duty_is_had_by_one_until_its_lease_ends_or_it_is_given_back(jou
 async def test_a_lease_from_a_clock_that_was_wrong_keeps_nobody_out(journal: Journal) -> None:
     assert await journal.retention.claim_duty("prune", NOW_US + DAY_US, 10)
     assert await journal.retention.claim_duty("prune", NOW_US, 10)
+
+
+# ── a clock that leaps ──
+
+
+@dataclass
+class Clock:
+    us: int
+
+    def now_us(self) -> int:
+        return self.us
+
+
+async def sweeps(journal: Journal, database: Database, clock: Clock, hours: int) -> None:
+    """An hour goes by before each; each is another process's."""
+    for _ in range(hours):
+        clock.us += SWEEP_INTERVAL_S * 1_000_000
+        one = pruner(journal, database)
+        one._source = Source(clock.now_us, os.urandom)
+        await sweep(one)
+
+
+async def test_a_clock_that_leaps_by_decades_forgets_nothing_young(database: Database, journal: Journal) -> None:
+    young = await with_history(journal, THEN_US)
+    clock = Clock(THEN_US + 30 * DAY_US)
+    await journal.retention.keep_retention_time(clock.us)
+
+    clock.us += SEVENTY_YEARS_US
+    far = await with_history(journal, clock.us)  # what is written meanwhile proves nothing
+    await sweeps(journal, database, clock, 24)
+    clock.us -= SEVENTY_YEARS_US
+    await sweeps(journal, database, clock, 24)
+    for one in (young, far):
+        assert len(await journal.exchanges(one.id)) == 1
+        assert await states(journal, one) == {state.value for state in DeliveryState}
+
+    await swept(pruner(journal, database))  # an honest hundred days later
+    assert await journal.exchanges(young.id) == []
+    assert await states(journal, young) == {"waiting", "kept", "given_up"}
+    assert len(await journal.exchanges(far.id)) == 1
+
+
+async def test_a_clock_that_is_put_right_ends_a_sweep_that_is_under_way(database: Database, journal: Journal) -> None:
+    young, clock = await with_history(journal, THEN_US), Clock(THEN_US + SEVENTY_YEARS_US)
+    await journal.retention.keep_retention_time(clock.us)  # a store that began its life with a wrong clock
+    one = pruner(journal, database)
+    one._source = Source(clock.now_us, os.urandom)
+    await one.step()
+    clock.us = THEN_US + DAY_US
+    await sweep(one)
+    assert await states(journal, young) == {state.value for state in DeliveryState}
+
+
+async def test_a_store_that_nobody_has_swept_goes_by_its_newest_row(database: Database, journal: Journal) -> None:
+    old, newest = await with_history(journal, THEN_US), await with_history(journal, THEN_US + 95 * DAY_US)
+    await sweep(pruner(journal, database, now_us=NOW_US + SEVENTY_YEARS_US))
+    assert "delivered" not in await states(journal, old)
+    assert await states(journal, newest) == {state.value for state in DeliveryState}
+    assert len(await journal.exchanges(newest.id)) == 1
+
+
+async def test_what_a_gateway_slept_through_it_catches_up_with(database: Database, journal: Journal) -> None:
+    await journal.retention.keep_retention_time(THEN_US)
+    clock = Clock(THEN_US + DAY_US)
+    await sweeps(journal, database, clock, 1)
+    assert await journal.retention.retention_time_us() == THEN_US + STRIDE_US
+    await sweeps(journal, database, clock, 24)
+    assert await journal.retention.retention_time_us() == clock.us
+
+
+@only_on_postgres
+async def test_a_clock_that_leaps_makes_a_handful_of_weeks(database: Database, journal: Journal) -> None:
+    assert isinstance(database, PostgresDatabase)
+    partitions = Partitions(database)
+    await partitions.make_ahead(THEN_US // 1000)
+    assert len(await partitions.make_ahead((THEN_US + SEVENTY_YEARS_US) // 1000)) <= AHEAD_WEEKS + 1
+    weeks_later_us = THEN_US + (AHEAD_WEEKS + 2) * 7 * DAY_US
+    assert await partitions.make_ahead(weeks_later_us // 1000) != []  # put right: the weeks that come are made again
+    await with_history(journal, weeks_later_us)
+    assert await database.read("SELECT count(*) FROM exchanges_default") == [(0,)]
 
 
 # ── partitions ──
@@ -202,5 +292,6 @@ async def test_freed_pages_are_used_again_so_that_the_file_stays_flat(database: 
             one = exchange(id=at(made_us).new_id("xch"), request_body=bytes(2_000))
             await journal.record_exchange(one)
         sizes.append(pages())
+        await journal.retention.keep_retention_time(made_us + 91 * DAY_US)
         await pruner(journal, database, now_us=made_us + 91 * DAY_US).run(dry_run=False)
     assert sizes[-1] <= sizes[0] * 1.1, sizes

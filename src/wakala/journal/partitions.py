@@ -13,7 +13,7 @@ from wakala.journal.postgres import PostgresDatabase
 WEEK_MS = 604_800_000
 AHEAD_WEEKS = 4  # a gateway that is off for a month finds its place made all the same
 LOCK_LIMIT_MS = 100
-_ENDS = re.compile(r"TO \('xch_([0-9a-f]{12})'\)")
+_RANGE = re.compile(r"FROM \((?:MINVALUE|'xch_([0-9a-f]{12})')\) TO \('xch_([0-9a-f]{12})'\)")
 _CATALOGUE = """
 SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'exchanges'::regclass
@@ -22,9 +22,10 @@ WHERE i.inhparent = 'exchanges'::regclass
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Exchanges up to a moment, in milliseconds since 1970."""
+    """Exchanges from a moment up to another, in milliseconds since 1970."""
 
     name: str
+    begins_ms: int
     ends_ms: int
 
 
@@ -43,17 +44,22 @@ class Partitions:
         """Oldest first, without the default one."""
         found = []
         for name, expression in await self._database.read(_CATALOGUE):
-            match = _ENDS.search(expression)
+            match = _RANGE.search(expression)
             if match:
-                found.append(Partition(name, int(match[1], 16)))
+                found.append(Partition(name, int(match[1] or "0", 16), int(match[2], 16)))
         return sorted(found, key=lambda partition: partition.ends_ms)
 
     async def make_ahead(self, now_ms: int) -> list[str]:
-        """Partitions up to some weeks from now; rows that went to the default one meanwhile move to theirs."""
+        """Those that are missing from this week up to some weeks from now; rows of theirs in the default one move in.
+
+        Weeks before are left out: whatever the clock says, it is a handful, and what comes from a week without a
+        partition goes to the default one.
+        """
         known = await self.listed()
-        begins_ms = known[-1].ends_ms if known else now_ms // WEEK_MS * WEEK_MS
         made = []
-        while begins_ms < now_ms + AHEAD_WEEKS * WEEK_MS:
+        for begins_ms in range(now_ms // WEEK_MS * WEEK_MS, now_ms + AHEAD_WEEKS * WEEK_MS, WEEK_MS):
+            if any(one.begins_ms <= begins_ms < one.ends_ms for one in known):
+                continue
             name = f"exchanges_{datetime.fromtimestamp(begins_ms / 1000, UTC):%Y%m%d}"
             first, last = bound(begins_ms), bound(begins_ms + WEEK_MS)
             await self._database.script(
@@ -64,7 +70,6 @@ class Partitions:
                 f"ALTER TABLE exchanges ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{last}')"
             )
             made.append(name)
-            begins_ms += WEEK_MS
         return made
 
     async def ended_by(self, until_ms: int) -> list[Partition]:

@@ -35,6 +35,15 @@ class RetentionJournal:
         )
         await self._database.commit(Operation("clock", None, writes))
 
+    async def retention_time_us(self) -> int | None:
+        """The time that forgetting goes by; before the first sweep that of the newest row. None in an empty store."""
+        found = await self._database.fetch("retention_time")
+        return None if found[0][0] is None else int(found[0][0])
+
+    async def keep_retention_time(self, time_us: int) -> None:
+        """So that the next sweep, of whatever process, goes on from here."""
+        await self._database.commit(Operation("prune", None, (Write("retention_time_keep", (time_us,)),)))
+
     async def oldest_open_us(self) -> int | None:
         """When the oldest payment that has not ended was made; None where all have ended."""
         found = await self._database.fetch("payments_oldest_open")
