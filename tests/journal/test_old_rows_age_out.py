@@ -17,6 +17,7 @@ from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.decisions import decide
 from wakala.rules.delivery import DeliveryState
+from wakala.rules.exchange import PATH_GUESSED, PATH_UNKNOWN
 from wakala.rules.payment import Payment
 from wakala.workers.pruner import STRIDE_US, SWEEP_INTERVAL_S, Ages, Gone, Pruner
 
@@ -100,6 +101,24 @@ async def test_what_an_open_payment_may_need_stays_however_old(journal: Journal,
     await swept(pruner(journal, database))
     assert len(await journal.exchanges(still_open.id)) == 1
     assert len(await journal.exchanges(after_it.id)) == 1
+
+
+async def test_what_m_pesa_sent_and_did_not_fit_stays_however_old(journal: Journal, database: Database) -> None:
+    of = await with_history(journal, THEN_US)
+    misfit = replace(exchange(of), id=at(THEN_US).new_id("xch"), verdict="quarantined: the amount differs")
+    unreadable = replace(exchange(), id=at(THEN_US).new_id("xch"), verdict="quarantined: it cannot be read")
+    guessed, unknown = (
+        replace(exchange(), id=at(THEN_US).new_id("xch"), verdict=f"quarantined: {reason}")
+        for reason in (PATH_GUESSED, PATH_UNKNOWN)
+    )
+    for one in (misfit, unreadable, guessed, unknown):
+        await journal.record_exchange(one)
+    for days in (0, 30, 60):  # again and again
+        await swept(pruner(journal, database, now_us=NOW_US + days * DAY_US))
+        assert {one.id for one in await journal.quarantined()} == {misfit.id, unreadable.id}
+    assert [one.id for one in await journal.exchanges(of.id)] == [misfit.id]
+    assert await journal.exchange(unreadable.id) == unreadable
+    assert await journal.exchange(guessed.id) is None
 
 
 async def test_zero_days_is_never(journal: Journal, database: Database) -> None:

@@ -1,7 +1,8 @@
 """PostgreSQL's exchanges, a partition a week: those of the coming weeks are made, those of the past are dropped.
 
 Neither holds up anybody for longer than `LOCK_LIMIT_MS`: a lock that is not had in that time is tried for at the next
-turn. A new partition is attached, which no insert waits for; a drop needs the whole table for an instant.
+turn. A new partition is attached, which no insert waits for; a drop needs the whole table for an instant. What is in
+quarantine and must not go with its week moves to the default partition.
 """
 
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wakala.journal.postgres import PostgresDatabase
+from wakala.rules.exchange import AGEING
 
 WEEK_MS = 604_800_000
 AHEAD_WEEKS = 4  # a gateway that is off for a month finds its place made all the same
@@ -77,5 +79,15 @@ class Partitions:
         return [partition for partition in await self.listed() if partition.ends_ms <= until_ms]
 
     async def drop(self, partition: Partition) -> None:
-        """With all that is in it, for good."""
-        await self._database.script(f"SET LOCAL lock_timeout = {LOCK_LIMIT_MS}; DROP TABLE {partition.name}")
+        """With all that is in it, for good; what age may not take enters again, into the default partition."""
+        ageing = ", ".join(f"'{verdict}'" for verdict in AGEING)
+        await self._database.script(
+            f"SET LOCAL lock_timeout = {LOCK_LIMIT_MS};"  # noqa: S608 - numbers, names and verdicts of our own making
+            f"LOCK TABLE {partition.name} IN SHARE MODE;"
+            # The first condition is that of the index.
+            f"CREATE TABLE exchanges_staying AS SELECT * FROM {partition.name} "
+            f"WHERE verdict <> 'ok' AND verdict NOT IN ({ageing});"
+            f"DROP TABLE {partition.name};"
+            "INSERT INTO exchanges SELECT * FROM exchanges_staying;"
+            "DROP TABLE exchanges_staying"
+        )

@@ -11,6 +11,10 @@ from wakala.rules.payment import Scope
 
 BODY_LIMIT_BYTES = 65_536  # what is kept of a body: every honest M-Pesa message is below 8 KiB
 OK = "ok"
+PATH_GUESSED = "the secret in the path is not ours"
+PATH_UNKNOWN = "nobody was given this path"
+AGEING = (OK, f"quarantined: {PATH_GUESSED}", f"quarantined: {PATH_UNKNOWN}")
+"""Verdicts of what age may take. Any other is of a message on a path that M-Pesa was given: it is never dropped."""
 
 Headers = tuple[tuple[str, str], ...]
 

@@ -1,7 +1,8 @@
 """M-Pesa calls us. Raw bytes first: nothing is answered before what came is on disk.
 
 A callback is believed only when all agree: the source address, the secret in the path, a payment that we know, its
-amount and M-Pesa's own ID. What does not fit is kept in quarantine and shown, never dropped, never believed.
+amount and M-Pesa's own ID. What does not fit is kept in quarantine and shown, never dropped, never believed; only what
+came on a path that M-Pesa was never given ages out like any other exchange.
 """
 
 import logging
@@ -18,7 +19,7 @@ from wakala.journal.journal import Journal
 from wakala.payments import Payments
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.addresses import Network, membership
-from wakala.rules.exchange import Exchange
+from wakala.rules.exchange import PATH_GUESSED, PATH_UNKNOWN, Exchange
 from wakala.rules.facts import Fact, Misfit, Settled, TimedOut
 from wakala.rules.matching import Confirmation as Notice
 from wakala.rules.payment import Evidence, Flag, Kind, Payment, Scope
@@ -128,7 +129,7 @@ class Inbound:
         payment_id = incoming.parameters["subject"]
         exchange = self._exchange(incoming, f"{kind}_callback")
         if not same(incoming.parameters["secret"], self._mac(kind, payment_id)):
-            await self._stranger(exchange, "the secret in the path is not ours")
+            await self._stranger(exchange, PATH_GUESSED)
         payment = await self._payments.find(payment_id)
         if payment is None:
             await self._stranger(exchange, "the path is ours, but there is no such payment")
@@ -267,7 +268,7 @@ class Inbound:
         """The shortcode that the path names, or why the caller is not believed."""
         shortcode_id = incoming.parameters["subject"]
         if not same(incoming.parameters["secret"], self._mac(kind, shortcode_id)):
-            return "the secret in the path is not ours"
+            return PATH_GUESSED
         shortcode = self._directory.shortcode(shortcode_id)
         if shortcode is None:
             return "the path is ours, but there is no such shortcode"
@@ -291,7 +292,7 @@ class Inbound:
 
     async def unknown(self, incoming: Incoming) -> HttpAnswer:
         """A path below /callbacks/ that we never gave to anyone."""
-        return await self._stranger(self._exchange(incoming, "callback"), "nobody was given this path")
+        return await self._stranger(self._exchange(incoming, "callback"), PATH_UNKNOWN)
 
     async def _stranger(self, exchange: Exchange, reason: str) -> NoReturn:
         """Kept, so that a wrong setting can be found; told nothing."""

@@ -20,6 +20,7 @@ from wakala.journal.journal import Journal
 from wakala.journal.partitions import Partitions
 from wakala.journal.retention import FIRST_ID
 from wakala.rules.delivery import DeliveryState
+from wakala.rules.exchange import AGEING
 
 log = logging.getLogger("wakala.pruner")
 
@@ -156,21 +157,22 @@ class Pruner:
     async def _page(self, sweep: Sweep, gone: Gone, *, dry_run: bool) -> Sweep:
         bounds = self._bounds(sweep)
         exchanges = [] if self._partitions is not None else await self._old_exchanges(sweep, bounds)
+        leaving = [one for one, verdict in exchanges if verdict in AGEING]
         until_id = first_id("ntf", max(bounds.taken_us, bounds.untaken_us))
         notifications = await self._journal.notifications(sweep.notification_id, until_id, STEP_ROWS)
         going = [one for one, state in notifications if bounds.may_go(state, one)]
-        gone.exchanges += len(exchanges)
+        gone.exchanges += len(leaving)
         gone.notifications += len(going)
         if not dry_run:
-            await self._journal.forget_exchanges(exchanges)
+            await self._journal.forget_exchanges(leaving)
             await self._journal.forget_notifications(going)
         return replace(
             sweep,
-            exchange_id=exchanges[-1] if exchanges else sweep.exchange_id,
+            exchange_id=exchanges[-1][0] if exchanges else sweep.exchange_id,
             notification_id=notifications[-1][0] if notifications else sweep.notification_id,
             is_over=not exchanges and not notifications,
         )
 
-    async def _old_exchanges(self, sweep: Sweep, bounds: Bounds) -> list[str]:
+    async def _old_exchanges(self, sweep: Sweep, bounds: Bounds) -> list[tuple[str, str]]:
         until_id = first_id("xch", bounds.exchanges_us)
-        return [one for one, _ in await self._journal.exchanges(sweep.exchange_id, until_id, STEP_ROWS)]
+        return await self._journal.exchanges(sweep.exchange_id, until_id, STEP_ROWS)
