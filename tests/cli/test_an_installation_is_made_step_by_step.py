@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import Command, Ended
+from services.postgres import postgres_server
 from wakala.config import load
 
 SHORTCODE = ("shortcode", "add", "--number", "174379", "--consumer-key", "k", "--consumer-secret", "s3cretValue")
@@ -238,3 +239,13 @@ def test_doctor_names_a_wrong_key_file_and_a_silent_gateway(installed: Command, 
     ended = installed("doctor", "--json")
     assert ended.code == 1
     assert "The database was sealed with key" in ended.out
+
+
+def test_doctor_says_that_the_server_syncs_nothing(installed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with postgres_server(settings={"fsync": "off"}) as careless, careless.database() as url:
+        monkeypatch.setenv("WAKALA__DATABASE__URL", url)
+        assert installed("migrate").code == 0
+        ended = installed("doctor", "--json")
+        assert ended.code == 1
+        [finding] = [one for one in json.loads(ended.out) if one["check"] == "database" and one["state"] == "wrong"]
+        assert "Set fsync = on" in finding["finding"]

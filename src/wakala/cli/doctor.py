@@ -76,11 +76,14 @@ def _disk(settings: Settings) -> Finding:
 
 
 async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
-    from wakala.cli.visits import connected, opened_journal  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import connected, is_synced, opened_journal  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.postgres import FSYNC_OFF  # noqa: PLC0415
 
     try:
         async with opened_journal(settings) as journal:
             yield Finding("database", "ok", f"{_engine(settings)}, schema is current")
+            if not await is_synced(settings):
+                yield Finding("database", "wrong", FSYNC_OFF)
             shortcodes, apps = await journal.shortcodes(), await journal.apps()
             if not shortcodes:
                 yield Finding("shortcodes", "warning", "none yet: run `wakala shortcode add`.")

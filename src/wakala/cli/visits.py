@@ -13,6 +13,7 @@ from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
 from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
+from wakala.journal.postgres import PostgresDatabase
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import Environment, Registration, Shortcode, Side
 from wakala.rules.addresses import require_web_address
@@ -33,6 +34,18 @@ async def opened_journal(settings: Settings) -> AsyncIterator[Journal]:
     try:
         await require_newest(store)
         yield Journal(store)
+    finally:
+        await store.close()
+
+
+async def is_synced(settings: Settings) -> bool:
+    """Whether a commit is on disk once the database says so. SQLite is told so by us."""
+    store = database(settings)
+    if not isinstance(store, PostgresDatabase):
+        return True
+    await store.open()
+    try:
+        return await store.is_synced()
     finally:
         await store.close()
 

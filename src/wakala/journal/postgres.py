@@ -48,6 +48,16 @@ WRITER = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
+# What was acknowledged is on the server's disk, even where role, database or server say ``off``, now or later. Whether
+# a standby has it as well is the operator's choice, and ``local`` is one.
+DURABLE = """
+SELECT set_config('synchronous_commit', CASE setting WHEN 'off' THEN 'on' ELSE setting END, false)
+FROM pg_settings WHERE name = 'synchronous_commit'
+"""
+FSYNC_OFF = (
+    "PostgreSQL runs with fsync=off: payments that were acknowledged are gone or damaged when its machine crashes. "
+    "Set fsync = on in postgresql.conf and reload the server."
+)
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # The server or its disk is in trouble, not the row: nobody's operation would fare better alone.
 _AWAY = (
@@ -92,6 +102,7 @@ class PostgresDatabase:
                 self._url,
                 min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
                 max_size=READERS + 2,  # and one for each writer, for what cannot be one statement
+                init=_make_durable,
                 reset=_no_reset,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
@@ -165,6 +176,10 @@ class PostgresDatabase:
                 return [tuple(record) for record in await connection.fetch(text)]
         except _FAULTS as error:
             raise _fault(error) from error
+
+    async def is_synced(self) -> bool:
+        """False where the server only says that a commit is on disk (`FSYNC_OFF`)."""
+        return await self.read("SHOW fsync") == [("on",)]
 
     async def gateways(self) -> int:
         """How many connections gateways hold to this database."""
@@ -311,12 +326,18 @@ class _Writer:
     async def _prepare(self, plan: Plan) -> PreparedStatement:
         if self._connection is None or self._connection.is_closed():
             self._prepared.clear()
-            self._connection = await asyncpg.connect(
+            connection = await asyncpg.connect(
                 self._url,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
                 server_settings=self._settings,
             )
+            try:
+                await _make_durable(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            self._connection = connection
         for name in (*plan.guards, *plan.writes):
             if name not in self._types:
                 asked = await self._connection.prepare(sql(name, "postgres"))
@@ -337,6 +358,10 @@ async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -
         for record in await connection.fetchmany(sql(statement, "postgres"), rows):
             won[owners[record[0]]] = True
     return won
+
+
+async def _make_durable(connection: asyncpg.Connection) -> None:
+    await connection.execute(DURABLE)
 
 
 async def _no_reset(_connection: asyncpg.Connection) -> None:
