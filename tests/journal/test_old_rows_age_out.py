@@ -95,6 +95,16 @@ async def test_what_was_not_delivered_never_goes_by_itself(journal: Journal, dat
     assert await states(journal, young) == {state.value for state in DeliveryState}
 
 
+async def test_a_notification_ages_from_when_it_was_settled(journal: Journal, database: Database) -> None:
+    one = await with_history(journal, THEN_US)
+    for each in await journal.notifications_of(one.id):  # what waited was taken late
+        await journal.endpoints.acknowledge(each.id, YOUNG_US)
+    await swept(pruner(journal, database))
+    assert await states(journal, one) == {"acknowledged"}
+    await swept(pruner(journal, database, now_us=YOUNG_US + 91 * DAY_US))
+    assert await states(journal, one) == set()
+
+
 async def test_what_an_open_payment_may_need_stays_however_old(journal: Journal, database: Database) -> None:
     still_open = await with_history(journal, THEN_US, is_open=True)
     after_it = await with_history(journal, THEN_US + DAY_US)

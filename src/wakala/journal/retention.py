@@ -53,10 +53,10 @@ class RetentionJournal:
         """IDs and verdicts, oldest first."""
         return [(row[0], row[1]) for row in await self._database.fetch("exchanges_page", (after_id, until_id, limit))]
 
-    async def notifications(self, after_id: str, until_id: str, limit: int) -> list[tuple[str, str]]:
-        """IDs and states, oldest first."""
+    async def notifications(self, after_id: str, until_id: str, limit: int) -> list[tuple[str, str, int]]:
+        """IDs, states, and when they were settled (0: never), oldest first."""
         row = (after_id, until_id, limit)
-        return [(found[0], found[1]) for found in await self._database.fetch("notifications_page", row)]
+        return [(found[0], found[1], found[2] or 0) for found in await self._database.fetch("notifications_page", row)]
 
     async def forget_exchanges(self, ids: Sequence[str]) -> None:
         """For good."""

@@ -1,8 +1,9 @@
 """Forgets what is old, in small steps: exchanges and notifications by their age. Payments and their events stay.
 
-What an open payment may still need stays, however old. So does every notification that waits: it ages only once it
-was delivered or acknowledged. What was given up or kept because nobody named a URL stays too, unless the configuration
-says after how many days it may go.
+What an open payment may still need stays, however old. So does every notification that waits: it ages only once, and
+from when, it was delivered or acknowledged. What was given up or kept because nobody named a URL stays too, unless the
+configuration says after how many days it may go. What M-Pesa sent and did not fit, the quarantine, is never dropped
+either; there age takes only what came on a path that nobody was given.
 
 What goes is gone for good, so a clock that leaps must not decide. Forgetting has a time of its own, kept in the store:
 a sweep moves it towards the clock's by two hours at most, in either direction, and a sweep happens once an hour. Age
@@ -50,11 +51,12 @@ class Bounds:
     taken_us: int
     untaken_us: int
 
-    def may_go(self, state: str, notification_id: str) -> bool:
+    def may_go(self, notification_id: str, state: str, settled_us: int) -> bool:
         """The rule of the module, for one notification."""
         if state == DeliveryState.WAITING.value:
             return False
-        return notification_id < first_id("ntf", self.taken_us if state in TAKEN else self.untaken_us)
+        bound_us = self.taken_us if state in TAKEN else self.untaken_us
+        return settled_us < bound_us and notification_id < first_id("ntf", bound_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class Pruner:
         leaving = [one for one, verdict in exchanges if verdict in AGEING]
         until_id = first_id("ntf", max(bounds.taken_us, bounds.untaken_us))
         notifications = await self._journal.notifications(sweep.notification_id, until_id, STEP_ROWS)
-        going = [one for one, state in notifications if bounds.may_go(state, one)]
+        going = [found[0] for found in notifications if bounds.may_go(*found)]
         gone.exchanges += len(leaving)
         gone.notifications += len(going)
         if not dry_run:

@@ -1,1 +1,1 @@
-SELECT id, state FROM notifications WHERE id > ? AND id < ? ORDER BY id LIMIT ?
+SELECT id, state, settled_us FROM notifications WHERE id > ? AND id < ? ORDER BY id LIMIT ?
