@@ -1,5 +1,6 @@
 """M-Pesa's callbacks: raw bytes first, and nothing believed that does not fit."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, is_problem, running_gateway
 from wakala.errors import DatabaseAwayError, DatabaseFaultError
+from wakala.journal.journal import LAST_ID
 from wakala.rules.signing import mac
+from wakala.web.inbound import STRANGERS_LIMIT_PER_MINUTE
 
 FORBIDDEN = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 STRANGER = "203.0.113.7"
@@ -66,7 +69,10 @@ async def send(house: House, path: str, body: bytes, **headers: str) -> httpx2.R
 
 
 async def quarantine(house: House) -> list[str]:
-    return [exchange.verdict for exchange in await house.gateway.journal.quarantined()]
+    found = await house.gateway.journal.quarantined()
+    while page := await house.gateway.journal.quarantined(found[-1].id if found else LAST_ID):
+        found += page
+    return [exchange.verdict for exchange in found]
 
 
 async def test_a_callback_that_fits_settles_its_payment(house: House) -> None:
@@ -381,3 +387,43 @@ async def test_what_was_kept_while_the_database_was_away_is_handled_or_shown(
     assert (await house.get(f"{SANDBOX}/requests/KEPT")).json()["State"] == state
     trace = (await house.get(f"{SANDBOX}/requests/KEPT/trace")).text
     assert ("could not handle it" in trace) is (state == "pending")
+
+
+def plant_a_database_that_is_away(planted: pytest.MonkeyPatch, house: House) -> None:
+    """For the callbacks of payments."""
+
+    async def find(_: str) -> None:
+        raise DatabaseAwayError
+
+    planted.setattr(house.gateway.payments, "find", find)
+
+
+async def test_whatever_was_acknowledged_while_the_database_was_away_is_believed_or_in_quarantine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address is one of M-Pesa's, and not for this payment: only the database can tell. More than the limit."""
+    settings = {"sandbox_sources": [MPESA], "live_sources": ["127.0.0.0/8"], "spill_limit_mib": 4}
+    count = STRANGERS_LIMIT_PER_MINUTE + 20
+    async with running_gateway(tmp_path, callbacks=settings) as house:
+        path, checkout = await pending(house)
+        with monkeypatch.context() as planted:
+            plant_a_database_that_is_away(planted, house)
+            for _ in range(count // 20):
+                answers = await asyncio.gather(*(send(house, path, callback(checkout)) for _ in range(20)))
+                assert {answer.status_code for answer in answers} == {200}
+        await house.gateway.shelter.step()
+        assert house.gateway.spill.is_empty
+        assert await quarantine(house) == ["quarantined: 127.0.0.1 is not one of M-Pesa's addresses"] * count
+
+
+async def test_a_strangers_callback_is_not_acknowledged_while_the_database_is_away_and_in_quarantine_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_gateway(tmp_path, callbacks={"sandbox_sources": [MPESA], "live_sources": [MPESA]}) as house:
+        path, checkout = await pending(house)
+        with monkeypatch.context() as planted:
+            plant_a_database_that_is_away(planted, house)
+            is_problem(await send(house, path, callback(checkout)), 404)
+        await house.gateway.shelter.step()
+        assert await quarantine(house) == ["quarantined: 127.0.0.1 is not one of M-Pesa's addresses"]
+        assert (await house.request("CB"))["State"] == "pending"

@@ -129,13 +129,13 @@ class Inbound:
         payment_id = incoming.parameters["subject"]
         exchange = self._exchange(incoming, f"{kind}_callback")
         if not same(incoming.parameters["secret"], self._mac(kind, payment_id)):
-            await self._stranger(exchange, PATH_GUESSED)
+            await self._stranger(incoming, exchange, PATH_GUESSED)
         payment = await self._payments.find(payment_id)
         if payment is None:
-            await self._stranger(exchange, "the path is ours, but there is no such payment")
+            await self._stranger(incoming, exchange, "the path is ours, but there is no such payment")
         exchange = replace(exchange, payment_id=payment.id, scope=payment.scope)
         if not self._may_call(incoming, payment.scope.environment):
-            await self._stranger(exchange, f"{incoming.peer} is not one of M-Pesa's addresses")
+            await self._stranger(incoming, exchange, f"{incoming.peer} is not one of M-Pesa's addresses")
         return exchange, payment
 
     async def _settled(
@@ -154,7 +154,7 @@ class Inbound:
         exchange = self._exchange(incoming, "c2b_confirmation")
         shortcode = self._known_shortcode(incoming, "c2b_confirmation")
         if isinstance(shortcode, str):
-            await self._stranger(exchange, shortcode)
+            await self._stranger(incoming, exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         try:
             told = self._dialect.read_c2b(incoming.body)
@@ -179,7 +179,7 @@ class Inbound:
         exchange = self._exchange(incoming, "bill_payment")
         shortcode = self._known_shortcode(incoming, "bill_payment")
         if isinstance(shortcode, str):
-            await self._stranger(exchange, shortcode)
+            await self._stranger(incoming, exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         ack = daraja.bill_payment_ack()
         try:
@@ -209,7 +209,7 @@ class Inbound:
         exchange = self._exchange(incoming, "c2b_validation")
         shortcode = self._known_shortcode(incoming, "c2b_validation")
         if isinstance(shortcode, str):
-            await self._stranger(exchange, shortcode)
+            await self._stranger(incoming, exchange, shortcode)
         exchange = replace(exchange, scope=_scope(shortcode))
         relayed = b""
         try:
@@ -248,8 +248,14 @@ class Inbound:
         return self._payments.callback_mac(kind, subject)
 
     def gave(self, incoming: Incoming, kind: str) -> bool:
-        """True where the caller knows a path that we gave to M-Pesa. Who calls is looked at when it is handled."""
+        """True where the caller knows a path that we gave to M-Pesa."""
         return same(incoming.parameters["secret"], self.secret(kind, incoming.parameters["subject"]))
+
+    def may_be_mpesa(self, incoming: Incoming) -> bool:
+        """As far as memory tells: whose payment it is says the database, and then the address is looked at again."""
+        shortcode = self._directory.shortcode(incoming.parameters["subject"])
+        environments = self._is_source if shortcode is None else (shortcode.environment,)
+        return any(self._may_call(incoming, environment) for environment in environments)
 
     def acknowledgement(self, kind: str, body: bytes) -> HttpAnswer:
         """What M-Pesa is told once its callback is kept: the same as when it is handled."""
@@ -292,16 +298,16 @@ class Inbound:
 
     async def unknown(self, incoming: Incoming) -> HttpAnswer:
         """A path below /callbacks/ that we never gave to anyone."""
-        return await self._stranger(self._exchange(incoming, "callback"), PATH_UNKNOWN)
+        return await self._stranger(incoming, self._exchange(incoming, "callback"), PATH_UNKNOWN)
 
-    async def _stranger(self, exchange: Exchange, reason: str) -> NoReturn:
-        """Kept, so that a wrong setting can be found; told nothing."""
+    async def _stranger(self, incoming: Incoming, exchange: Exchange, reason: str) -> NoReturn:
+        """Kept, so that a wrong setting can be found; told nothing. No limit for what may have been acknowledged."""
         minute = exchange.started_us // 60_000_000
         if minute != self._minute:
             self._minute, self._strangers = minute, 0
         self._strangers += 1
         log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
-        if self._strangers <= STRANGERS_LIMIT_PER_MINUTE:
+        if incoming.was_kept or self._strangers <= STRANGERS_LIMIT_PER_MINUTE:
             await self._journal.record_exchange(replace(exchange, verdict=f"quarantined: {reason}", status=404))
         raise NotFoundError
 

@@ -34,6 +34,7 @@ class Incoming(msgspec.Struct, frozen=True):
     peer: str
     started_us: int
     started_ns: int
+    was_kept: bool = False  # while the database was away
 
     def header(self, name: str) -> str | None:
         """The first header of that name (lower case)."""

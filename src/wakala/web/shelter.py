@@ -13,7 +13,7 @@ import time
 import msgspec
 from msgspec.structs import replace
 
-from wakala.errors import DatabaseAwayError, DatabaseFaultError, WakalaError
+from wakala.errors import DatabaseAwayError, DatabaseFaultError, NotFoundError, WakalaError
 from wakala.journal.spill import Spill
 from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Handler, Incoming
@@ -57,7 +57,10 @@ class Shelter:
             except DatabaseFaultError:
                 if not inbound.gave(incoming, kind):  # nobody fills our shelter who was not given the path
                     raise
-                if not await self._kept(kind, incoming):
+                is_kept = await self._kept(kind, incoming)
+                if not inbound.may_be_mpesa(incoming):
+                    raise NotFoundError from None  # in quarantine later, and told nothing, as ever
+                if not is_kept:
                     raise
                 return inbound.acknowledgement(kind, incoming.body)
             except WakalaError:
@@ -95,15 +98,15 @@ class Shelter:
             path=incoming.path + secret,
             parameters=incoming.parameters | {"secret": secret},
             started_ns=time.perf_counter_ns(),  # this process's clock; when it came says `started_us`
+            was_kept=True,
         )
         try:
             await self._handled(kind, whole)
         except DatabaseAwayError:
             raise
-        except Exception as error:
-            if isinstance(error, WakalaError) and not isinstance(error, DatabaseFaultError):
-                log.warning("a kept %s callback was not believed: %s", kind, error.sentence)  # told, and in quarantine
-                return
+        except NotFoundError:
+            log.warning("a kept %s callback was not believed; it is in quarantine", kind)
+        except Exception:
             log.exception("a kept %s callback could not be handled; it is kept as it came", kind)
             await inbound.broke(whole, kind)
 
