@@ -59,6 +59,7 @@ STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may 
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
 TIMEKEEPER_REST_S = 5.0  # a clock that leapt back is seen this soon
 SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
+SPILL_REST_S = 60.0  # how soon the spill file is tried again where the disk had no room; each try fills it for a moment
 SPILL_NAME = "wakala.spill"
 RETRY_REST_S = 1.0  # how soon it is seen that a database is there which was away at the start
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
@@ -243,6 +244,7 @@ class Gateway:
             Loop("directory", self._refresh, DIRECTORY_REST_S),
             Loop("standing", self.standing.step, STANDING_REST_S),
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
+            Loop("spill", self.spill.reopen, SPILL_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
             Loop("finisher", finishing.step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),

@@ -1,8 +1,9 @@
 """The spill file: what was said to be kept is handled, whatever the file, the disk or the process went through."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -171,6 +172,46 @@ async def test_a_full_file_says_so(tmp_path: Path) -> None:
         assert await one.replay(door.take) == 2
         assert await one.keep(bytes(1_000))
         await one.replay(door.take)
+
+
+@contextmanager
+def no_file_longer_than(limit_bytes: int) -> Iterator[None]:
+    """The disk has no more room than that for one file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_where_its_place_is_refused_what_a_dead_process_left_is_handled_all_the_same(tmp_path: Path) -> None:
+    door = Door()
+    dead = spill(tmp_path)
+    dead.open()
+    assert await dead.keep(b"1")
+    assert dead._own is not None
+    dead._own.close(remove=False)
+    with no_file_longer_than(LIMIT_BYTES):
+        async with opened(tmp_path, limit_bytes=2 * LIMIT_BYTES) as living:
+            assert await living.replay(door.take) == 1
+    assert door.taken == [b"1"]
+    assert files(tmp_path) == []
+
+
+async def test_where_its_place_was_refused_it_has_one_once_the_disk_has_room(tmp_path: Path) -> None:
+    door = Door()
+    with no_file_longer_than(LIMIT_BYTES // 2):
+        one = spill(tmp_path)
+        one.open()
+        await one.reopen()
+        assert not await one.keep(b"1")
+        assert files(tmp_path) == []
+    await one.reopen()
+    assert await one.keep(b"1")
+    await one.reopen()
+    assert await one.replay(door.take) == 1
+    await one.close()
 
 
 async def test_memory_is_the_last_means_and_has_a_limit(tmp_path: Path) -> None:

@@ -108,15 +108,15 @@ class Spill:
 
     def open(self) -> None:
         """Take a file and reserve its place. Where the disk refuses that, callbacks can only be kept in memory."""
-        try:
-            self._own = next(self._free_files(create=True), None)
+        self._own = self._reserved()
+
+    async def reopen(self) -> bool:
+        """`open` again, where the disk refused the last time. Never asks for another turn at once."""
+        if self._own is None:
+            self._own = await asyncio.to_thread(self._reserved)
             if self._own is not None:
-                self._own.reserve()
-        except OSError as error:
-            self._own = None
-            log.warning(
-                "no place for callbacks in %s: %s; they are safe only while the database is", self._folder, error
-            )
+                log.info("there is place for callbacks in %s again", self._folder)
+        return False
 
     async def close(self) -> None:
         """Remove the file where it holds nothing."""
@@ -184,6 +184,23 @@ class Spill:
                 yield SpillFile(path, descriptor, max(self._limit_bytes, os.fstat(descriptor).st_size))
             else:
                 os.close(descriptor)
+
+    def _reserved(self) -> SpillFile | None:
+        """A file with its whole place. One that cannot have it is let go of, so that what it holds is handled."""
+        try:
+            file = next(self._free_files(create=True), None)
+            if file is not None:
+                try:
+                    file.reserve()
+                except OSError:
+                    file.close(remove=file.end_bytes == 0)
+                    raise
+        except OSError as error:
+            log.warning(
+                "no place for callbacks in %s: %s; they are safe only while the database is", self._folder, error
+            )
+            return None
+        return file
 
     async def _write(self) -> None:
         while self._waiting:
