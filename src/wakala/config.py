@@ -44,7 +44,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""  # as M-Pesa and merchants reach us; empty: http://host:port
     trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding header is believed; nobody by default
     forwarded_header: str = "x-forwarded-for"  # or "forwarded"; exactly one is read
-    graceful_stop_s: float = 30  # the whole stop; service managers kill after 30 to 90 s
+    graceful_stop_s: float = 30  # the whole stop, leaving included; service managers kill after 30 to 90 s
     leave_s: float = 0  # how long /readyz says no before the intake ends: as often as your load balancer looks
 
 
@@ -182,6 +182,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         raise ConfigurationError(f"{path or 'The environment'}: {_with_suggestion(str(error))}") from error
     _check_networks(settings)
     _check_bill_manager_prefix(settings.daraja.bill_manager_prefix)
+    _check_times(settings)
     if path is not None and "@" in settings.database.url:
         refuse_loose(path, "it holds the database's password")
     if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
@@ -207,6 +208,23 @@ def _check_bill_manager_prefix(prefix: str) -> None:
             f"daraja.bill_manager_prefix: {prefix!r} is no path. Write it as {BILL_PREFIX}, without a last slash."
         )
         raise ConfigurationError(sentence)
+
+
+def _check_times(settings: Settings) -> None:
+    """What must be shorter than what, and the one count that may not be nothing."""
+    server, deliveries = settings.server, settings.deliveries
+    if server.leave_s >= server.graceful_stop_s:
+        raise ConfigurationError(
+            f"server.leave_s ({server.leave_s:g}) is part of server.graceful_stop_s ({server.graceful_stop_s:g}): "
+            "make it shorter, so that time is left for what is under way."
+        )
+    if deliveries.answer_limit_s >= deliveries.lease_s:
+        raise ConfigurationError(
+            f"deliveries.answer_limit_s ({deliveries.answer_limit_s:g}) must be shorter than deliveries.lease_s "
+            f"({deliveries.lease_s:g}), or an attempt that is under way is made a second time."
+        )
+    if deliveries.lane_limit < 1:
+        raise ConfigurationError("deliveries.lane_limit must be 1 or more, or nobody is notified.")
 
 
 _NETWORKS = (

@@ -17,7 +17,7 @@ from wakala.runtime import STOP_LIMIT_S, Gateway
 
 log = logging.getLogger("wakala")
 
-REQUESTS_SHARE = 0.5  # of the time for stopping: requests that wait for M-Pesa; the rest is the workers'
+REQUESTS_SHARE = 0.5  # of the time once the intake has ended: requests that wait for M-Pesa; the rest is the workers'
 COLLECT_AFTER = (50_000, 20, 50)  # our records hold no cycles, so looking for them seldom is enough
 
 
@@ -98,6 +98,7 @@ async def _serve(settings: Settings) -> None:
     gc.set_threshold(*COLLECT_AFTER)
     gateway = Gateway(settings)
     await gateway.start()
+    after_leaving_s = settings.server.graceful_stop_s - settings.server.leave_s
     config = uvicorn.Config(
         gateway.app,
         host=settings.server.host,
@@ -112,7 +113,7 @@ async def _serve(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         backlog=2048,
-        timeout_graceful_shutdown=max(1, int(settings.server.graceful_stop_s * REQUESTS_SHARE)),
+        timeout_graceful_shutdown=max(1, int(after_leaving_s * REQUESTS_SHARE)),
     )
     server = _Server(config, gateway)
     log.info("Wakala listens on http://%s:%s", settings.server.host, settings.server.port)

@@ -49,6 +49,9 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[daraja]\nbill_manager_prefix = 'v1/bills'", "daraja.bill_manager_prefix: 'v1/bills' is no path"),
         ("[daraja]\nbill_manager_prefix = '/v1/bills/'", "without a last slash"),
         ("[daraja]\nbill_manager_prefix = ''", "Write it as /v1/billmanager-invoice"),
+        ("[server]\nleave_s = 30", "server.leave_s (30) is part of server.graceful_stop_s (30): make it shorter"),
+        ("[deliveries]\nlease_s = 15", "deliveries.answer_limit_s (15) must be shorter than deliveries.lease_s (15)"),
+        ("[deliveries]\nlane_limit = 0", "deliveries.lane_limit must be 1 or more"),
         ("[database]\nurl = 'mysql://x'", "sqlite:/// or postgresql://"),
     ],
 )

@@ -95,7 +95,7 @@ async def is_prompted(town: Town, count: int) -> bool:
 
 
 async def test_a_second_signal_ends_it_sooner(town: Town) -> None:
-    gateway = await town.serve(**PATIENT, server__graceful_stop_s="600")
+    gateway = await town.serve(**PATIENT, **LONG_LEASES, server__graceful_stop_s="600")
     town.merchant.gate.clear()
     await town.autopilot(pay=1)
     await town.pay(gateway, "ORDER-1")
@@ -125,6 +125,19 @@ async def test_readiness_says_no_before_the_intake_ends(town: Town) -> None:
     await town.is_delivered(gateway, "ORDER-1")
     gateway.program.send(signal.SIGTERM)
     assert await gateway.program.ended() == 0
+
+
+async def test_what_leaving_takes_is_not_taken_from_handing_back(town: Town) -> None:
+    stop = {"server__leave_s": "8", "server__graceful_stop_s": "14"}
+    gateway = await town.serve(**PATIENT, **LONG_LEASES, **stop)
+    await town.autopilot(pay=1)
+    await town.fault("stk_push", "hang_after_prompt")
+    asking = asyncio.create_task(asks_in_vain(town, gateway, "HUNG-1"))
+    await until(lambda: is_prompted(town, 1), "a prompt whose answer hangs")
+    await stops(gateway)
+    await asking
+    await town.serve()
+    await town.is_told("HUNG-1")
 
 
 async def test_a_frozen_database_does_not_hold_up_the_end(tmp_path: Path, own_server: PostgresServer) -> None:
