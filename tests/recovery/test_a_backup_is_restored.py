@@ -13,6 +13,13 @@ from services.postgres import PostgresServer
 from services.programs import Done, command
 from services.town import FINAL, QUICK, Gateway, Town
 from services.waiting import until
+from wakala.config import load
+from wakala.errors import DatabaseFaultError
+from wakala.journal import archive
+from wakala.journal.journal import Journal
+from wakala.journal.migrations import applied, known, migrate
+from wakala.journal.postgres import GATEWAY_NAME, PostgresDatabase
+from wakala.runtime import database
 
 pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
 
@@ -174,6 +181,76 @@ async def test_restoring_refuses_what_would_do_harm(town: Town, tmp_path: Path) 
 
 def town_is_sqlite(town: Town) -> bool:
     return (town.folder / "wakala.db").exists()
+
+
+async def alter(town: Town, statement: str) -> None:
+    """Somebody's hand in the database, while no gateway runs."""
+    store = database(load(town.folder / "wakala.toml"))
+    await store.open()
+    try:
+        await store.script(statement)
+    finally:
+        await store.close()
+
+
+async def test_a_restore_that_fails_at_its_last_step_leaves_the_database_as_it_was(town: Town, tmp_path: Path) -> None:
+    """The last step sees to it that nothing is sent again: a backup in place without it would pay twice."""
+    file = tmp_path / "backup"
+    gateway = await town.serve()
+    await town.autopilot(pay=1)
+    await town.fault("token", "error_503", times=1_000)
+    assert (await town.pay(gateway, "ORDER-1")).body["State"] == "held"
+    assert await gateway.program.terminate() == 0
+    await alter(town, "UPDATE payments SET version = version - 1")  # the number of the event to come is taken
+    assert (await town.run("backup", str(file))).code == 0
+    await alter(town, "UPDATE payments SET version = version + 1")
+    (await town.session.delete(f"{town.simulator_url}/simulator/faults")).raise_for_status()
+    gateway = await town.serve()
+    await town.is_told("ORDER-1")
+    assert await gateway.program.terminate() == 0
+
+    failed = await town.run("restore", str(file), "--force")
+    assert failed.code == 1, failed.out
+    assert "Traceback" not in failed.err
+    after = await town.serve()
+    assert (await town.payment(after, "ORDER-1"))["State"] == "succeeded"
+    assert len(await town.prompts()) == 1
+
+
+async def test_a_gateway_that_connects_before_the_backup_is_in_place_stops_the_restore(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    file, newest = tmp_path / "backup", known("postgres")[-1].number
+    store = PostgresDatabase(postgres_url, name=GATEWAY_NAME)
+    await store.open()
+    try:
+        await migrate(store)
+        archive.dump_postgres(postgres_url, file)
+        await Journal(store).add_organisation("shop", "Shop", 1)
+        with pytest.raises(DatabaseFaultError, match="a gateway has connected meanwhile"):
+            archive.load_postgres(postgres_url, file, newest, 1)
+        assert "shop" in await Journal(store).organisations()
+    finally:
+        await store.close()
+    archive.load_postgres(postgres_url, file, newest, 1)
+
+
+async def test_a_backup_of_an_older_schema_is_brought_to_the_newest(
+    tmp_path: Path, database_url: str, town: Town, other_database_url: str
+) -> None:
+    old = await another_installation(town, tmp_path / "old", other_database_url)
+    file = tmp_path / "backup"
+    store = database(load(old.folder / "wakala.toml"))
+    await store.open()
+    await migrate(store, up_to=1)
+    await store.close()
+    assert (await old.run("backup", str(file))).code == 0
+    restored = await town.run("restore", str(file), "--force")
+    assert restored.code == 0, restored.err
+    store = database(load(town.folder / "wakala.toml"))
+    await store.open()
+    assert await applied(store) == known(store.dialect)[-1].number
+    await store.close()
 
 
 async def test_a_restore_in_place_goes_back_to_the_backup_and_sends_nothing_that_was_waiting(

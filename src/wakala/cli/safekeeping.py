@@ -75,7 +75,7 @@ def restore(
     if not file.is_file():
         raise ConfigurationError(f"There is no file {file}.")
     schema = _checked(settings, file)
-    run(_restored(settings, file, force=force))
+    run(_restored(settings, file, schema, force=force))
     if json_output:
         print_json({"File": str(file), "Schema": schema})
     else:
@@ -108,9 +108,9 @@ def _checked(settings: Settings, file: Path) -> int:
     return found.schema
 
 
-async def _restored(settings: Settings, file: Path, *, force: bool) -> None:
+async def _restored(settings: Settings, file: Path, schema: int, *, force: bool) -> None:
     if settings.sqlite_path is None:
-        await _restored_postgres(settings, file, force=force)
+        await _restored_postgres(settings, file, schema, force=force)
     else:
         await _restored_sqlite(settings.sqlite_path, file, force=force)
 
@@ -139,8 +139,9 @@ def _set_aside(path: Path) -> None:
     path.with_name(path.name + "-shm").unlink(missing_ok=True)
 
 
-async def _restored_postgres(settings: Settings, file: Path, *, force: bool) -> None:
-    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+async def _restored_postgres(settings: Settings, file: Path, schema: int, *, force: bool) -> None:
+    from wakala.identity import system_source  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal import archive  # noqa: PLC0415
     from wakala.journal.postgres import PostgresDatabase  # noqa: PLC0415
 
     url = settings.database.url
@@ -154,8 +155,7 @@ async def _restored_postgres(settings: Settings, file: Path, *, force: bool) -> 
         raise DatabaseBusyError(f"Gateways are connected to this database ({running}): stop them first.")
     if not force:
         await _refuse_used(PostgresDatabase(url), "the database that the settings name")
-    archive.load_postgres(url, file)
-    await _settled(PostgresDatabase(url))
+    archive.load_postgres(url, file, schema, system_source().now_us())
 
 
 async def _refuse_used(store: "Database", what: str) -> None:

@@ -7,6 +7,7 @@ writer waits for it), pg_dump reads one snapshot. What was committed before they
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -14,11 +15,21 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import apsw
 
 from wakala.errors import ConfigurationError, DatabaseFaultError
+from wakala.journal.database import Write, sql
+from wakala.journal.journal import after_restore
+from wakala.journal.migrations import known
+from wakala.journal.postgres import GATEWAY_NAME
 
 POSTGRES_MAGIC, SQLITE_MAGIC = b"PGDMP", b"SQLite format 3\0"
 _EMPTY_FIRST = (
     "DO $$ DECLARE one record; BEGIN FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
     "LOOP EXECUTE format('DROP TABLE IF EXISTS %I CASCADE', one.tablename); END LOOP; END $$"
+)
+# Once the tables are gone, and so locked: a gateway that comes later waits for the end of the transaction.
+_NO_GATEWAYS = (
+    "DO $$ BEGIN IF EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
+    f"AND application_name = '{GATEWAY_NAME}') "
+    "THEN RAISE EXCEPTION 'a gateway has connected meanwhile: stop it first'; END IF; END $$"
 )
 
 
@@ -98,16 +109,38 @@ def dump_postgres(url: str, target: Path) -> None:
     _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
 
 
-def load_postgres(url: str, file: Path) -> None:
-    """Everything in the database gives way to the backup, in one transaction: it happens, or nothing does."""
+def load_postgres(url: str, file: Path, schema: int, now_us: int) -> None:
+    """Everything in the database gives way to the backup, of that schema, in one transaction: all of it, or nothing.
+
+    The same transaction brings it to this program's schema and sees to it that nothing is sent again.
+    """
     script = file.with_name(file.name + ".sql")
     script.touch(mode=0o600)
     try:
         _run("pg_restore", "", "--no-owner", "--no-privileges", f"--file={script}", str(file))
+        with script.open("a") as more:
+            more.writelines(_settling(schema, now_us))
         options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
-        _run("psql", url, *options, f"--command={_EMPTY_FIRST}", f"--file={script}")
+        _run("psql", url, *options, f"--command={_EMPTY_FIRST}", f"--command={_NO_GATEWAYS}", f"--file={script}")
     finally:
         script.unlink(missing_ok=True)
+
+
+def _settling(schema: int, now_us: int) -> Iterator[str]:
+    yield "RESET search_path;\n"  # pg_restore has emptied it
+    for migration in known("postgres"):
+        if migration.number > schema:
+            yield migration.sql
+    for write in after_restore(now_us):
+        yield _with_literals(write)
+
+
+def _with_literals(write: Write) -> str:
+    """A statement as psql takes it; its parameters are numbers."""
+    text = sql(write.statement, "postgres")
+    for number, value in reversed(list(enumerate(write.row, start=1))):
+        text = text.replace(f"${number}", str(int(value)))
+    return f"{text};\n"
 
 
 def _postgres_contents(file: Path) -> Contents:

@@ -306,13 +306,7 @@ class Journal:
 
     async def after_restore(self, now_us: int) -> None:
         """The database is as it was at an earlier moment. Nothing is sent again: what was waiting is asked about."""
-        writes = (
-            Write("restored_events", (now_us,)),
-            Write("restored_payments", (now_us, now_us, now_us)),
-            Write("payments_release", (now_us, now_us)),
-            Write("notifications_release", ()),
-        )
-        await self._database.commit(Operation("restore", None, writes))
+        await self._database.commit(Operation("restore", None, after_restore(now_us)))
 
     async def is_used(self) -> bool:
         """Whether there is anything in it that a restore would replace."""
@@ -403,6 +397,16 @@ class Journal:
         return [rows.app_of(row) for row in await self._database.fetch("apps_all")]
 
 
+def after_restore(now_us: int) -> tuple[Write, ...]:
+    """What is written to a database that is as it was at an earlier moment; the rows are numbers alone."""
+    return (
+        Write("restored_events", (now_us,)),
+        Write("restored_payments", (now_us, now_us, now_us)),
+        Write("payments_release", (now_us, now_us)),
+        Write("notifications_release", ()),
+    )
+
+
 def _answer_write(answer: ApiAnswer) -> Write:
     body = kept(answer.body)
     row = (answer.status, rows.headers_text(answer.headers), body, answer.duration_us, answer.exchange_id)
@@ -413,4 +417,4 @@ def _first_payment(found: Sequence[Row]) -> Payment | None:
     return rows.payment_of(found[0]) if found else None
 
 
-__all__ = ["LAST_ID", "ApiAnswer", "Confirmation", "Event", "Journal", "Scope"]
+__all__ = ["LAST_ID", "ApiAnswer", "Confirmation", "Event", "Journal", "Scope", "after_restore"]

@@ -17,7 +17,7 @@ _LEDGER = "CREATE TABLE IF NOT EXISTS migrations (number {int} PRIMARY KEY, name
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema, for one database."""
+    """One step of the schema, for one database. ``sql`` ends with its line in the ledger."""
 
     number: int
     name: str
@@ -30,7 +30,7 @@ def known(dialect: str) -> tuple[Migration, ...]:
     for file in files("wakala.journal").joinpath("migrations").iterdir():
         match = _NAME.fullmatch(file.name)
         if match and match[3] == dialect:
-            found.append(Migration(int(match[1]), match[2], file.read_text()))
+            found.append(_migration(int(match[1]), match[2], dialect, file.read_text()))
     found.sort(key=lambda migration: migration.number)
     return tuple(found)
 
@@ -55,8 +55,7 @@ async def migrate(database: Database, up_to: int | None = None) -> list[Migratio
     for migration in known(database.dialect):
         if migration.number <= have or (up_to is not None and migration.number > up_to):
             continue
-        ledger = f"INSERT INTO migrations (number, name) VALUES ({migration.number}, '{migration.name}');"  # noqa: S608
-        await database.script(_locked(database.dialect) + migration.sql + "\n" + ledger)
+        await database.script(migration.sql)
         done.append(migration)
     return done
 
@@ -68,6 +67,11 @@ async def require_newest(database: Database) -> None:
         raise ConfigurationError(f"The database has schema {have}, this program needs {newest}: run `wakala migrate`.")
     if have > newest:
         raise ConfigurationError(f"The database has schema {have}, newer than this program's {newest}: update Wakala.")
+
+
+def _migration(number: int, name: str, dialect: str, sql: str) -> Migration:
+    ledger = f"INSERT INTO migrations (number, name) VALUES ({number}, '{name}');"  # noqa: S608 - a file's own name
+    return Migration(number, name, f"{_locked(dialect)}{sql}\n{ledger}\n")
 
 
 def _locked(dialect: str) -> str:
