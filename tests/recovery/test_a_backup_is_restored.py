@@ -1,8 +1,11 @@
 """A backup taken under load, restored into another installation: what was acknowledged before it began is there."""
 
 import asyncio
+import itertools
+import os
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,14 @@ from services.postgres import PostgresServer
 from services.programs import Done, command
 from services.town import FINAL, QUICK, Gateway, Town
 from services.waiting import until
+from wakala.cli import safekeeping
 from wakala.config import load
-from wakala.errors import DatabaseFaultError
+from wakala.errors import DatabaseBusyError, DatabaseFaultError
 from wakala.journal import archive
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import applied, known, migrate
 from wakala.journal.postgres import GATEWAY_NAME, PostgresDatabase
+from wakala.journal.sqlite import SqliteDatabase
 from wakala.runtime import database
 
 pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
@@ -278,3 +283,107 @@ async def test_a_restore_in_place_goes_back_to_the_backup_and_sends_nothing_that
     again = await town.pay(after, "ORDER-1")
     assert again.status == 202
     assert len(await town.prompts()) == 1
+
+
+# ── SQLite: two files in turn under one name ──
+
+FILE_CALLS = ("fsync", "link", "rename", "replace", "unlink")
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+def killed_at(planted: pytest.MonkeyPatch, point: int) -> None:
+    """The process ends at that call to the system's functions for files, which then does not happen."""
+    calls = itertools.count()
+
+    def ends(function: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: Any, **more: Any) -> None:
+            if next(calls) == point:
+                raise KilledError
+            function(*given, **more)
+
+        return call
+
+    for name in FILE_CALLS:
+        planted.setattr(os, name, ends(getattr(os, name)))
+
+
+async def organisations(path: Path) -> set[str]:
+    """Of the store as the next start finds it."""
+    store = SqliteDatabase(path)
+    await store.open()
+    try:
+        return set(await Journal(store).organisations())
+    finally:
+        await store.close()
+
+
+async def left_by_a_killed_gateway(folder: Path, *names: str) -> Path:
+    """A database whose last commits are in its log."""
+    store = SqliteDatabase(folder / "running" / "wakala.db")
+    await store.open()
+    try:
+        await migrate(store)
+        for name in names:
+            await Journal(store).add_organisation(name, name, 1)
+        path = Path(shutil.copytree(folder / "running", folder / "killed")) / "wakala.db"
+        assert path.with_name("wakala.db-wal").stat().st_size > 0
+    finally:
+        await store.close()
+        shutil.rmtree(folder / "running")
+    return path
+
+
+async def test_whenever_a_restore_is_killed_the_old_or_the_new_database_is_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await left_by_a_killed_gateway(tmp_path, "shop")
+    backup = tmp_path / "backup"
+    archive.copy_sqlite(before, backup)
+    shutil.rmtree(before.parent)
+    was = await left_by_a_killed_gateway(tmp_path, "shop", "late")
+    found = []
+    for point in itertools.count():
+        path = Path(shutil.copytree(was.parent, tmp_path / str(point))) / "wakala.db"
+        path.with_name("wakala.db.replaced-wal").write_bytes(b"of an earlier restore")
+        try:
+            with monkeypatch.context() as planted:
+                killed_at(planted, point)
+                await safekeeping._restored_sqlite(path, backup, force=True)
+        except KilledError:
+            assert path.exists(), point
+            found.append("late" in await organisations(path))
+            continue
+        break
+    assert found == sorted(found, reverse=True)
+    assert set(found) == {True, False}
+    assert await organisations(path) == {"shop"}
+    assert await organisations(path.with_name("wakala.db.replaced")) == {"shop", "late"}
+
+
+async def test_a_database_that_cannot_be_read_gives_way_to_the_backup(tmp_path: Path) -> None:
+    path = await left_by_a_killed_gateway(tmp_path, "shop")
+    backup = tmp_path / "backup"
+    archive.copy_sqlite(path, backup)
+    broken = b"no database any more" * 500
+    path.write_bytes(broken)
+    await safekeeping._restored_sqlite(path, backup, force=True)
+    assert await organisations(path) == {"shop"}
+    assert path.with_name("wakala.db.replaced").read_bytes() == broken
+
+
+async def test_a_database_that_another_program_has_open_is_not_replaced(tmp_path: Path) -> None:
+    """When it ended it would take the log of the new one for its own."""
+    path = await left_by_a_killed_gateway(tmp_path, "shop", "late")
+    backup = tmp_path / "backup"
+    archive.copy_sqlite(path, backup)
+    reader = SqliteDatabase(path)
+    await reader.open()
+    try:
+        with pytest.raises(DatabaseBusyError, match="end it first"):
+            await safekeeping._restored_sqlite(path, backup, force=True)
+    finally:
+        await reader.close()
+    assert await organisations(path) == {"shop", "late"}

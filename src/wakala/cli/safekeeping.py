@@ -116,7 +116,10 @@ async def _restored(settings: Settings, file: Path, schema: int, *, force: bool)
 
 
 async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
-    """Beside the old one first; the old one stays as ``.replaced`` until the next time."""
+    """Beside the old one first; the old one stays as ``.replaced`` until the next time.
+
+    At each moment one of the two is in its place, whole: who is killed here leaves nothing for a start to begin anew.
+    """
     from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
     from wakala.journal.sqlite import SqliteDatabase, gateway_lock  # noqa: PLC0415
 
@@ -126,16 +129,27 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
             await _refuse_used(SqliteDatabase(path), str(path))
         archive.copy_sqlite(file, partial)
         await _settled(SqliteDatabase(partial))
+        archive.fold_log(partial)
         _set_aside(path)
         archive.publish(partial, path)
 
 
 def _set_aside(path: Path) -> None:
-    """The old database, with what its log still holds, under another name."""
-    for ending in ("", "-wal"):
-        old = path.with_name(path.name + ending)
-        if old.exists():
-            old.replace(path.with_name(f"{path.name}.replaced{ending}"))
+    """The old database under a second name, and no log of it that would be taken for the new one's."""
+    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+
+    replaced = path.with_name(f"{path.name}.replaced")
+    log, replaced_log = (file.with_name(file.name + "-wal") for file in (path, replaced))
+    replaced_log.unlink(missing_ok=True)
+    if path.exists():
+        try:
+            archive.fold_log(path)
+        except DatabaseFaultError as error:  # perhaps that is why a backup is put in its place
+            say(f"{error.sentence} It is set aside as it is.")
+        replaced.unlink(missing_ok=True)
+        replaced.hardlink_to(path)
+    if log.exists():
+        log.replace(replaced_log)
     path.with_name(path.name + "-shm").unlink(missing_ok=True)
 
 

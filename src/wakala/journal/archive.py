@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import apsw
 
-from wakala.errors import ConfigurationError, DatabaseFaultError
+from wakala.errors import ConfigurationError, DatabaseBusyError, DatabaseFaultError
 from wakala.journal.database import Write, sql
 from wakala.journal.journal import after_restore
 from wakala.journal.migrations import known
@@ -71,7 +71,8 @@ def publish(partial: Path, target: Path) -> None:
 
 def copy_sqlite(source: Path, target: Path) -> None:
     """The database as it is at this moment, as one file that needs no other beside it."""
-    target.unlink(missing_ok=True)
+    for ending in ("", "-wal", "-shm"):
+        target.with_name(target.name + ending).unlink(missing_ok=True)
     target.touch(mode=0o600)
     try:
         theirs, ours = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE), apsw.Connection(str(target))
@@ -83,6 +84,20 @@ def copy_sqlite(source: Path, target: Path) -> None:
         ours.close()
     except apsw.Error as error:
         raise DatabaseFaultError(f"SQLite could not copy {source}: {error}.") from error
+
+
+def fold_log(path: Path) -> None:
+    """What the write-ahead log holds goes into the file, and the log away: the file is the whole database."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.pragma("journal_mode", "delete")
+        finally:
+            connection.close()
+    except apsw.BusyError as error:
+        raise DatabaseBusyError(f"Another program has {path} open: end it first.") from error
+    except apsw.Error as error:
+        raise DatabaseFaultError(f"SQLite cannot read {path}: {error}.") from error
 
 
 def _sqlite_contents(file: Path) -> Contents:
