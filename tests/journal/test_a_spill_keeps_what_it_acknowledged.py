@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from services.waiting import until
 from wakala.errors import DatabaseAwayError
+from wakala.journal import spill as spill_module
 from wakala.journal.spill import MEMORY_LIMIT_BYTES, Spill
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -212,6 +214,30 @@ async def test_where_its_place_was_refused_it_has_one_once_the_disk_has_room(tmp
     await one.reopen()
     assert await one.replay(door.take) == 1
     await one.close()
+
+
+async def test_a_disk_that_hangs_is_waited_for_once_and_memory_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill_module, "WRITE_LIMIT_S", 0.1)
+    door = Door()
+    async with opened(tmp_path) as one:
+        assert one._own is not None
+        with one._own._lock:  # the thread that writes comes no further, as in a call to the system that hangs
+            assert not await one.keep(b"1")
+            assert not await one.keep(b"2")
+            assert one._waiting == []  # the second was not even given to it
+            assert one.remember(b"1")
+            assert one.remember(b"2")
+            replaying = asyncio.create_task(one.replay(door.take))
+            await until(lambda: door.taken == [b"1", b"2"], "what is in memory")
+        assert one._writing is not None
+        await one._writing
+        assert await one.keep(b"3")
+        await replaying
+        await one.replay(door.take)
+        assert one.is_empty
+    assert door.taken == [b"1", b"2", b"1", b"3"]  # the front door makes one of the two
 
 
 async def test_memory_is_the_last_means_and_has_a_limit(tmp_path: Path) -> None:

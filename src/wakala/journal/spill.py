@@ -30,6 +30,7 @@ log = logging.getLogger("wakala.spill")
 FILES_LIMIT = 64  # processes that share a folder
 MEMORY_LIMIT_BYTES = 4_194_304  # about 2,000 callbacks, for the hour in which no disk takes anything
 TOGETHER = 64  # records that are handled side by side, to ride in shared commits
+WRITE_LIMIT_S = 2.0  # a write takes milliseconds; M-Pesa waits about eight seconds, some of them for the database
 NONCE_LENGTH_BYTES = 12
 _PLACE = b"spill"
 
@@ -102,6 +103,7 @@ class Spill:
         self._own: SpillFile | None = None
         self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._hangs = False  # the write that is under way
         self._replaying = asyncio.Lock()
         self._memory: deque[bytes] = deque()
         self._memory_bytes = 0
@@ -132,14 +134,22 @@ class Spill:
         return not self._memory and (self._own is None or self._own.end_bytes == 0)
 
     async def keep(self, record: bytes) -> bool:
-        """True once it is on the disk; records that come together share one write. False: no disk took it."""
-        if self._own is None:
+        """True once it is on the disk; records that come together share one write. False: no disk took it.
+
+        What a disk that hangs was given may be on it later all the same.
+        """
+        if self._own is None or self._hangs:
             return False
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._sealed(record), future))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
-        return await future
+        try:
+            return await asyncio.wait_for(future, WRITE_LIMIT_S)
+        except TimeoutError:
+            self._hangs = not self._writing.done()
+            log.error("the disk did not take a callback within %s s", WRITE_LIMIT_S)  # noqa: TRY400 - told in words
+            return False
 
     def remember(self, record: bytes) -> bool:
         """The last means, while nothing can be written: in memory, and not acknowledged. False where that is full."""
@@ -152,16 +162,18 @@ class Spill:
     async def replay(self, take: Take) -> int:
         """Put everything that is kept through the front door; how many records that were."""
         async with self._replaying:
-            count = await self._replay_file(self._own, take) if self._own is not None else 0
+            count = 0
+            while self._memory:  # first, for a disk may hang
+                await self._handle(self._memory[0], take)
+                self._memory_bytes -= len(self._memory.popleft())
+                count += 1
+            if self._own is not None:
+                count += await self._replay_file(self._own, take)
             for orphan in self._free_files(create=False):
                 try:
                     count += await self._replay_file(orphan, take)
                 finally:
                     orphan.close(remove=orphan.end_bytes == 0)
-            while self._memory:
-                await self._handle(self._memory[0], take)
-                self._memory_bytes -= len(self._memory.popleft())
-                count += 1
         return count
 
     # ── the files ──
@@ -211,6 +223,7 @@ class Spill:
                     kept = await asyncio.to_thread(self._own.append, b"".join(line + b"\n" for line, _ in batch))
             except OSError as error:
                 log.error("a callback could not be kept on the disk either: %s", error)  # noqa: TRY400 - told in words
+            self._hangs = False
             for _, future in batch:
                 if not future.done():
                     future.set_result(kept)
@@ -222,7 +235,7 @@ class Spill:
             for begin in range(0, len(lines), TOGETHER):
                 await asyncio.gather(*(self._replay_line(line, take) for line in lines[begin : begin + TOGETHER]))
             count += len(lines)
-            if file.wipe(start_bytes):
+            if await asyncio.to_thread(file.wipe, start_bytes):
                 break
         return count
 
