@@ -427,3 +427,13 @@ async def test_a_strangers_callback_is_not_acknowledged_while_the_database_is_aw
         await house.gateway.shelter.step()
         assert await quarantine(house) == ["quarantined: 127.0.0.1 is not one of M-Pesa's addresses"]
         assert (await house.request("CB"))["State"] == "pending"
+
+
+async def test_who_guesses_paths_never_takes_the_place_of_who_was_given_one(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, callbacks={"sandbox_sources": [MPESA], "live_sources": [MPESA]}) as house:
+        path, checkout = await pending(house)
+        guessed = f"{path[:-4]}beef"
+        for _ in range(0, 2 * STRANGERS_LIMIT_PER_MINUTE, 50):  # a minute may end meanwhile
+            await asyncio.gather(*(send(house, guessed, b"{}") for _ in range(50)))
+        is_problem(await send(house, path, callback(checkout)), 404)
+        assert (await quarantine(house))[0] == "quarantined: 127.0.0.1 is not one of M-Pesa's addresses"

@@ -1,5 +1,6 @@
 """`wakala backup` and `wakala restore`: the whole database in one file, and back."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -147,7 +148,10 @@ def _set_aside(path: Path) -> None:
         except DatabaseFaultError as error:  # perhaps that is why a backup is put in its place
             say(f"{error.sentence} It is set aside as it is.")
         replaced.unlink(missing_ok=True)
-        replaced.hardlink_to(path)
+        try:
+            replaced.hardlink_to(path)
+        except OSError:  # a file system without links
+            shutil.copy2(path, replaced)
     if log.exists():
         log.replace(replaced_log)
     path.with_name(path.name + "-shm").unlink(missing_ok=True)

@@ -6,6 +6,7 @@ came on a path that M-Pesa was never given ages out like any other exchange.
 """
 
 import logging
+from collections import Counter
 from typing import NoReturn
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from wakala.confirmations import Confirmations
 from wakala.deliveries import Validations
 from wakala.directory import Directory
-from wakala.errors import MalformedUpstreamError, NotFoundError
+from wakala.errors import DatabaseAwayError, MalformedUpstreamError, NotFoundError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.payments import Payments
@@ -64,7 +65,7 @@ class Inbound:
         self._is_source = {str(environment): membership(nets) for environment, nets in sources.items()}
         self._dialect = dialect
         self._minute = 0
-        self._strangers = 0
+        self._strangers: Counter[bool] = Counter()  # this minute: those who guess a path, and others
 
     # ── STK ──
 
@@ -253,7 +254,10 @@ class Inbound:
 
     def may_be_mpesa(self, incoming: Incoming) -> bool:
         """As far as memory tells: whose payment it is says the database, and then the address is looked at again."""
-        shortcode = self._directory.shortcode(incoming.parameters["subject"])
+        try:
+            shortcode = self._directory.shortcode(incoming.parameters["subject"])
+        except DatabaseAwayError:  # since the start: nothing was ever read
+            shortcode = None
         environments = self._is_source if shortcode is None else (shortcode.environment,)
         return any(self._may_call(incoming, environment) for environment in environments)
 
@@ -301,13 +305,18 @@ class Inbound:
         return await self._stranger(incoming, self._exchange(incoming, "callback"), PATH_UNKNOWN)
 
     async def _stranger(self, incoming: Incoming, exchange: Exchange, reason: str) -> NoReturn:
-        """Kept, so that a wrong setting can be found; told nothing. No limit for what may have been acknowledged."""
+        """Kept, so that a wrong setting can be found; told nothing. No limit for what may have been acknowledged.
+
+        Who guesses paths never takes the place of who was given one.
+        """
         minute = exchange.started_us // 60_000_000
         if minute != self._minute:
-            self._minute, self._strangers = minute, 0
-        self._strangers += 1
+            self._minute = minute
+            self._strangers.clear()
+        is_guess = reason in {PATH_GUESSED, PATH_UNKNOWN}
+        self._strangers[is_guess] += 1
         log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
-        if incoming.was_kept or self._strangers <= STRANGERS_LIMIT_PER_MINUTE:
+        if incoming.was_kept or self._strangers[is_guess] <= STRANGERS_LIMIT_PER_MINUTE:
             await self._journal.record_exchange(replace(exchange, verdict=f"quarantined: {reason}", status=404))
         raise NotFoundError
 
