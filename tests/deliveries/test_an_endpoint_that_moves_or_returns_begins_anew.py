@@ -127,6 +127,60 @@ async def test_a_dead_old_url_that_may_finish_does_no_harm_to_the_new_one(house:
     assert house.gateway.standing.record(house.app.app.id).streak > 0
 
 
+async def moved_to(house: House, path: str, waiting: Waiting) -> int:
+    """The app's endpoint leads elsewhere, as whoever asks now finds it; the gateway has seen it."""
+    desk, app = desk_of(house), await house.admin.app("shop")
+    held = await desk.set_url(app, await desk.endpoint(app), f"{house.merchant.url}{path}", waiting)
+    await house.gateway._refresh()
+    return held
+
+
+async def test_what_is_replayed_after_a_move_goes_to_the_new_url_whatever_may_finish_at_the_old(
+    house: House, clock: Clock
+) -> None:
+    await house.push("AGAIN")
+    before = await noted(house, "AGAIN", DeliveryState.DELIVERED)
+    clock.advance(60)
+    await moved_to(house, "/new", Waiting.FINISH_OLD)
+    assert await desk_of(house).replay(before)
+    await house.gateway.courier.step()
+    await noted(house, "AGAIN", DeliveryState.DELIVERED)
+    assert (len(house.merchant.at(WAKALA)), len(house.merchant.at("/new"))) == (1, 1)
+    after = await note_of(house, "AGAIN")
+    assert after.created_us >= before.created_us + 60_000_000
+    assert after.first_staged_us == before.first_staged_us == before.created_us // 1_000 * 1_000
+
+
+async def test_the_same_move_asked_for_again_changes_nothing_for_what_finishes_at_the_old_url(house: House) -> None:
+    desk = desk_of(house)
+    await desk.pause(await desk.endpoint(house.app.app))
+    await house.settle_directory()
+    await house.push("OLD")
+    await house.request_in("OLD", "succeeded")
+    await moved_to(house, "/new", Waiting.FINISH_OLD)
+    once = await desk.endpoint(house.app.app)
+    await house.push("NEW", SenderMSISDN="254712000002")
+    await house.request_in("NEW", "succeeded")
+    await moved_to(house, "/new", Waiting.FINISH_OLD)
+    assert await desk.endpoint(house.app.app) == once
+    await desk.resume(once)
+    await house.gateway._refresh()
+    await house.gateway.courier.step()
+    for request_id, path in (("OLD", WAKALA), ("NEW", "/new")):
+        (post,) = await house.merchant.received(path, 1)
+        assert post.headers["webhook-id"] == (await note_of(house, request_id)).id
+
+
+async def test_to_hold_at_the_url_in_force_keeps_what_waits_now(house: House) -> None:
+    desk = desk_of(house)
+    await desk.pause(await desk.endpoint(house.app.app))
+    await house.settle_directory()
+    await house.push("HERE")
+    await house.request_in("HERE", "succeeded")
+    assert await moved_to(house, WAKALA, Waiting.HOLD) == 1
+    await noted(house, "HERE", DeliveryState.KEPT)
+
+
 async def test_what_waited_for_a_shortcode_obeys_the_endpoint_that_it_gets(house: House) -> None:
     desk, shortcode = desk_of(house), await paybill(house)
     await desk.pause(await desk.endpoint(house.app.app))

@@ -61,12 +61,16 @@ async def test_notifications_are_read_acknowledged_replayed_and_held(journal: Jo
     assert await journal.endpoints.acknowledge(note.id, NOW_US)
     assert not await journal.endpoints.acknowledge(note.id, NOW_US)
     assert await journal.endpoints.replay([note.id], NOW_US + 1) == 1
-    assert await journal.bring_forward(note.lane, NOW_US) == 1
-    assert await journal.bring_forward(note.lane, NOW_US) == 0
+    assert await journal.endpoints.replay([note.id], NOW_US + 2) == 1, "it waits already: due at once, staged as it was"
+    replayed = await journal.notification(note.id)
+    assert replayed is not None
+    assert (replayed.created_us, replayed.due_us) == (NOW_US + 1, NOW_US + 2)
+    assert await journal.bring_forward(note.lane, NOW_US + 1) == 1
+    assert await journal.bring_forward(note.lane, NOW_US + 1) == 0
     assert await journal.endpoints.move_lane(note, "elsewhere")
     assert not await journal.endpoints.move_lane(note, "elsewhere")
     assert await journal.endpoints.hold_page("elsewhere", "another", NOW_US + 1, NOW_US) == 0
-    assert await journal.endpoints.hold_page("elsewhere", note.scope.shortcode_id, NOW_US + 1, NOW_US) == 1
+    assert await journal.endpoints.hold_page("elsewhere", note.scope.shortcode_id, NOW_US + 2, NOW_US) == 1
     assert await journal.endpoints.hold_page("elsewhere", "", NOW_US + 1, NOW_US) == 0
     kept = await journal.notification(note.id)
     assert kept is not None

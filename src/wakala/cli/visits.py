@@ -200,7 +200,7 @@ async def read_notifications(settings: Settings, environment: Environment, limit
                 "Type": n.type,
                 "State": n.state.value,
                 "Attempts": n.attempts,
-                "CreatedAt": (time_text(n.created_us) or "")[:19],
+                "CreatedAt": (time_text(n.first_staged_us) or "")[:19],
                 "NextAttemptAt": time_text(n.due_us) if n.state == "waiting" else None,
                 "LastStatus": n.last_status,
                 "LastError": n.last_error,

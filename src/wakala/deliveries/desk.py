@@ -78,12 +78,18 @@ class Desk:
         """Another URL from the next attempt on; ``waiting`` says what becomes of what waits. How many are held.
 
         An endpoint that was disabled is called again: whoever names a new URL expects that. A paused one stays paused.
+        Naming the URL in force again is no second move: what was meant for the URL before still is. Only `HOLD` takes
+        what waits now.
         """
         require_web_address(url)
         now_us = self._source.now_us()
-        old_url = endpoint.url or app.callback_url or ""
+        url_before = endpoint.url or app.callback_url or ""
         own_url = url if endpoint.shortcode_id else ""
-        moved = replace(endpoint, url=own_url, old_url=old_url, moved_us=now_us, waiting=waiting)
+        moved = replace(endpoint, url=own_url, waiting=waiting)
+        if url != url_before:
+            moved = replace(moved, old_url=url_before, moved_us=now_us)
+        elif waiting is Waiting.HOLD:
+            moved = replace(moved, moved_us=now_us)
         event = event_of(self._source, endpoint, "endpoint.moved", f"What waited: {waiting}.")
         await self._journal.endpoints.save(moved, event, app_url=None if endpoint.shortcode_id else url)
         held = await self._hold(moved, now_us) if waiting is Waiting.HOLD else 0

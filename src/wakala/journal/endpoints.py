@@ -155,7 +155,7 @@ class EndpointJournal:
 
     async def replay(self, notification_ids: Sequence[str], now_us: int) -> int:
         """Owed again; how many were."""
-        return await self._all(notification_ids, "notification_replay", lambda one: (now_us, one, now_us))
+        return await self._all(notification_ids, "notification_replay", lambda one: (now_us, now_us, one, now_us))
 
     async def hold_page(self, lane: str, shortcode_id: str, staged_before_us: int, now_us: int) -> int:
         """Keep a page of what waits in a lane, for one shortcode or ("") any; 0 where nothing waits any more."""

@@ -208,7 +208,7 @@ def _view(notification: Notification) -> dict[str, Any]:
         "Type": notification.type,
         "State": notification.state.value,
         "Attempts": notification.attempts,
-        "CreatedAt": time_text(notification.created_us),
+        "CreatedAt": time_text(notification.first_staged_us),
         "NextAttemptAt": time_text(notification.due_us) if notification.state is DeliveryState.WAITING else None,
         "LastStatus": notification.last_status,
         "LastError": notification.last_error,
