@@ -35,12 +35,20 @@ class Directory:
         self._signers: dict[str, tuple[Signer, ...]] = {}
 
     async def refresh(self) -> bool:
-        """Read again where something changed; True if it did."""
+        """Read again where something changed; True if it did.
+
+        All of it changes at once, and as of one version: a URL never goes with what was true of the one before it.
+        """
         version = await self._journal.directory_version()
         if version == self._version:
             self._was_read = True
             return False
-        apps, shortcodes = await self._journal.apps(), await self._journal.shortcodes()
+        while True:
+            apps, shortcodes = await self._journal.apps(), await self._journal.shortcodes()
+            endpoints, keys = await self._journal.endpoints.endpoints(), await self._journal.endpoints.signing_keys()
+            read_at, version = version, await self._journal.directory_version()
+            if version == read_at:
+                break
         self._apps = {app.id: app for app in apps}
         self._by_digest = {app.digest: app for app in apps}
         self._shortcodes = {shortcode.id: shortcode for shortcode in shortcodes}
@@ -50,13 +58,12 @@ class Directory:
             self._of_organisation[key] = (*self._of_organisation.get(key, ()), shortcode)
         self._credentials.clear()
         self._webhook_keys.clear()
-        await self._refresh_endpoints()
+        self._keep_endpoints(endpoints, keys)
         self._version = version
         self._was_read = True
         return True
 
-    async def _refresh_endpoints(self) -> None:
-        endpoints, keys = await self._journal.endpoints.endpoints(), await self._journal.endpoints.signing_keys()
+    def _keep_endpoints(self, endpoints: list[Endpoint], keys: list[SigningKey]) -> None:
         self._endpoints = {
             (app.id, ""): Endpoint(f"end_{app.id}", app.organisation_id, app.id, "") for app in self._apps.values()
         }

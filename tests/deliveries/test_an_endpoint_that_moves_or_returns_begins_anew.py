@@ -1,6 +1,8 @@
 """After a pause, a 410, days of failure or a move: what waited goes where it should, and old failures do not count."""
 
+import asyncio
 import dataclasses
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -8,12 +10,13 @@ from standardwebhooks import Webhook
 
 from deliveries.conftest import Clock
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import WAKALA, desk_of, scope_of, state_of
-from services.gateway import PAYBILL, House, eventually
+from services.gateway import PAYBILL, House, eventually, running_gateway
 from wakala.deliveries import standing
 from wakala.deliveries.desk import Window
+from wakala.deliveries.events import event_of
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, worst_notice
+from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, lane_of, worst_notice
 
 DAY_S = 86_400
 
@@ -179,6 +182,54 @@ async def test_to_hold_at_the_url_in_force_keeps_what_waits_now(house: House) ->
     await house.request_in("HERE", "succeeded")
     assert await moved_to(house, WAKALA, Waiting.HOLD) == 1
     await noted(house, "HERE", DeliveryState.KEPT)
+
+
+async def test_what_is_to_be_held_is_kept_when_its_turn_comes_wherever_it_waits(house: House) -> None:
+    """The process that moved the endpoint ended before it held anything: one is in a courier's hands, and one in the
+    lane of an old URL, which no page looks through."""
+    desk, journal = desk_of(house), house.gateway.journal
+    await desk.pause(await desk.endpoint(house.app.app))
+    await house.settle_directory()
+    for number in range(2):
+        await house.push(f"HELD-{number}", SenderMSISDN=f"25471200000{number}")
+        await house.request_in(f"HELD-{number}", "succeeded")
+    claimed, waiting = await note_of(house, "HELD-0"), await note_of(house, "HELD-1")
+    assert await journal.endpoints.move_lane(waiting, lane_of(await desk.endpoint(house.app.app), house.merchant.url))
+    await moved_to(house, "/old", Waiting.FINISH_OLD)
+    before = await desk.endpoint(house.app.app)
+    moved = replace(before, moved_us=house.gateway.source.now_us(), waiting=Waiting.HOLD)
+    event = event_of(house.gateway.source, before, "endpoint.moved", "")
+    await journal.endpoints.save(moved, event, app_url=f"{house.merchant.url}/new")
+    await desk.resume(moved)
+    await house.gateway._refresh()
+    assert await house.gateway.deliveries.attempt(claimed) is None
+    await house.gateway.courier.step()
+    for number in range(2):
+        await noted(house, f"HELD-{number}", DeliveryState.KEPT)
+    assert house.merchant.posts == []
+
+    assert await desk.replay(claimed)
+    assert await house.gateway.deliveries.attempt(claimed) is None
+    assert (await note_of(house, "HELD-0")).state is DeliveryState.WAITING, "an old copy holds nothing"
+    await house.gateway.courier.step()
+    (post,) = await house.merchant.received("/new", 1)
+    assert post.headers["webhook-id"] == claimed.id
+
+
+async def test_whoever_looks_while_an_endpoint_moves_sees_all_of_the_move_or_nothing(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    async with running_gateway(tmp_path, database_url=postgres_url) as house:
+        desk, directory = desk_of(house), house.gateway.directory
+        before = await desk.endpoint(house.app.app)
+        await desk.set_url(house.app.app, before, f"{house.merchant.url}/new", Waiting.HOLD)
+        looking = asyncio.create_task(directory.refresh())
+        while not looking.done():
+            await asyncio.sleep(0)
+            seen = directory.endpoint(house.app.app.id, "")
+            assert seen is not None
+            assert (seen.moved_us > 0) is directory.url_of(seen).endswith("/new")
+        assert looking.result()
 
 
 async def test_what_waited_for_a_shortcode_obeys_the_endpoint_that_it_gets(house: House) -> None:

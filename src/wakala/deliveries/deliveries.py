@@ -95,11 +95,11 @@ class Deliveries:
         app_url = app.callback_url if app else None
         now_us = self._source.now_us()
         target = target_of(endpoint, notification.url, app_url, notification.created_us, now_us)
+        if target.url is None or app is None:  # nobody named a URL, or it was taken away, or it is to be held
+            await self._journal.endpoints.hold([notification.id], notification.created_us + 1, now_us)
+            return None
         if target.lane != notification.lane:  # its endpoint changed while it waited
             await self._journal.endpoints.move_lane(notification, target.lane)
-            return None
-        if target.url is None or app is None:  # nobody named a URL, or it was taken away meanwhile
-            await self._journal.endpoints.hold([notification.id], now_us)
             return None
         return await self._try(notification, endpoint, target.url, is_own=target.is_own, now_us=now_us)
 

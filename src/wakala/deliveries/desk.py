@@ -100,7 +100,10 @@ class Desk:
         return held
 
     async def _hold(self, endpoint: Endpoint, now_us: int) -> int:
-        """Keep what waits; a shortcode's may wait in the app's lane, from before it had an endpoint of its own."""
+        """Keep what waits, a page at a time; what is in a courier's hands or another lane is kept when its turn comes.
+
+        A shortcode's may wait in the app's lane, from before it had an endpoint of its own.
+        """
         held = 0
         for lane in dict.fromkeys((endpoint.lane, endpoint.app_id)):
             while page := await self._journal.endpoints.hold_page(lane, endpoint.shortcode_id, now_us, now_us):

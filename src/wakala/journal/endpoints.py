@@ -161,11 +161,11 @@ class EndpointJournal:
         """Keep a page of what waits in a lane, for one shortcode or ("") any; 0 where nothing waits any more."""
         row = (lane, staged_before_us, shortcode_id, shortcode_id, PAGE_ROWS)
         found = await self._database.fetch("notifications_to_hold", row)
-        return await self.hold([one[0] for one in found], now_us)
+        return await self.hold([one[0] for one in found], staged_before_us, now_us)
 
-    async def hold(self, notification_ids: Sequence[str], now_us: int) -> int:
-        """Kept, to be read or replayed; how many were waiting."""
-        return await self._all(notification_ids, "notification_hold", lambda one: (now_us, one))
+    async def hold(self, notification_ids: Sequence[str], staged_before_us: int, now_us: int) -> int:
+        """Kept, to be read or replayed; how many were waiting since before that moment."""
+        return await self._all(notification_ids, "notification_hold", lambda one: (now_us, one, staged_before_us))
 
     async def move_lane(self, notification: Notification, lane: str) -> bool:
         """It waits in another lane, where nobody has claimed it. False: it was moved or settled meanwhile."""

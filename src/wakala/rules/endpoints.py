@@ -99,7 +99,7 @@ def owner_of(lane: str) -> tuple[str, str]:
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where an attempt goes (None: nowhere), and in which lane it waits its turn.
+    """Where an attempt goes (None: nowhere, it is kept), and in which lane it waits its turn.
 
     Only what the endpoint's own URL answers ``is_own`` and can disable it.
     """
@@ -112,10 +112,13 @@ class Target(msgspec.Struct, frozen=True):
 def target_of(endpoint: Endpoint, own_url: str | None, app_url: str | None, staged_us: int, now_us: int) -> Target:
     """Where an attempt goes that begins now: the request's own URL, the one it was meant for, or today's.
 
-    What finishes at an old URL has a lane of its own there, so that a dead old place holds up nothing at the new one.
+    What was to be held when the endpoint moved goes nowhere. What finishes at an old URL has a lane of its own there,
+    so that a dead old place holds up nothing at the new one.
     """
     if own_url:
         return Target(own_url, lane_of(endpoint, own_url), is_own=False)
+    if endpoint.waiting is Waiting.HOLD and staged_us < endpoint.moved_us:
+        return Target(None, endpoint.lane, is_own=True)
     url = endpoint.url or app_url or None
     if _finishes_at_old(endpoint, staged_us, now_us) and endpoint.old_url != url:
         return Target(endpoint.old_url, lane_of(endpoint, endpoint.old_url), is_own=False)
