@@ -15,7 +15,7 @@ from wakala.deliveries import standing
 from wakala.deliveries.desk import Window
 from wakala.deliveries.events import event_of
 from wakala.rules.accounts import Environment, Shortcode
-from wakala.rules.delivery import DeliveryState, Notification
+from wakala.rules.delivery import Attempted, DeliveryState, Notification
 from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, lane_of, worst_notice
 
 DAY_S = 86_400
@@ -151,7 +151,7 @@ async def test_what_is_replayed_after_a_move_goes_to_the_new_url_whatever_may_fi
     assert (len(house.merchant.at(WAKALA)), len(house.merchant.at("/new"))) == (1, 1)
     after = await note_of(house, "AGAIN")
     assert after.created_us >= before.created_us + 60_000_000
-    assert after.first_staged_us == before.first_staged_us == before.created_us // 1_000 * 1_000
+    assert after.first_staged_us == before.first_staged_us < after.created_us - 30_000_000
 
 
 async def test_the_same_move_asked_for_again_changes_nothing_for_what_finishes_at_the_old_url(house: House) -> None:
@@ -230,6 +230,42 @@ async def test_whoever_looks_while_an_endpoint_moves_sees_all_of_the_move_or_not
             assert seen is not None
             assert (seen.moved_us > 0) is directory.url_of(seen).endswith("/new")
         assert looking.result()
+
+
+async def test_a_410_from_the_url_before_does_not_disable_the_new_one(house: House) -> None:
+    """One process tried it before the endpoint moved; another has not seen the move yet."""
+    desk, standing = desk_of(house), house.gateway.standing
+    before = await desk.endpoint(house.app.app)
+    await desk.set_url(house.app.app, before, f"{house.merchant.url}/new", Waiting.SEND)
+    for _ in ("has not seen it", "has seen it"):
+        await standing.note(before.lane, before, Attempted(410, None), 1_000, is_endpoints_own=True)
+        assert await state_of(house) is EndpointState.ACTIVE
+    after = await desk.endpoint(house.app.app)
+    await standing.note(after.lane, after, Attempted(410, None), 1_000, is_endpoints_own=True)
+    assert await state_of(house) is EndpointState.DISABLED
+
+
+async def test_days_of_failure_at_the_url_before_do_not_disable_the_new_one(house: House, clock: Clock) -> None:
+    desk, standing = desk_of(house), house.gateway.standing
+    before = await desk.endpoint(house.app.app)
+    for _ in range(7):
+        await standing.note(before.lane, before, Attempted(503, None), 1_000, is_endpoints_own=True)
+        clock.advance(DAY_S)
+    await desk.set_url(house.app.app, before, f"{house.merchant.url}/new", Waiting.SEND)
+    await standing.step()
+    assert await state_of(house) is EndpointState.ACTIVE
+
+
+async def test_what_changed_while_a_new_url_was_tested_is_minded(house: House) -> None:
+    """It was disabled, and given other terms, after it was read and before it moves."""
+    desk = desk_of(house)
+    before = await desk.endpoint(house.app.app)
+    await desk.set_terms(replace(before, concurrency_limit=7))
+    await house.gateway.standing.note(before.lane, before, Attempted(410, None), 1_000, is_endpoints_own=True)
+    assert await state_of(house) is EndpointState.DISABLED
+    await desk.set_url(house.app.app, before, f"{house.merchant.url}/new", Waiting.SEND)
+    after = await desk.endpoint(house.app.app)
+    assert (after.state, after.concurrency_limit) == (EndpointState.ACTIVE, 7)
 
 
 async def test_what_waited_for_a_shortcode_obeys_the_endpoint_that_it_gets(house: House) -> None:

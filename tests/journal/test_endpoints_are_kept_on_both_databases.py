@@ -39,6 +39,22 @@ async def test_an_endpoint_changes_state_once_and_keeps_its_terms(journal: Journ
     ]
 
 
+async def test_an_endpoint_is_disabled_where_it_leads_and_nowhere_else(journal: Journal) -> None:
+    await journal.add_organisation("org_1", "demo", NOW_US)
+    known = app()
+    await journal.add_app(known)
+    tried = Endpoint(f"end_{known.id}", "org_1", known.id, "")
+    moved = replace(tried, moved_us=NOW_US)
+    await journal.endpoints.save(moved, event(moved, "endpoint.moved"))
+    assert not await journal.endpoints.disable(tried, "gone", event(tried, "endpoint.disabled"))
+    assert await journal.endpoints.endpoints() == [moved]
+    assert await journal.endpoints.disable(moved, "gone", event(moved, "endpoint.disabled"))
+    assert not await journal.endpoints.disable(moved, "gone", event(moved, "endpoint.disabled"))
+    assert await journal.endpoints.endpoints() == [replace(moved, state=EndpointState.DISABLED, reason="gone")]
+    told = await journal.endpoints.events("org_1", "~", 10)
+    assert sorted(one.name for one in told) == ["endpoint.disabled", "endpoint.moved"]
+
+
 async def test_health_is_kept_and_a_success_is_not_forgotten(journal: Journal) -> None:
     well = Health("lane", 3, 3, NOW_US, None, None, 200, None, (1, 2, 3))
     await journal.endpoints.save_health(well)

@@ -83,7 +83,8 @@ class Desk:
         """
         require_web_address(url)
         now_us = self._source.now_us()
-        url_before = endpoint.url or app.callback_url or ""
+        endpoint = await self._as_it_is(endpoint)  # who tested the URL first has looked seconds ago
+        url_before = endpoint.url or await self._callback_url(app)
         own_url = url if endpoint.shortcode_id else ""
         moved = replace(endpoint, url=own_url, waiting=waiting)
         if url != url_before:
@@ -93,11 +94,19 @@ class Desk:
         event = event_of(self._source, endpoint, "endpoint.moved", f"What waited: {waiting}.")
         await self._journal.endpoints.save(moved, event, app_url=None if endpoint.shortcode_id else url)
         held = await self._hold(moved, now_us) if waiting is Waiting.HOLD else 0
-        if endpoint.state is EndpointState.DISABLED:
+        if (await self._as_it_is(moved)).state is EndpointState.DISABLED:  # none can be for the URL before from here on
             await self.resume(moved)
         else:
             await self._begin_anew(moved)
         return held
+
+    async def _as_it_is(self, endpoint: Endpoint) -> Endpoint:
+        known = [each for each in await self._journal.endpoints.endpoints() if each.lane == endpoint.lane]
+        return known[0] if known else endpoint
+
+    async def _callback_url(self, app: App) -> str:
+        known = [each.callback_url for each in await self._journal.apps() if each.id == app.id]
+        return (known[0] if known else app.callback_url) or ""
 
     async def _hold(self, endpoint: Endpoint, now_us: int) -> int:
         """Keep what waits, a page at a time; what is in a courier's hands or another lane is kept when its turn comes.

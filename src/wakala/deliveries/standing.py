@@ -6,8 +6,6 @@ journal before an endpoint is disabled.
 
 import logging
 
-from msgspec.structs import replace
-
 from wakala.deliveries.events import event_of
 from wakala.directory import Directory
 from wakala.identity import Source
@@ -109,15 +107,14 @@ class Standing:
     async def step(self) -> bool:
         """Write down what changed, tell what has failed for long, disable what has failed for days."""
         for lane in sorted(self._unsaved):
-            health = self.record(lane).health
+            # Both before anything is waited for: an endpoint that moves meanwhile is not judged by what it did before.
+            endpoint, health = self._directory.endpoint(*owner_of(lane)), self.record(lane).health
             await self._journal.endpoints.save_health(health)
             self._unsaved.discard(lane)
-            await self._judge(health)
+            await self._judge(endpoint, health)
         return False
 
-    async def _judge(self, health: Health) -> None:
-        app_id, shortcode_id = owner_of(health.lane)
-        endpoint = self._directory.endpoint(app_id, shortcode_id)
+    async def _judge(self, endpoint: Endpoint | None, health: Health) -> None:
         seconds = failing_s(health, self._source.now_us())
         notice_s = worst_notice(seconds)
         known_s, self._noticed_s[health.lane] = self._noticed_s.get(health.lane, 0), notice_s
@@ -142,9 +139,10 @@ class Standing:
         return last_us is not None and health.failing_since_us is not None and last_us > health.failing_since_us
 
     async def _disable(self, endpoint: Endpoint, reason: str) -> None:
-        name = self._directory.name_of(endpoint)
-        log.warning("endpoint of %s is disabled: %s Its notifications are kept and wait.", name, reason)
-        disabled = replace(endpoint, state=EndpointState.DISABLED, reason=reason)
-        await self._journal.endpoints.set_state(disabled, event_of(self._source, endpoint, "endpoint.disabled", reason))
+        """For what it did as ``endpoint`` says it was; nothing happens where it has moved or is paused by now."""
+        event = event_of(self._source, endpoint, "endpoint.disabled", reason)
+        if await self._journal.endpoints.disable(endpoint, reason, event):
+            name = self._directory.name_of(endpoint)
+            log.warning("endpoint of %s is disabled: %s Its notifications are kept and wait.", name, reason)
         await self._directory.refresh()
         self.look_again()

@@ -51,17 +51,24 @@ class EndpointJournal:
         await self._change(endpoint.app_id, None, writes, event)
 
     async def set_state(self, endpoint: Endpoint, event: EndpointEvent) -> bool:
-        """Paused, resumed, disabled. False: it was so already, and nothing is told twice."""
-        await self._ensure(endpoint)
+        """Paused or resumed. False: it was so already, and nothing is told twice."""
         row = (endpoint.state, endpoint.reason, endpoint.app_id, endpoint.shortcode_id, endpoint.state)
+        return await self._set(endpoint, Write("endpoint_state", row), event)
+
+    async def disable(self, endpoint: Endpoint, reason: str, event: EndpointEvent) -> bool:
+        """Not called any more, for what it did as ``endpoint`` says it was. False: it has moved, or is not called."""
+        row = (reason, endpoint.app_id, endpoint.shortcode_id, endpoint.moved_us)
+        return await self._set(endpoint, Write("endpoint_disable", row), event)
+
+    async def _set(self, endpoint: Endpoint, guard: Write, event: EndpointEvent) -> bool:
+        await self._ensure(endpoint)
         found = [e for e in await self.endpoints() if (e.app_id, e.shortcode_id) == _key(endpoint)]
-        return await self._change(found[0].id, Write("endpoint_state", row), [], event)
+        return await self._change(found[0].id, guard, [], event)
 
     async def _ensure(self, endpoint: Endpoint) -> None:
         """A row to change; where there was none it says what was true before: active, on the installation's terms."""
-        if not any(_key(known) == _key(endpoint) for known in await self.endpoints()):
-            fresh = msgspec.structs.replace(endpoint, state=EndpointState.ACTIVE, reason="")
-            await self._database.commit(Operation(fresh.id, None, (Write("endpoint_save", _endpoint_row(fresh)),)))
+        fresh = msgspec.structs.replace(endpoint, state=EndpointState.ACTIVE, reason="")
+        await self._database.commit(Operation(fresh.id, None, (Write("endpoint_add", _endpoint_row(fresh)),)))
 
     async def record_event(self, event: EndpointEvent) -> None:
         """Something to be told that changes nothing."""
