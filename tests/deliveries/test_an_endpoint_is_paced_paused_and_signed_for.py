@@ -156,6 +156,25 @@ async def test_a_window_is_counted_then_replayed_and_one_is_acknowledged(house: 
     assert await desk.after(scope, cursor) == []
 
 
+async def test_a_lane_with_a_rate_limit_is_forgotten_once_its_rate_allows_as_much_as_at_first(
+    house: House, clock: Clock
+) -> None:
+    """Merchants choose the hosts of their requests' URLs, so each lane that stayed would stay for ever."""
+    desk, courier = desk_of(house), house.gateway.courier
+    await desk.set_terms(replace(await desk.endpoint(house.app.app), rate_limit_per_s=0.01))
+    await house.settle_directory()
+    await house.push("OWN")
+    await house.push("HOST", SenderMSISDN="254712000002", CallbackUrl=f"{house.merchant.url}/own")
+    await house.merchant.received(WAKALA, 1)
+    await house.merchant.received("/own", 1)
+    await house.attempts_ended()
+    await courier.step()
+    assert len(courier._lanes) == 2, "a lane that was forgotten now might send again at once"
+    clock.advance(101)
+    await courier.step()
+    assert courier._lanes == {}
+
+
 async def test_senseless_terms_are_refused(house: House) -> None:
     desk = desk_of(house)
     endpoint = await desk.endpoint(house.app.app)

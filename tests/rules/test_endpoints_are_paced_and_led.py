@@ -19,6 +19,7 @@ from wakala.rules.endpoints import (
     Record,
     Waiting,
     asking_lane,
+    full_bucket,
     lane_of,
     owner_of,
     percentile,
@@ -87,6 +88,7 @@ def test_a_bucket_never_lets_through_more_than_its_rate(rate_per_s: float, pause
         if (taken := bucket.taken()) is not None:
             bucket, passed = taken, passed + 1
         assert 0 <= bucket.tokens <= max(1.0, rate_per_s)
+        assert bucket.is_full(rate_per_s, now_us) is (bucket == full_bucket(rate_per_s, now_us))
     assert passed <= max(1.0, rate_per_s) + rate_per_s * now_us / SECOND_US + 1e-6
 
 

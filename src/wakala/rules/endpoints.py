@@ -160,11 +160,24 @@ class Bucket:
     def refilled(self, rate_per_s: float, now_us: int) -> "Bucket":
         """As it stands at ``now_us``."""
         elapsed_s = max(0, now_us - self.at_us) / 1_000_000
-        return Bucket(min(max(1.0, rate_per_s), self.tokens + elapsed_s * rate_per_s), now_us)
+        return Bucket(min(_full(rate_per_s), self.tokens + elapsed_s * rate_per_s), now_us)
+
+    def is_full(self, rate_per_s: float, now_us: int) -> bool:
+        """True where a new one would be the same."""
+        return self.refilled(rate_per_s, now_us).tokens >= _full(rate_per_s)
 
     def taken(self) -> "Bucket | None":
         """One token fewer, or None where there is none."""
         return Bucket(self.tokens - 1, self.at_us) if self.tokens >= 1 else None
+
+
+def full_bucket(rate_per_s: float, now_us: int) -> Bucket:
+    """Nothing was taken from it yet."""
+    return Bucket(_full(rate_per_s), now_us)
+
+
+def _full(rate_per_s: float) -> float:
+    return max(1.0, rate_per_s)
 
 
 # ── health and the circuit breaker ──

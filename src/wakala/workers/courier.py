@@ -18,7 +18,7 @@ from wakala.errors import DatabaseFaultError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import Bucket, Endpoint
+from wakala.rules.endpoints import Endpoint, full_bucket
 from wakala.workers.lanes import Lane, Turnstile
 
 log = logging.getLogger("wakala.courier")
@@ -93,7 +93,7 @@ class Courier:
         try:
             await asyncio.gather(*(self._fill(name, lane, room) for name, lane, room in rooms if room))
         finally:
-            for name, lane in due:
+            for name, lane in due if self._cursor else tuple(self._lanes.items()):  # the last page: buckets fill unseen
                 self._forget_if_idle(name, lane)
         await asyncio.sleep(0)  # a journal in this process answers without a pause, and others want their turn
         return bool(self._cursor)
@@ -224,7 +224,8 @@ class Courier:
         if endpoint is None or not endpoint.rate_limit_per_s:
             return True
         now_us = self._source.now_us()
-        bucket = (lane.bucket or Bucket(endpoint.rate_limit_per_s, now_us)).refilled(endpoint.rate_limit_per_s, now_us)
+        rate_per_s = endpoint.rate_limit_per_s
+        bucket = lane.bucket.refilled(rate_per_s, now_us) if lane.bucket else full_bucket(rate_per_s, now_us)
         lane.bucket = bucket.taken() or bucket
         return lane.bucket is not bucket
 
@@ -283,9 +284,16 @@ class Courier:
         self._forget_if_idle(name, lane)
 
     def _forget_if_idle(self, name: str, lane: Lane) -> None:
-        if lane.is_idle and self._lanes.get(name) is lane:
+        if lane.is_idle and self._lanes.get(name) is lane and not self._owes_rest(name, lane):
             del self._lanes[name]
             self._short.pop(name, None)
+
+    def _owes_rest(self, name: str, lane: Lane) -> bool:
+        """True while the rate limit still counts what was sent; `step` looks again."""
+        endpoint = self._deliveries.lane_terms(name)
+        if lane.bucket is None or endpoint is None or not endpoint.rate_limit_per_s:
+            return False
+        return not lane.bucket.is_full(endpoint.rate_limit_per_s, self._source.now_us())
 
     async def _attempt(self, notification: Notification) -> None:
         try:

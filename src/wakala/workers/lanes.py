@@ -36,8 +36,8 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """True where nothing would be lost by forgetting it; a bucket must remember its last token."""
-        return not (self.has_work or self.running or self.is_filling or self.bucket)
+        """True where nothing would be lost by forgetting it, but for what its bucket remembers until it is full."""
+        return not (self.has_work or self.running or self.is_filling)
 
     def pop(self, now_us: int) -> Notification | None:
         """The next one whose lease still holds; without it somebody else may have it by now."""
