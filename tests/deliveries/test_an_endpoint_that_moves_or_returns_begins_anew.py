@@ -292,6 +292,63 @@ async def test_what_waited_for_a_shortcode_obeys_the_endpoint_that_it_gets(house
     await house.merchant.received("/branch", 1)
 
 
+async def test_a_shortcodes_first_endpoint_is_sent_what_waits_for_it_though_the_apps_own_is_not_called(
+    house: House,
+) -> None:
+    desk, shortcode = desk_of(house), await paybill(house)
+    await desk.pause(await desk.endpoint(house.app.app))
+    await house.settle_directory()
+    await house.push("FREED")
+    await house.push("ITS-OWN", SenderMSISDN="254712000002", CallbackUrl=f"{house.merchant.url}/own")
+    for request_id in ("FREED", "ITS-OWN"):
+        await house.request_in(request_id, "succeeded")
+    own_lane = (await note_of(house, "ITS-OWN")).lane
+    own = await desk.endpoint(house.app.app, shortcode)
+    await desk.set_url(house.app.app, own, f"{house.merchant.url}/branch", Waiting.SEND)
+    assert (await note_of(house, "ITS-OWN")).lane == own_lane
+    await house.gateway._refresh()
+    await house.gateway.courier.step()
+    await house.merchant.received("/branch", 1)
+    assert house.merchant.at(WAKALA) == []
+
+
+async def test_what_was_to_finish_at_an_old_url_is_sent_to_the_new_one_at_once_where_that_is_asked_for(
+    house: House,
+) -> None:
+    house.merchant.replies[WAKALA] = (503, {})
+    desk = desk_of(house)
+    await desk.set_terms(replace(await desk.endpoint(house.app.app), schedule_s=(1, DAY_S)))
+    await house.settle_directory()
+    await house.push("OLD")
+    await noted(house, "OLD", DeliveryState.WAITING, attempts=1)
+    await moved_to(house, "/new", Waiting.FINISH_OLD)
+    await house.gateway.courier.step()
+
+    async def put_off_there() -> bool:
+        await house.gateway.courier.step()
+        return (await note_of(house, "OLD")).attempts == 2
+
+    await eventually(put_off_there)
+    await moved_to(house, "/new", Waiting.SEND)
+    await house.gateway.courier.step()
+    await house.merchant.received("/new", 1)
+
+
+async def test_a_429_puts_off_for_the_url_that_said_it_and_not_for_the_next(house: House) -> None:
+    house.merchant.replies[WAKALA] = (429, {})
+    desk = desk_of(house)
+    await desk.set_terms(replace(await desk.endpoint(house.app.app), schedule_s=(DAY_S,)))
+    await house.settle_directory()
+    await house.push("LATER")
+    put_off = await noted(house, "LATER", DeliveryState.WAITING, attempts=1)
+    await desk.pause(await desk.endpoint(house.app.app))
+    await desk.resume(await desk.endpoint(house.app.app))
+    assert (await note_of(house, "LATER")).due_us == put_off.due_us
+    await moved_to(house, "/new", Waiting.SEND)
+    await house.gateway.courier.step()
+    await house.merchant.received("/new", 1)
+
+
 async def test_a_shortcodes_first_endpoint_can_hold_what_waits_for_it(house: House) -> None:
     desk, shortcode = desk_of(house), await paybill(house)
     await desk.pause(await desk.endpoint(house.app.app))

@@ -99,7 +99,8 @@ class Deliveries:
             await self._journal.endpoints.hold([notification.id], notification.created_us + 1, now_us)
             return None
         if target.lane != notification.lane:  # its endpoint changed while it waited
-            await self._journal.endpoints.move_lane(notification, target.lane)
+            if not await self._journal.endpoints.move_lane(notification, target.lane):
+                await self._journal.hand_back_notification(notification)  # somebody else has moved it
             return None
         return await self._try(notification, endpoint, target.url, is_own=target.is_own, now_us=now_us)
 

@@ -13,7 +13,7 @@ from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, require_sane
+from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, lane_of, require_sane
 from wakala.rules.payment import Scope
 from wakala.rules.signing import (
     ED25519_SEED_BYTES,
@@ -87,18 +87,28 @@ class Desk:
         url_before = endpoint.url or await self._callback_url(app)
         own_url = url if endpoint.shortcode_id else ""
         moved = replace(endpoint, url=own_url, waiting=waiting)
-        if url != url_before:
+        is_elsewhere = url != url_before
+        if is_elsewhere:
             moved = replace(moved, old_url=url_before, moved_us=now_us)
         elif waiting is Waiting.HOLD:
             moved = replace(moved, moved_us=now_us)
         event = event_of(self._source, endpoint, "endpoint.moved", f"What waited: {waiting}.")
         await self._journal.endpoints.save(moved, event, app_url=None if endpoint.shortcode_id else url)
         held = await self._hold(moved, now_us) if waiting is Waiting.HOLD else 0
+        if waiting is Waiting.SEND:
+            await self._gather(endpoint)
         if (await self._as_it_is(moved)).state is EndpointState.DISABLED:  # none can be for the URL before from here on
-            await self.resume(moved)
+            await self.resume(moved, is_elsewhere=is_elsewhere)
         else:
-            await self._begin_anew(moved)
+            await self._begin_anew(moved, is_elsewhere=is_elsewhere)
         return held
+
+    async def _gather(self, endpoint: Endpoint) -> None:
+        """What waits for it in the app's lane, which may be called no more, or in that of an old URL, obeys it now."""
+        lanes = [endpoint.app_id] if endpoint.shortcode_id else []
+        lanes += [lane_of(endpoint, endpoint.old_url)] if endpoint.old_url else []
+        for lane in lanes:
+            await self._journal.endpoints.gather(lane, endpoint.lane, endpoint.shortcode_id)
 
     async def _as_it_is(self, endpoint: Endpoint) -> Endpoint:
         known = [each for each in await self._journal.endpoints.endpoints() if each.lane == endpoint.lane]
@@ -119,10 +129,10 @@ class Desk:
                 held += page
         return held
 
-    async def _begin_anew(self, endpoint: Endpoint) -> None:
+    async def _begin_anew(self, endpoint: Endpoint, *, is_elsewhere: bool = False) -> None:
         """What it did before no longer counts, and nobody waits for the end of a long step of the schedule."""
         await self._journal.endpoints.forget_failures(endpoint.lane)
-        await self._journal.bring_forward(endpoint.lane, self._source.now_us())
+        await self._journal.bring_forward(endpoint.lane, self._source.now_us(), is_elsewhere=is_elsewhere)
 
     async def pause(self, endpoint: Endpoint, reason: str = "") -> bool:
         """Nothing is sent until `resume`; everything is stored and waits. False: it was paused already."""
@@ -130,13 +140,13 @@ class Desk:
         event = event_of(self._source, endpoint, "endpoint.paused", reason)
         return await self._journal.endpoints.set_state(paused, event)
 
-    async def resume(self, endpoint: Endpoint) -> bool:
+    async def resume(self, endpoint: Endpoint, *, is_elsewhere: bool = False) -> bool:
         """Called again, after a pause or after it was disabled; what waited is sent. False: it was active already."""
         active = replace(endpoint, state=EndpointState.ACTIVE, reason="")
         event = event_of(self._source, endpoint, "endpoint.resumed", "")
         if not await self._journal.endpoints.set_state(active, event):
             return False
-        await self._begin_anew(active)
+        await self._begin_anew(active, is_elsewhere=is_elsewhere)
         return True
 
     # ── keys ──

@@ -164,6 +164,12 @@ class EndpointJournal:
         """Owed again; how many were."""
         return await self._all(notification_ids, "notification_replay", lambda one: (now_us, now_us, one, now_us))
 
+    async def gather(self, lane: str, into: str, shortcode_id: str) -> None:
+        """What waits in a lane without a URL of its own, for one shortcode or ("") any, waits in another."""
+        row = (into, lane, shortcode_id, shortcode_id, PAGE_ROWS)
+        while await self._database.take("notifications_gather", row):
+            pass
+
     async def hold_page(self, lane: str, shortcode_id: str, staged_before_us: int, now_us: int) -> int:
         """Keep a page of what waits in a lane, for one shortcode or ("") any; 0 where nothing waits any more."""
         row = (lane, staged_before_us, shortcode_id, shortcode_id, PAGE_ROWS)

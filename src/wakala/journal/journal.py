@@ -15,7 +15,7 @@ from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Confirmation, Event
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.decisions import Change
-from wakala.rules.delivery import Notification, Verdict
+from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
 from wakala.rules.exchange import Exchange, Headers, kept
 from wakala.rules.payment import Payment, Scope
 
@@ -265,9 +265,12 @@ class Journal:
         found = await self._database.fetch("lanes_waiting", (after, limit, now_us))
         return [(lane, bool(is_due)) for lane, is_due in found]
 
-    async def bring_forward(self, lane: str, now_us: int) -> int:
-        """What waits in a lane for a later step of its schedule is due at once; how many were."""
-        row, count = (lane, now_us, now_us, PAGE_LIMIT_ROWS), 0
+    async def bring_forward(self, lane: str, now_us: int, *, is_elsewhere: bool = False) -> int:
+        """What waits in a lane for a later step of its schedule is due at once; how many were.
+
+        What the endpoint itself put off keeps its time, unless the lane leads elsewhere now.
+        """
+        row, count = (lane, now_us, now_us, 0 if is_elsewhere else TOO_MANY_REQUESTS, PAGE_LIMIT_ROWS), 0
         while page := len(await self._database.take("notifications_forward", row)):
             count += page
         return count

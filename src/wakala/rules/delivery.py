@@ -49,6 +49,7 @@ SCHEDULE_S: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18000, 36000, 5040
 JITTER = 0.1  # ± a tenth, so that a merchant who comes back is not met by all at once
 RETRY_AFTER_LIMIT_S = 86_400  # no endpoint may put us off for longer than a day
 GONE = 410
+TOO_MANY_REQUESTS = 429
 
 
 class Attempted(msgspec.Struct, frozen=True):
