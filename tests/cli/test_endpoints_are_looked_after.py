@@ -1,6 +1,7 @@
 """`wakala endpoint`: terms, state, tests and keys of an app's endpoint and of one for a single shortcode."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,18 @@ def test_a_paused_endpoint_is_seen_by_the_list_and_by_the_doctor(installed: Comm
     assert "Resumed" in installed("endpoint", "resume", "shop").err
     findings = {one["check"]: one for one in json.loads(installed("doctor", "--json").out)}
     assert "endpoint shop" not in findings
+
+
+def test_what_the_doctor_says_of_a_live_shortcodes_endpoint_can_be_typed(installed: Command, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("x")
+    live = ("--shortcode", "600984", "--environment", "live")
+    keys = ("--consumer-key", "k", "--consumer-secret-file", "s", "--passkey-file", "s")
+    assert installed("shortcode", "add", "--number", "600984", "--environment", "live", *keys).code == 0
+    assert installed("endpoint", "pause", "shop", *live).code == 0
+    findings = {one["check"]: one for one in json.loads(installed("doctor", "--json").out)}
+    which = " ".join(("shop", *live))
+    assert f"`wakala endpoint resume {which}`" in findings[f"endpoint {which}"]["finding"]
+    assert "Resumed" in installed("endpoint", "resume", *which.split()).err
 
 
 def test_keys_are_printed_once(installed: Command) -> None:

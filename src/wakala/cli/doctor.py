@@ -15,7 +15,7 @@ from wakala.cli.context import CONTEXT, print_json, print_table, run
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.outgoing import NoReply, Outgoing, Reply, refusal, resolve
-from wakala.rules.accounts import Shortcode, Side
+from wakala.rules.accounts import Environment, Shortcode, Side
 from wakala.rules.payment import Scope
 from wakala.upstream.broker import Broker
 from wakala.upstream.door import Credentials
@@ -175,10 +175,14 @@ async def _endpoints(settings: Settings) -> list[Finding]:
     found = []
     for one in await read_endpoints(settings):
         which = f"{one['App']} --shortcode {one['Shortcode']}" if one["Shortcode"] else one["App"]
+        which += " --environment live" if one["Environment"] == Environment.LIVE else ""
         check, health = f"endpoint {which}", one["Health"]
         last = health["LastError"] or f"status {health['LastStatus']}"
         if one["State"] == "disabled":
-            advice = f"disabled, its notifications wait. {one['Reason']} Then: `wakala endpoint resume {which}`."
+            advice = (
+                f"disabled, its notifications wait. {one['Reason']} Then: `wakala endpoint resume {which}`. "
+                "What was given up before is sent by a replay only."
+            )
             found.append(Finding(check, "wrong", advice))
         elif one["State"] == "paused":
             advice = f"paused ({one['Reason']}), its notifications wait: `wakala endpoint resume {which}`."
