@@ -14,6 +14,7 @@ from services.gateway import PAYBILL, House, eventually, running_gateway
 from wakala.deliveries import standing
 from wakala.deliveries.desk import Window
 from wakala.deliveries.events import event_of
+from wakala.errors import DatabaseFaultError
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.delivery import Attempted, DeliveryState, Notification
 from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, lane_of, worst_notice
@@ -254,6 +255,29 @@ async def test_days_of_failure_at_the_url_before_do_not_disable_the_new_one(hous
     await desk.set_url(house.app.app, before, f"{house.merchant.url}/new", Waiting.SEND)
     await standing.step()
     assert await state_of(house) is EndpointState.ACTIVE
+
+
+async def test_five_quiet_days_between_two_failures_disable_nothing(house: House, clock: Clock) -> None:
+    standing, endpoint = house.gateway.standing, await desk_of(house).endpoint(house.app.app)
+    for _ in range(2):
+        await standing.note(endpoint.lane, endpoint, Attempted(502, None), 1_000, is_endpoints_own=True)
+        await standing.step()
+        clock.advance(5.5 * DAY_S)
+    assert await state_of(house) is EndpointState.ACTIVE
+
+
+async def test_a_notice_that_could_not_be_written_down_is_told_in_the_next_turn(house: House, clock: Clock) -> None:
+    gateway, endpoint = house.gateway, await desk_of(house).endpoint(house.app.app)
+    for _ in range(2):
+        await gateway.standing.note(endpoint.lane, endpoint, Attempted(503, None), 1_000, is_endpoints_own=True)
+        clock.advance(3_700)
+    await gateway.database.script("ALTER TABLE endpoint_events RENAME TO endpoint_events_away")
+    with pytest.raises(DatabaseFaultError):
+        await gateway.standing.step()
+    await gateway.database.script("ALTER TABLE endpoint_events_away RENAME TO endpoint_events")
+    await gateway.standing.step()
+    (told,) = await gateway.journal.endpoints.events(endpoint.organisation_id, "~", 10)
+    assert told.name == "endpoint.failing"
 
 
 async def test_what_changed_while_a_new_url_was_tested_is_minded(house: House) -> None:

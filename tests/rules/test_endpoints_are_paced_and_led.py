@@ -11,6 +11,7 @@ from wakala.rules.endpoints import (
     BREAKER_FAILURES,
     BREAKER_REST_MAX_US,
     BREAKER_REST_MIN_US,
+    DAY_S,
     FINISH_LIMIT_S,
     SAMPLES_LIMIT,
     Bucket,
@@ -74,6 +75,15 @@ def test_a_record_adds_up(course: list[tuple[bool, int]]) -> None:
     assert record.may_begin(31, now_us)
     assert record.health.failing_since_us is None
     assert record.health.last_failure_us == health.last_failure_us
+
+
+def test_failing_begins_anew_where_nothing_was_tried_for_two_days() -> None:
+    record = Record(Health("lane"))
+    record.note(ILL, 1_000, SECOND_US)
+    record.note(ILL, 1_000, 2 * DAY_S * SECOND_US)
+    assert record.health.failing_since_us == SECOND_US
+    record.note(ILL, 1_000, 5 * DAY_S * SECOND_US)
+    assert record.health.failing_since_us == 5 * DAY_S * SECOND_US
 
 
 @given(

@@ -8,6 +8,7 @@ import logging
 
 from wakala.deliveries.events import event_of
 from wakala.directory import Directory
+from wakala.errors import WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import GONE, Attempted
@@ -106,18 +107,25 @@ class Standing:
 
     async def step(self) -> bool:
         """Write down what changed, tell what has failed for long, disable what has failed for days."""
+        self.look_again()  # whoever refreshed the directory
         for lane in sorted(self._unsaved):
             # Both before anything is waited for: an endpoint that moves meanwhile is not judged by what it did before.
             endpoint, health = self._directory.endpoint(*owner_of(lane)), self.record(lane).health
-            await self._journal.endpoints.save_health(health)
             self._unsaved.discard(lane)
-            await self._judge(endpoint, health)
+            try:
+                await self._journal.endpoints.save_health(health)
+                await self._judge(endpoint, health)
+            except WakalaError:
+                self._unsaved.add(lane)  # the next turn says what this one could not
+                raise
         return False
 
     async def _judge(self, endpoint: Endpoint | None, health: Health) -> None:
         seconds = failing_s(health, self._source.now_us())
         notice_s = worst_notice(seconds)
-        known_s, self._noticed_s[health.lane] = self._noticed_s.get(health.lane, 0), notice_s
+        known_s = self._noticed_s.get(health.lane, 0)
+        if notice_s <= known_s:
+            self._noticed_s[health.lane] = notice_s
         if endpoint is None or not endpoint.is_active or endpoint.lane != health.lane:
             return  # a URL that came with a request is rested by its breaker, and ends by its schedule
         is_due = notice_s > known_s or seconds >= self._disable_after_s
@@ -126,9 +134,10 @@ class Standing:
         reason = health.last_error or f"status {health.last_status}"
         if notice_s > known_s:
             hours = notice_s // 3_600
-            log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
             detail = f"Nothing but failures for {hours} h; the last one: {reason}."
             await self._journal.endpoints.record_event(event_of(self._source, endpoint, "endpoint.failing", detail))
+            self._noticed_s[health.lane] = notice_s
+            log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
         if seconds >= self._disable_after_s:
             await self._disable(
                 endpoint, f"Nothing but failures for {int(seconds // 3_600)} h; the last one: {reason}."

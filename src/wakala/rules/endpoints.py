@@ -189,6 +189,7 @@ BREAKER_REST_MAX_US = 30_000_000  # at most this long after it comes back, an en
 SAMPLES_LIMIT = 200  # of the newest attempts; enough for a 95th percentile
 NOTICES_S = (3_600, DAY_S)  # failing for this long is told, before it is disabled (experience.md 6.1)
 DISABLE_AFTER_S = 432_000.0  # 120 h of nothing but failures (experience.md 6.1)
+SILENCE_LIMIT_S = 2 * DAY_S  # nothing was tried for so long, so nobody knows how it was; no step by default is longer
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -315,6 +316,8 @@ class Record:
             )
             return before.is_resting
         since_us = before.failing_since_us
+        if before.last_failure_us is not None and now_us - before.last_failure_us > SILENCE_LIMIT_S * 1_000_000:
+            since_us = None
         self._health = Health(
             before.lane,
             min(0, before.streak) - 1,
