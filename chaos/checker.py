@@ -15,6 +15,8 @@ SILENT_KINDS = frozenset({"service"})  # answered at once: nobody is notified
 STILL_KINDS = frozenset({"enquiry", "service"})  # move no money
 REFUSERS = frozenset({"gateway", "stk_answer", "answer"})  # evidence of a failure before anything moved
 AMBIGUOUS = "ambiguous"  # a collection that a person must look at: it may be the money of a request
+ARRIVED = frozenset({"delivered", "acknowledged"})  # notifications that reached somebody, by the journal's word
+ENDS = ARRIVED | {"given_up", "waiting"}  # each is judged by a rule; of any other state nobody was told
 LATE_WORD = frozenset({"evidence_conflict", "paid_after_expiry"})  # flags of money that moved all the same
 
 
@@ -99,7 +101,7 @@ Rule = Callable[[_Case], Iterator[Violation]]
 
 
 def nothing_is_stuck(case: _Case) -> Iterator[Violation]:
-    """After the calm every payment is final and every notification has ended."""
+    """After the calm every payment is final, every notification has ended, and nothing else is open on any side."""
     if not case.evidence.is_calm:
         return
     for payment in case.payments:
@@ -108,6 +110,8 @@ def nothing_is_stuck(case: _Case) -> Iterator[Violation]:
         for owed in case.owed[payment.id]:
             if owed.state == "waiting":
                 yield Violation(Invariant.STUCK, payment.request_id, f"{owed.id} ({owed.type}) still waits.")
+    for sentence in case.evidence.unfinished:
+        yield Violation(Invariant.STUCK, "the end", sentence)
 
 
 def no_request_is_lost(case: _Case) -> Iterator[Violation]:
@@ -169,8 +173,10 @@ def no_money_is_lost(case: _Case) -> Iterator[Violation]:
         subject = money.request_id or money.receipt
         what = f"{_shillings(money)} moved ({money.receipt})"
         if money.request_id is None:
-            if any(call.receipt == money.receipt for call in case.mpesa.calls) and case.evidence.is_calm:
-                yield Violation(Invariant.LOST_MONEY, subject, f"{what}, M-Pesa told it; the journal does not have it.")
+            was_told = any(call.receipt == money.receipt for call in case.mpesa.calls)
+            if (was_told or case.mpesa.is_listed) and case.evidence.is_calm:
+                how = "told it" if was_told else "lists it"
+                yield Violation(Invariant.LOST_MONEY, subject, f"{what}, M-Pesa {how}; the journal does not have it.")
             continue
         if money.request_id not in case.by_request:
             yield Violation(Invariant.LOST_MONEY, subject, f"{what}; the journal has no such request.")
@@ -293,7 +299,10 @@ def what_never_left_moved_nothing(case: _Case) -> Iterator[Violation]:
 
 
 def every_outcome_is_told(case: _Case) -> Iterator[Violation]:
-    """A final payment owes one outcome; after the calm it has arrived, or the journal says why it has not."""
+    """A final payment owes one outcome; after the calm it has arrived, or its merchant took nothing to the very end.
+
+    Every app has a URL and no merchant reads from us instead, so *kept* and *acknowledged* alone are no end of it.
+    """
     for payment in case.payments:
         outcomes = case.outcomes(payment)
         if payment.kind in SILENT_KINDS or not payment.is_final:
@@ -302,8 +311,11 @@ def every_outcome_is_told(case: _Case) -> Iterator[Violation]:
             sentence = f"{payment.id} is {payment.state}; no notification tells it."
             yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
         for owed in case.owed[payment.id]:
-            if owed.state == "delivered" and owed.id not in case.taken:
-                sentence = f"{owed.id} is called delivered; no merchant took it."
+            if owed.state in ARRIVED and owed.id not in case.taken:
+                sentence = f"{owed.id} is called {owed.state}; no merchant took it."
+                yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
+            if owed.state not in ENDS:
+                sentence = f"{owed.id} is {owed.state}; its merchant has a URL and was not told."
                 yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
             if owed.state == "given_up" and payment.id not in case.evidence.unreachable:
                 sentence = f"{owed.id} was given up; its merchant would have taken it."

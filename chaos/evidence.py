@@ -72,6 +72,8 @@ class MPesa:
     calls: tuple[Called, ...] = ()
     contradicted: frozenset[str] = frozenset()
     """Requests of which M-Pesa itself once said the contrary of what it did: the gateway may have believed it."""
+    is_listed: bool = False
+    """True where the gateway may read M-Pesa's list of what came in (Pull): then it needs no callback to know of it."""
 
 
 # ── the journal ──
@@ -156,7 +158,8 @@ class Evidence:
     is right. Waiting is not: what was disabled has been resumed by the end.
     ``unanswered`` are the requests whose client repeated them to the end and never got a clear answer.
     ``attempts`` are empty where nobody watched the senders. ``broke`` are faults that no rule foresaw: what a gateway
-    logged as broken, beyond the errors it has names for.
+    logged as broken, beyond the errors it has names for, and an end of its process that nobody ordered.
+    ``unfinished`` is what was still open when the wait for the end was given up, a sentence each.
     """
 
     asked: tuple[Asked, ...] = ()
@@ -165,6 +168,7 @@ class Evidence:
     told: tuple[Told, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     broke: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
     is_calm: bool = True
     unreachable: frozenset[str] = frozenset()
     unanswered: frozenset[str] = frozenset()

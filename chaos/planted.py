@@ -22,11 +22,12 @@ from wakala.journal.journal import Journal
 from wakala.journal.rows import notification_of
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import NoReply
+from wakala.payments import Payments
 from wakala.rules.decisions import Change, Schedule
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict
 from wakala.rules.delivery import judge as judged
 from wakala.rules.facts import Fact, Refused, Settled, Unsent
-from wakala.rules.payment import Evidence, Payment, State, Step
+from wakala.rules.payment import Answer, Evidence, Payment, State, Step
 from wakala.web.inbound import Inbound
 from wakala.web.plumbing import Incoming
 from wakala.wire.api import JSON, HttpAnswer
@@ -205,19 +206,61 @@ def forget_to_stage_the_notification() -> Iterator[None]:
 
 
 @_fault
-def drop_the_lease_check() -> Iterator[None]:
-    """Whoever finds something due takes it, whether or not somebody else has it in hand."""
-
-    async def claim(_: Journal, *_given: Any) -> bool:
-        return True
+def drop_the_lease_of_a_notification() -> Iterator[None]:
+    """Whoever finds one due takes it, whether or not somebody else has it in hand."""
 
     async def take_all(self: Journal, lane: str, now_us: int, until_us: int, limit: int) -> list[Notification]:
         found = await self._database.take("notifications_claim", (lane, now_us, FAR_US, limit, until_us))
         return [notification_of(row) for row in found]
 
-    with ExitStack() as stack:
-        stack.enter_context(_swapped(Journal, "claim_payment", claim))
-        stack.enter_context(_swapped(Journal, "claim_notifications", take_all))
+    with _swapped(Journal, "claim_notifications", take_all):
+        yield
+
+
+@_fault
+def drop_the_lease_of_a_payment() -> Iterator[None]:
+    """Every worker that finds a payment due takes it in hand, and it stays due."""
+
+    async def claim(_: Journal, *_given: Any) -> bool:
+        return True
+
+    with _swapped(Journal, "claim_payment", claim):
+        yield
+
+
+@_fault
+def keep_every_outcome() -> Iterator[None]:
+    """What is owed is written down as if nobody had named a URL for it, and is sent to nobody."""
+    real = Courier.reserve
+
+    def reserve(self: Courier, notification: Notification, now_us: int) -> Notification:
+        return replace(real(self, notification, now_us), state=DeliveryState.KEPT, lease_us=0)
+
+    with _swapped(Courier, "reserve", reserve):
+        yield
+
+
+@_fault
+def answer_a_repeat_with_news() -> Iterator[None]:
+    """Who repeats a request is told how its payment stands, and not what was answered first."""
+    real = Payments._repeat
+
+    async def repeat(self: Payments, again: Payment) -> Payment:
+        first = await real(self, again)
+        return replace(first, answer=Answer.REFUSED if first.state is State.FAILED else first.answer)
+
+    with _swapped(Payments, "_repeat", repeat):
+        yield
+
+
+@_fault
+def leave_a_repeat_in_flight() -> Iterator[None]:
+    """Whose first answer never came, because its gateway died, is told for ever to wait for it."""
+
+    def is_abandoned(_: Payments, _first: Payment) -> bool:
+        return False
+
+    with _swapped(Payments, "_is_abandoned", is_abandoned):
         yield
 
 

@@ -114,11 +114,23 @@ def _is_signed(key: bytes, request: Request) -> bool:
 # ── clients ──
 
 
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One thing that a client asks for: where, as which app, with what."""
+
+    path: str
+    app: int
+    request_id: str
+    body: dict[str, str | int]
+
+
 class Clients:
     """Programs that ask for payments, again and again until they are answered."""
 
     def __init__(self, network: Network, chance: Random, house: House, plan: Plan, mpesa: MPesa) -> None:
         self.asked: list[Asked] = []
+        self.waiting: dict[str, Want] = {}
+        """Requests without a clear answer so far."""
         self._network = network
         self._chance = chance
         self._plan = plan
@@ -149,9 +161,10 @@ class Clients:
         app = chance.randrange(len(self._keys))
         body = self._body(kind, request_id, chance.randint(1, 1_000), chance.choice(PHONES))
         path = "/lnm/customerpaybill" if kind == "push" else "/b2c/businesspayment"
+        want = self.waiting[request_id] = Want(path, app, request_id, body)
         for _ in range(chance.choice((0, 0, 0, 1, 2))):  # twins
-            self._network.loop.spawn(self._insist(path, app, request_id, body, chance.random()))
-        await self._insist(path, app, request_id, body, 0)
+            self._network.loop.spawn(self._insist(want, chance.random()))
+        await self._insist(want, 0)
         if chance.random() < 0.15:
             await self.ask(path, app, request_id, body | {"Amount": int(body["Amount"]) + 1})
         elif chance.random() < 0.15:
@@ -172,22 +185,29 @@ class Clients:
         answer = await self._network.call(request, PATIENCE_S)
         self._network.tell(f"shop-{shop} is well and resumes: {answer[0] if answer else None}")
 
-    async def _insist(self, path: str, app: int, request_id: str, body: dict[str, str | int], after_s: float) -> None:
+    async def ask_again(self) -> None:
+        """Who went away without a clear answer comes back once more, when all is well."""
+        for want in list(self.waiting.values()):
+            await self._insist(want, 0)
+
+    async def _insist(self, want: Want, after_s: float) -> None:
         await asyncio.sleep(after_s)
         for attempt in range(TRIES_LIMIT):
-            status = await self.ask(path, app, request_id, body)
-            if status is not None and status not in {409, 503, 500}:
+            if await self.ask(want.path, want.app, want.request_id, want.body):
+                self.waiting.pop(want.request_id, None)
                 return
             await asyncio.sleep(2**attempt * (0.5 + self._chance.random()))
 
-    async def ask(self, path: str, app: int, request_id: str, body: dict[str, str | int]) -> int | None:
-        """Once, as the owner of a shop; what was answered is noted. None where no answer came."""
+    async def ask(self, path: str, app: int, request_id: str, body: dict[str, str | int]) -> bool:
+        """Once, as the owner of a shop; what was answered is noted. True where it was a clear answer."""
         raw = json.dumps(body).encode()
         headers = (("authorization", f"Basic {self._keys[app]}"), ("content-type", "application/json"))
         request = Request("POST", f"{GATEWAY}/sandbox/mpesa/v1{path}", headers, raw)
         answer = await self._network.call(request, PATIENCE_S)
         status, told = answer or (None, b"{}")
-        payment_id = json.loads(told).get("PaymentID")
-        self._network.tell(f"client of {request_id}: {status} {json.loads(told).get('State') or ''}")
-        self.asked.append(Asked(request_id, raw.decode(), int(body["Amount"]) * 100, status, payment_id))
-        return status
+        said = json.loads(told)
+        payment_id = said.get("PaymentID")
+        self._network.tell(f"client of {request_id}: {status} {said.get('State') or ''}")
+        words = json.dumps(said, sort_keys=True) if payment_id is not None else ""
+        self.asked.append(Asked(request_id, raw.decode(), int(body["Amount"]) * 100, status, payment_id, words))
+        return status is not None and status not in {500, 503} and said.get("code") != "request_in_flight"

@@ -65,6 +65,7 @@ class World:
         self.shops = Shops(self.network, self.chance("shops"), self.house, self.plan)
         self.clients = Clients(self.network, self.chance("clients"), self.house, self.plan, self.mpesa)
         self.nodes = [Node(self, number) for number in range(self.plan.nodes)]
+        self.is_over = True  # nothing more is due
 
     def chance(self, name: str) -> Random:
         """A die of its own for each part, so that a change in one does not change the luck of all."""
@@ -91,8 +92,10 @@ class World:
         reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             await self._wait_for_the_end(reader)
-            await self._come_back(read_disabled(reader))
+            await self.clients.ask_again()
             await self._wait_for_the_end(reader)
+            await self._come_back(read_disabled(reader))
+            self.is_over = await self._wait_for_the_end(reader)
         finally:
             reader.close()
 
@@ -103,8 +106,8 @@ class World:
         for node in self.nodes:
             node.calm_down()
 
-    async def _wait_for_the_end(self, reader: apsw.Connection) -> None:
-        """Let everything that is due happen; between two things that are due, time jumps."""
+    async def _wait_for_the_end(self, reader: apsw.Connection) -> bool:
+        """Let everything that is due happen; between two things that are due, time jumps. False where it is no use."""
         turns, quiet_turns, lines = 0, 0, 0
         while self.loop.now_s < CALM_LIMIT_S and quiet_turns < QUIET_LIMIT_TURNS and turns < TURNS_LIMIT:
             await asyncio.sleep(TURN_S)
@@ -115,8 +118,9 @@ class World:
                 continue
             due_us = read_due_us(reader)
             if due_us is None:
-                return
+                return True
             self.loop.jump_to(due_us)
+        return False
 
     async def _come_back(self, disabled: set[str]) -> None:
         """A merchant whose endpoint was disabled mends its server and resumes: then what waited must arrive.
@@ -144,7 +148,9 @@ class World:
             told=tuple(self.shops.told),
             attempts=tuple(self.network.attempts),
             broke=tuple(broke),
+            unfinished=() if self.is_over else (f"after {self.loop.now_s:,.0f} s something is still due.",),
             unreachable=frozenset(payment_id for payment_id, app_id in app_of.items() if app_id in deaf),
+            unanswered=frozenset(self.clients.waiting),
         )
 
 

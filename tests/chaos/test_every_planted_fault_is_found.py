@@ -18,7 +18,11 @@ CAUGHT_AS = {
     "ignore that a request id is spent": {Invariant.DOUBLED_PROMPT},
     "settle twice": {Invariant.TOLD_TWICE},
     "forget to stage the notification": {Invariant.UNTOLD},
-    "drop the lease check": {Invariant.AT_ONCE},
+    "drop the lease of a notification": {Invariant.AT_ONCE},
+    "drop the lease of a payment": {Invariant.DOUBLED_PROMPT},
+    "keep every outcome": {Invariant.UNTOLD},
+    "answer a repeat with news": {Invariant.OTHER_ANSWER},
+    "leave a repeat in flight": {Invariant.STUCK},
     "deliver out of order": {Invariant.OUT_OF_ORDER},
     "call delivered what was not": {Invariant.UNTOLD},
 }

@@ -112,6 +112,14 @@ def _first_told(history: Evidence, **changes: object) -> Evidence:
 BREACHES: dict[str, tuple[Invariant, Breach]] = {
     "a payment never ends": (Invariant.STUCK, lambda h: _payment(h, state="pending", evidence=None)),
     "a notification waits for ever": (Invariant.STUCK, lambda h: _owed(h, state="waiting")),
+    "a client never gets a clear answer": (
+        Invariant.STUCK,
+        lambda h: replace(h, unanswered=frozenset({"ORDER-0"})),
+    ),
+    "the wait for the end was given up": (
+        Invariant.STUCK,
+        lambda h: replace(h, unfinished=("M-Pesa has open prompts.",)),
+    ),
     "an accepted request is not in the journal": (Invariant.LOST_REQUEST, _without_payment),
     "a client was given another's payment": (
         Invariant.LOST_REQUEST,
@@ -145,6 +153,10 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
         lambda h: _mpesa(
             h, money=(*h.mpesa.money, Moved("RX", 100)), calls=(*h.mpesa.calls, Called("key 0", None, True, "RX"))
         ),
+    ),
+    "a customer's own payment that M-Pesa lists is missing": (
+        Invariant.LOST_MONEY,
+        lambda h: _mpesa(h, money=(*h.mpesa.money, Moved("RX", 100)), is_listed=True),
     ),
     "M-Pesa moved money for a request nobody wrote down": (
         Invariant.LOST_MONEY,
@@ -187,6 +199,11 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
         lambda h: replace(h, told=(replace(h.told[0], is_taken=False), *h.told[1:])),
     ),
     "delivered to nobody": (Invariant.UNTOLD, lambda h: replace(h, told=h.told[1:])),
+    "acknowledged by nobody": (
+        Invariant.UNTOLD,
+        lambda h: _owed(replace(h, told=h.told[1:]), state="acknowledged"),
+    ),
+    "kept though its merchant has a URL": (Invariant.UNTOLD, lambda h: _owed(h, state="kept")),
     "given up though the merchant was there": (Invariant.UNTOLD, lambda h: _owed(h, state="given_up")),
     "a notification is missing between two": (Invariant.UNTOLD, lambda h: _payment(h, notifications=3)),
     "two outcomes": (Invariant.TOLD_TWICE, _second_outcome),
@@ -267,6 +284,16 @@ def test_an_expiry_that_m_pesa_never_spoke_of_is_no_loss() -> None:
     )  # its answer was lost, and its callbacks too
 
     assert check(_mpesa(history, money=(Moved("R0", 15_000, "ORDER-0"),))) == []
+
+
+def test_money_paid_by_hand_that_m_pesa_neither_told_nor_lists_is_no_loss() -> None:
+    history = honest(("push", "succeeded", 15_000))
+
+    assert check(_mpesa(history, money=(*history.mpesa.money, Moved("RX", 100)))) == []
+
+
+def test_what_a_merchant_read_from_us_and_took_is_told() -> None:
+    assert check(_owed(honest(("push", "succeeded", 15_000)), state="acknowledged")) == []
 
 
 def test_money_that_m_pesa_denied_and_then_told_must_be_flagged() -> None:
