@@ -15,6 +15,7 @@ from virtual.core import Core
 from virtual.network import Wire
 from virtual.store import Store
 from virtual.time import Process
+from virtual.weather import LONG_REST_S
 from wakala.errors import WakalaError
 from wakala.identity import Source
 from wakala.runtime import Gateway
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 DOWN_S = 20.0  # how long a dead process stays away at most
 STEPS = (50, 4_000)  # a process that dies at an await dies within so many steps of work
-LONG_REST_S = 86_400.0  # of a worker that has nothing to do in a run
 
 
 class Node:
@@ -32,9 +32,10 @@ class Node:
 
     def __init__(self, world: "World", number: int) -> None:
         self.deaths = 0
+        self.ahead_us = 0  # of its machine's clock: the processes change, the machine does not
         self._world = world
-        self._name = f"gateway-{number}"
-        self._chance = world.chance(self._name)
+        self.name = f"gateway-{number}"
+        self._chance = world.chance(self.name)
         self._process: Process | None = None
         self._stores: list[Store] = []
         self._gateways: list[Gateway] = []
@@ -47,7 +48,7 @@ class Node:
     def start(self) -> None:
         """A new process on the same store."""
         world = self._world
-        self._process = process = Process(world.loop, self._name, self._died)
+        self._process = process = Process(world.loop, self.name, self._died)
         if world.network.happens(world.weather.dies_at_await):
             process.dies_after = self._chance.randint(*STEPS)
         process.spawn(self._boot(process))
@@ -58,7 +59,7 @@ class Node:
         is_shared = world.plan.nodes > 1
         store = Store(world.path, process, core, world.loop, self._chance, world.weather, is_shared=is_shared)
         self._stores.append(store)
-        source = Source(world.loop.now_us, self._chance.randbytes, lambda: core.used_s)
+        source = Source(lambda: world.loop.now_us() + self.ahead_us, self._chance.randbytes, lambda: core.used_s)
         gateway = Gateway(self._settings, source, store=store, client=partial(_wire, world, process, core))
         self._gateways.append(gateway)
         for worker in gateway._loops:
@@ -66,16 +67,16 @@ class Node:
         try:
             await gateway.start()
         except WakalaError as error:
-            world.network.tell(f"{self._name} does not start: {error}")
+            world.network.tell(f"{self.name} does not start: {error}")
             process.die("at its start")
             return
-        world.network.tell(f"{self._name} listens")
+        world.network.tell(f"{self.name} listens")
         world.network.listening[process] = (gateway.app, core)
 
     def _died(self, process: Process, how: str) -> None:
         world = self._world
         self.deaths += 1
-        world.network.tell(f"{self._name} dies {how}")
+        world.network.tell(f"{self.name} dies {how}")
         self._stores[-1].abandon()
         _unlock_all(self._spill)
         world.network.cut_off(process)
@@ -86,7 +87,8 @@ class Node:
         self.start()
 
     def calm_down(self) -> None:
-        """It lives on from now."""
+        """It lives on from now, and its clock is right."""
+        self.ahead_us = 0
         if self._process is not None:
             self._process.dies_after = 0
 

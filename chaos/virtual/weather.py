@@ -1,11 +1,13 @@
 """What goes wrong, and how often: drawn from the seed before anything happens, and over when the calm begins."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from random import Random
 
 from virtual.core import FREE, Prices
 
 RARE, SOME, OFTEN = 0.02, 0.1, 0.3
+LONG_REST_S = 86_400.0  # of a worker that has nothing to do in a run
+LEAP_S = 60.0
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class Rests:
     directory: float = 20.0
     shelter: float = 40.0
     standing: float = 60.0
+    timekeeper: float = LONG_REST_S  # at its start, and else only where a clock leaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Plan:
     hop_s: float = 0.02  # a usual way across the internet, one direction; each call draws up to twice that
     prices: Prices = FREE
     rests: Rests = Rests()
+    leap_s: float = 0.0  # the clock of one gateway is that much ahead (or behind) for a part of the storm
 
 
 SHORT_SCHEDULE_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)
@@ -91,7 +95,7 @@ def plan(seed: int) -> Plan:
     weather.merchant_unwell = chance.choice((0, SOME, OFTEN))  # the likeliest of all faults, in life as well
     weather.callback_late = chance.choice((0, SOME, OFTEN))  # then a query tells it first, and a merchant is told twice
     weather.word_lost = min(weather.word_lost, SOME)
-    return Plan(
+    drawn = Plan(
         seed=seed,
         nodes=2 if chance.random() < 0.3 else 1,
         storm_s=chance.choice((60, 200, 400)),
@@ -101,3 +105,13 @@ def plan(seed: int) -> Plan:
         schedule_s=LONG_SCHEDULE_S if chance.random() < 0.1 else SHORT_SCHEDULE_S,
         weather=weather,
     )
+    return _with_a_leap(drawn) if Random(f"{seed} leap").random() < SOME else drawn  # a die that changes no other
+
+
+def _with_a_leap(drawn: Plan) -> Plan:
+    """The clock of the one gateway leaps: those of several have to agree within a lease.
+
+    C2B confirmations do not come, for they are given to pushes by their time, which may be ten seconds off.
+    """
+    leap_s = LEAP_S if drawn.seed % 2 else -LEAP_S
+    return replace(drawn, nodes=1, is_registered=False, leap_s=leap_s, rests=Rests(timekeeper=5.0))

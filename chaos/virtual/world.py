@@ -87,6 +87,8 @@ class World:
             node.start()
         self.clients.start()
         self.loop.spawn(self.shops.moods(self.plan.storm_s))
+        if self.plan.leap_s:
+            self.loop.spawn(self._leap(self.chance("leap of a clock")))
         await asyncio.sleep(self.plan.storm_s)
         self._calm_down()
         reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -98,6 +100,13 @@ class World:
             self.is_over = await self._wait_for_the_end(reader)
         finally:
             reader.close()
+
+    async def _leap(self, chance: Random) -> None:
+        """The clock of one machine is wrong from some moment of the storm on."""
+        await asyncio.sleep(chance.random() * self.plan.storm_s)
+        node = chance.choice(self.nodes)
+        node.ahead_us = int(self.plan.leap_s * 1_000_000)
+        self.story.tell(self.loop.now_s, f"the clock of {node.name} leaps by {self.plan.leap_s:+g} s")
 
     def _calm_down(self) -> None:
         self.story.tell(self.loop.now_s, "the storm is over")

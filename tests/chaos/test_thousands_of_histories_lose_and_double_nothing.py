@@ -33,6 +33,8 @@ def test_the_worlds_are_as_bad_as_they_should_be() -> None:
     assert met("arrives twice") > 50
     assert met("is lost at M-Pesa") > 10
     assert met("is told the contrary") > 3
+    assert met("leaps by +60 s") > 3
+    assert met("leaps by -60 s") > 3
     assert {run.plan.nodes for run in runs} == {1, 2}
     assert min(states.count(end) for end in ("succeeded", "failed", "expired")) > 10
     assert evidence == {
