@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,21 @@ START_REST_S = 0.2  # after one that ended by itself, so that a broken program i
 ORDERLY_LIMIT_S = 30.0
 DATABASE_TRIES = 200
 DATABASE_REST_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How one life of a program ended; moments are monotonic seconds. ``code`` is negative where a signal killed it."""
+
+    name: str
+    order: signal.Signals | None
+    """What it was told; None where it ended by itself."""
+    code: int
+    has_served: bool
+    began_s: float
+    told_s: float
+    """When it was told to end, or else when its end was seen."""
+    ended_s: float
 
 
 class Actor(Protocol):
@@ -54,11 +70,12 @@ class Process:
         self.up = asyncio.Event()
         self.launched = asyncio.Event()
         self.starts_s: list[float] = []
-        self.ended_by_itself = 0
+        self.ends: list[End] = []
         self._launch = launch
         self._is_ready = is_ready
         self._program: Child | None = None
-        self._is_ordered = False
+        self._order: signal.Signals | None = None
+        self._told_s = 0.0
         self._is_ending = False
         self._task: asyncio.Task[None] | None = None
 
@@ -72,13 +89,18 @@ class Process:
         await self._signal_and_follow(signal.SIGKILL)
 
     async def restart(self) -> None:
-        """SIGTERM: it ends in order, and is launched again."""
-        await self._signal_and_follow(signal.SIGTERM)
+        """SIGTERM: it ends in order, and is launched again. What does not end is killed, and its code tells."""
+        program = self._program
+        restarting = asyncio.create_task(self._signal_and_follow(signal.SIGTERM))
+        await asyncio.wait({restarting}, timeout=ORDERLY_LIMIT_S)
+        if program is not None and not restarting.done():
+            program.send(signal.SIGKILL)
+        await restarting
 
     async def freeze(self, seconds: float) -> None:
-        """SIGSTOP now, SIGCONT later; the process may have been killed meanwhile."""
+        """SIGSTOP now, SIGCONT later; the process may have been killed meanwhile. One that is told to end is let be."""
         program = self._program
-        if program is None:
+        if program is None or self._order is not None:
             return
         program.send(signal.SIGSTOP)
         try:
@@ -96,8 +118,7 @@ class Process:
         self._is_ending = True
         program = self._program
         if program is not None:
-            program.send(signal.SIGCONT)
-            program.send(signal.SIGTERM if in_order else signal.SIGKILL)
+            self._tell(program, signal.SIGTERM if in_order else signal.SIGKILL)
             deadline_s = time.monotonic() + ORDERLY_LIMIT_S
             while not program.has_ended():
                 if time.monotonic() > deadline_s:
@@ -110,26 +131,32 @@ class Process:
         program = self._program
         if program is None or program.has_ended():
             return
-        self._is_ordered = True
         self.launched.clear()
+        self._tell(program, number)
+        await self.launched.wait()
+
+    def _tell(self, program: Child, number: signal.Signals) -> None:
+        self._order, self._told_s = number, time.monotonic()
         program.send(signal.SIGCONT)
         program.send(number)
-        await self.launched.wait()
 
     async def _supervise(self) -> None:
         while not self._is_ending:
             began_s = time.monotonic()
+            self._order, has_served = None, False
             self._program = program = await self._launch()
-            self._is_ordered = False
             self.launched.set()
             while not program.has_ended():
                 if not self.up.is_set() and await self._is_ready() and not program.has_ended():
                     self.starts_s.append(time.monotonic() - began_s)
                     self.up.set()
+                    has_served = True
                 await asyncio.sleep(LOOK_AGAIN_S)
             self.up.clear()
-            if not (self._is_ordered or self._is_ending):
-                self.ended_by_itself += 1
+            ended_s, order = time.monotonic(), self._order
+            told_s = ended_s if order is None else self._told_s
+            self.ends.append(End(self.name, order, await program.code, has_served, began_s, told_s, ended_s))
+            if order is None and not self._is_ending:
                 await asyncio.sleep(START_REST_S)
 
 

@@ -54,7 +54,7 @@ class Books:
         return (*paid, *paid_out)
 
     def testimony(self, acknowledged: list[Acknowledged]) -> MPesa:
-        """What M-Pesa did, and which of its callbacks were acknowledged."""
+        """What M-Pesa did, and which of its callbacks were acknowledged. The paybill of a run has Pull."""
         pushes = (Prompted(request) for payment in self.payments if (request := _request_of(payment)))
         payouts = (
             Prompted(command["originator_conversation_id"]) for command in self.commands if command["kind"] == "b2c"
@@ -64,7 +64,7 @@ class Books:
         }
         by_receipt = {money.receipt: money for money in self._money()}
         called = tuple(_called(each, by_checkout, by_receipt) for each in acknowledged)
-        return MPesa(prompts=(*pushes, *payouts), money=self._money(), calls=called)
+        return MPesa(prompts=(*pushes, *payouts), money=self._money(), calls=called, is_listed=True)
 
 
 async def read_books(town: Town) -> Books:

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import aiohttp
 from rich.console import Console
 
 from checker import check
+from evidence import Evidence
 from processes.books import Books, read_books
 from processes.pace import Pace
 from processes.plan import Cast, Fault, draw
@@ -57,8 +58,11 @@ async def break_it(run: Run, server: PostgresServer | None, database_url: str, c
         striker = Striker(town, lambda: shops.counts["accepted"])
         ticker = Ticker(console)
         await _load_and_break(run, result, shops, striker, _ticking(ticker, result, shops, striker, store))
-        books = await _calm(run, town, shops, store, result)
-        await _judge(town, shops, store, books, result)
+        books, left = await _calm(run, town, shops, store, result)
+        for gateway in town.gateways:
+            await gateway.end(in_order=True)
+        evidence = await gather_evidence(town, shops, store, books, striker.outages, left)
+        await _judge(town, shops, store, books, evidence, result)
     if result.is_whole:
         shutil.rmtree(run.folder)
     return result
@@ -111,23 +115,25 @@ def _ticking(
     return tick
 
 
-async def _calm(run: Run, town: Town, shops: Shops, store: Store, result: Result) -> Books:
-    """Everything healed: wait until nothing is open, or until a deadline that says that something is stuck."""
+async def _calm(run: Run, town: Town, shops: Shops, store: Store, result: Result) -> tuple[Books, tuple[str, ...]]:
+    """Everything healed: wait until nothing is open, or until a deadline. What is open then is a finding."""
     began_s = time.monotonic()
     limit_s = run.pace.expire_s + run.calm_spare_s
     await town.calm_down()
+    await store.release_list()
     await shops.finish(limit_s)
     while True:
         books, standing = await _look(town), await store.standing()
+        left = tuple(unfinished(books, standing, shops.open_count)) if books is not None else ()
         is_late = time.monotonic() - began_s > limit_s
-        if books is not None and (is_late or _is_over(books, standing, shops)):
+        if books is not None and (is_late or not left):
             break
         if is_late and books is None:
             raise RuntimeError("The simulator cannot be asked for its books.")
         await asyncio.sleep(LOOK_AGAIN_S)
     shops.abandon()
     result.calm_s = time.monotonic() - began_s
-    return books
+    return books, left
 
 
 async def _look(town: Town) -> Books | None:
@@ -137,22 +143,30 @@ async def _look(town: Town) -> Books | None:
         return None
 
 
-def _is_over(books: Books, standing: Standing | None, shops: Shops) -> bool:
-    """Nothing open on any side, and M-Pesa's list read up to its last line."""
-    if standing is None or standing.open_count or books.open_count or shops.open_count:
-        return False
-    return standing.pulled_us > books.newest_s * SECOND_US
+def unfinished(books: Books, standing: Standing | None, clients: int) -> Iterator[str]:
+    """What is open on any side, a sentence each; and M-Pesa's list has to be read up to its last line."""
+    if clients:
+        yield f"{clients} clients still wait."
+    if books.open_count:
+        yield f"M-Pesa still has {books.open_count} prompts and commands open."
+    if standing is None:
+        yield "the database does not answer."
+        return
+    if standing.open_count:
+        yield (
+            f"{standing.open_payments} payments, {standing.waiting_notifications} notifications and "
+            f"{standing.unclear_confirmations} confirmations are open in the journal."
+        )
+    if standing.pulled_us <= books.newest_s * SECOND_US:
+        yield f"M-Pesa's list is read up to {standing.pulled_us} us; its last payment is of {books.newest_s:.0f} s."
 
 
-async def _judge(town: Town, shops: Shops, store: Store, books: Books, result: Result) -> None:
+async def _judge(town: Town, shops: Shops, store: Store, books: Books, evidence: Evidence, result: Result) -> None:
     for actor in town.actors.values():
         if is_process(actor):
-            result.ended_by_themselves[actor.name] = actor.ended_by_itself
+            result.ends[actor.name] = actor.ends
         sort = actor.name.partition("-")[0]
         result.starts_s.setdefault(sort, []).extend(actor.starts_s)
-    for gateway in town.gateways:
-        await gateway.end(in_order=True)
-    evidence = await gather_evidence(town, shops, store, books)
     result.evidence, result.violations = evidence, check(evidence)
     result.load, result.waits_s = shops.counts, shops.waited_s
     result.paid, result.told = books.paid_count, len(evidence.told)

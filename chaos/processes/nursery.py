@@ -19,6 +19,8 @@ class Child:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """How it ended, once somebody said so; negative where a signal killed it."""
         try:
             self._descriptor = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -49,6 +51,8 @@ class Nursery:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._turn = asyncio.Lock()
+        self._started: asyncio.Queue[Child | None] = asyncio.Queue()
+        self._living: dict[int, Child] = {}
 
     async def open(self) -> None:
         """Import everything once."""
@@ -62,21 +66,33 @@ class Nursery:
                 env=environment({}),
                 start_new_session=True,  # what ends the run from a keyboard is for the run to hand on, in order
             )
+        self._listening = asyncio.create_task(self._listen())
 
     async def launch(self, arguments: Sequence[str], settings: Mapping[str, str], log: Path) -> Child:
         """Start a program; ``settings`` are a gateway's, by the names of its configuration."""
         variables = environment({name.upper(): value for name, value in settings.items()})
         order = {"arguments": list(arguments), "environment": variables, "log": str(log)}
-        stdin, stdout = self._process.stdin, self._process.stdout
+        stdin = self._process.stdin
         assert stdin is not None
-        assert stdout is not None
         async with self._turn:
             stdin.write(json.dumps(order).encode() + b"\n")
             await stdin.drain()
-            answer = await stdout.readline()
-        if not answer:
+            child = await self._started.get()
+        if child is None:
             raise RuntimeError(f"Programs cannot be started: see {self._log}.")
-        return Child(int(answer))
+        return child
+
+    async def _listen(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None
+        async for line in stdout:
+            what, pid, *code = line.split()
+            if what == b"started":
+                child = self._living[int(pid)] = Child(int(pid))
+                self._started.put_nowait(child)
+            elif not (ended := self._living.pop(int(pid)).code).done():
+                ended.set_result(int(code[0]))
+        self._started.put_nowait(None)
 
     async def close(self) -> None:
         """Nobody is started any more."""
@@ -84,3 +100,4 @@ class Nursery:
         assert stdin is not None
         stdin.close()
         await self._process.wait()
+        await self._listening

@@ -3,8 +3,8 @@
 Two cores are soon busy with nothing but imports where something is killed every two seconds. A forked program is a
 process of its own all the same: it opens its own files, sockets and database, and may be killed at any line.
 
-It reads a JSON object a line (``arguments`` as after ``python``, ``environment``, ``log``) and answers with a process's
-number.
+It reads a JSON object a line (``arguments`` as after ``python``, ``environment``, ``log``). It says ``started NUMBER``
+of each process, and ``ended NUMBER CODE`` when it is gone; the code of one that a signal killed is negative.
 """
 
 import gc
@@ -14,6 +14,7 @@ import random
 import runpy
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import standardwebhooks  # noqa: F401 - these imports are what it is for
@@ -27,6 +28,7 @@ import wakala.simulator.main  # noqa: F401
 def become(order: dict[str, Any]) -> None:
     """Turn this fork into the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, place in ((nothing, 0), (log, 1), (log, 2)):
@@ -45,15 +47,28 @@ def become(order: dict[str, Any]) -> None:
 
 def main() -> None:
     """Fork for every line until there are no more."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried by the system
+    signal.signal(signal.SIGCHLD, bury)
     gc.freeze()
     for line in sys.stdin:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # nobody ends before it was said to have started
         pid = os.fork()
         if pid == 0:
             become(json.loads(line))
             os._exit(0)
-        sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
+        say(f"started {pid}")
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+
+def bury(*_: object) -> None:
+    """Tell how each of those that are gone has ended."""
+    with suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            say(f"ended {found[0]} {os.waitstatus_to_exitcode(found[1])}")
+
+
+def say(words: str) -> None:
+    """In one write: a signal may come between any two."""
+    os.write(sys.stdout.fileno(), f"{words}\n".encode())
 
 
 if __name__ == "__main__":

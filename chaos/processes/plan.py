@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-KILL, KILL_AT_START, STOP_AT_ONCE = "kill", "kill while starting", "stop at once"
-KILLS = frozenset({KILL, KILL_AT_START, STOP_AT_ONCE})
+KILL, KILL_AT_START, STOP_AT_ONCE, STOP = "kill", "kill while starting", "stop at once", "stop in order"
+KILLS = frozenset({KILL, KILL_AT_START, STOP_AT_ONCE, STOP})
 FREEZE, RESTART, MOOD, MPESA = "freeze", "restart", "mood", "M-Pesa"
 """``RESTART`` ends a process in order and starts it again; ``MOOD`` is how a merchant answers for a while."""
 
@@ -28,6 +28,7 @@ RESTART_EVERY_S = (30.0, 60.0)
 SERVES_S = (0.2, 2.5)  # at least; where a victim starts slowly and kills have queued up, each still meets a living one
 SHORT_S, LONG_S = (0.2, 3.5), (6.0, 9.0)  # a long freeze outlives every lease, so that somebody else takes the work
 LONG_CHANCE = 0.15
+AT_START_CHANCE, STOP_CHANCE = 0.1, 0.25
 
 # What M-Pesa itself does wrong. Left out: what makes M-Pesa lie about money (contradicts, other_amount, does_not_exist,
 # duplicate_id), for then nobody could say which side of the books is right; those have tests of their own.
@@ -57,7 +58,7 @@ class Fault:
 
     @property
     def is_kill(self) -> bool:
-        """True where a process ends without having been asked."""
+        """True where a process ends in the middle of its work, most of them without having been asked."""
         return self.kind in KILLS
 
 
@@ -99,13 +100,18 @@ def _moments(random: Random, every_s: tuple[float, float], until_s: float) -> It
 
 
 def _kill(random: Random, at_s: float, cast: Cast) -> Fault:
-    """``lasts_s`` is how long the victim is left to serve before. Now and then one dies again while it starts."""
+    """``lasts_s`` is how long the victim is left to serve before. Now and then one dies again while it starts.
+
+    A gateway is told to stop, now and then, as it is when a new version is put in its place.
+    """
     target = _weighted(random, ((cast.gateways, 5), (cast.merchants, 10), ((cast.database,), 2)))
     kind = KILL
     if target == cast.database:
         kind = random.choice((KILL, KILL, STOP_AT_ONCE))
-    elif random.random() < 0.1:
+    elif (chance := random.random()) < AT_START_CHANCE:
         kind = KILL_AT_START
+    elif target in cast.gateways and chance < AT_START_CHANCE + STOP_CHANCE:
+        kind = STOP
     return Fault(at_s, kind, target, round(random.uniform(*SERVES_S), 3))
 
 

@@ -5,6 +5,7 @@ planted_gateway.py CONFIG FAULT
 
 import asyncio
 import itertools
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from wakala.journal.database import Operation
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.payments import Payments
+from wakala.pulling import Pulling
 from wakala.rules.payment import Payment, State
 
 COMMIT_LATE_S = 0.3
@@ -81,10 +83,30 @@ def resend_on_unknown() -> None:
     Payments.finish = resend  # type: ignore[method-assign]
 
 
+def forget_the_list() -> None:
+    """M-Pesa's list of payments is read to its end, and what nobody told of is not entered."""
+
+    async def enter(*_: object) -> bool:
+        return False
+
+    Pulling._enter = enter  # type: ignore[assignment]
+
+
+def stop_out_of_order() -> None:
+    """Told to stop, it drops everything and ends as if it had failed."""
+
+    def told(_: object) -> None:
+        os._exit(1)
+
+    serving._Server._told = told  # type: ignore[assignment]
+
+
 FAULTS = {
     "acknowledge-before-commit": acknowledge_before_commit,
     "skip-a-commit": skip_a_commit,
     "resend-on-unknown": resend_on_unknown,
+    "forget-the-list": forget_the_list,
+    "stop-out-of-order": stop_out_of_order,
 }
 
 if __name__ == "__main__":

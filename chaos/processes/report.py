@@ -10,6 +10,7 @@ from rich.table import Table
 
 from checker import RULES, Invariant, Violation
 from evidence import Evidence
+from processes.actors import End
 
 LOST = frozenset({Invariant.LOST_REQUEST, Invariant.LOST_MONEY, Invariant.LOST_CALLBACK, Invariant.UNTOLD})
 DOUBLED = frozenset(
@@ -40,7 +41,7 @@ class Result:
     load: Counter[str] = field(default_factory=Counter)
     waits_s: list[float] = field(default_factory=list)
     starts_s: dict[str, list[float]] = field(default_factory=dict)
-    ended_by_themselves: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, list[End]] = field(default_factory=dict)
     paid: int = 0
     told: int = 0
     evidence: Evidence = field(default_factory=Evidence)
@@ -75,6 +76,11 @@ class Result:
     def is_whole(self) -> bool:
         """True where every promise was kept."""
         return not self.violations
+
+    @property
+    def ended_by_themselves(self) -> dict[str, int]:
+        """How many lives of each process nobody ended."""
+        return {name: sum(end.order is None for end in ends) for name, ends in self.ends.items()}
 
     def document(self) -> dict[str, Any]:
         """For programs."""
@@ -118,7 +124,7 @@ class Result:
         return waits_s[min(len(waits_s) - 1, len(waits_s) * percent // 100)] if waits_s else 0.0
 
     def invariants(self) -> dict[str, int]:
-        """How many things each rule of the judge looked at."""
+        """How many things each rule of the judge looked at; a rule that saw none was not checked."""
         evidence = self.evidence
         counts = {
             "payments": len(evidence.journal.payments),
@@ -128,8 +134,11 @@ class Result:
             "callbacks": len(evidence.mpesa.calls),
             "owed": len(evidence.journal.owed),
             "told": len(evidence.told),
+            "attempts": len(evidence.attempts),
+            "lives": sum(len(ends) for name, ends in self.ends.items() if name.startswith("gateway")),
         }
-        return {rule.__name__.replace("_", " "): counts[_LOOKED_AT.get(rule.__name__, "payments")] for rule in RULES}
+        looked_at = {rule.__name__: counts[_LOOKED_AT.get(rule.__name__, "payments")] for rule in RULES}
+        return {name.replace("_", " "): count for name, count in looked_at.items() if count}
 
 
 _LOOKED_AT = {
@@ -144,6 +153,8 @@ _LOOKED_AT = {
     "an_outcome_is_told_once": "owed",
     "what_arrives_is_what_is_owed": "told",
     "notifications_keep_their_order": "told",
+    "one_attempt_at_a_time": "attempts",
+    "nothing_breaks": "lives",
 }
 
 

@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import aiohttp
 
 from processes.actors import Actor
-from processes.plan import FREEZE, KILL_AT_START, MOOD, MPESA, RESTART, STOP_AT_ONCE, Fault
-from processes.town import Town
+from processes.ends import Outage
+from processes.plan import FREEZE, KILL, KILL_AT_START, MOOD, MPESA, RESTART, STOP, STOP_AT_ONCE, Fault
+from processes.town import Town, is_process
 
 ORDER_LIMIT_S = 2.0  # a frozen simulator takes no order; that fault is then not counted
 WORK_BETWEEN = 5  # requests accepted between two kills of a gateway or the database: each strikes a town that works
@@ -32,6 +33,7 @@ class Striker:
         self._is_over = False
         self.kills: Counter[str] = Counter()
         self.others: Counter[str] = Counter()
+        self.outages: list[Outage] = []
         self.broken: list[Exception] = []
 
     async def carry_out(self, faults: list[Fault]) -> None:
@@ -68,7 +70,21 @@ class Striker:
             await self._kill(fault, self.town.actors[fault.target])
         elif fault.kind == RESTART:
             await self._restart()
-        elif fault.kind == FREEZE:
+        else:
+            with self._noting(fault.target):
+                await self._disturb(fault)
+
+    @contextmanager
+    def _noting(self, name: str) -> Iterator[None]:
+        """Who was away from when to when may explain what others did meanwhile."""
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self.outages.append(Outage(name, began_s, time.monotonic()))
+
+    async def _disturb(self, fault: Fault) -> None:
+        if fault.kind == FREEZE:
             self.others[f"freeze {_sort(fault.target)}"] += 1
             await self.town.actors[fault.target].freeze(fault.lasts_s)
         elif fault.kind == MOOD:
@@ -101,8 +117,14 @@ class Striker:
     async def _end(self, fault: Fault, actor: Actor) -> None:
         if self._is_over:
             return
-        await actor.kill(at_once=fault.kind == STOP_AT_ONCE)
-        self.kills[f"{'stop at once' if fault.kind == STOP_AT_ONCE else 'kill'} {_sort(fault.target)}"] += 1
+        if fault.kind == STOP:
+            assert is_process(actor)
+            await actor.restart()
+        else:
+            with self._noting(fault.target):
+                await actor.kill(at_once=fault.kind == STOP_AT_ONCE)
+        what = fault.kind if fault.kind in {STOP, STOP_AT_ONCE} else KILL
+        self.kills[f"{what} {_sort(fault.target)}"] += 1
         if fault.kind == KILL_AT_START:
             await asyncio.sleep(fault.lasts_s * AT_START_SHARE)
             if not actor.up.is_set():

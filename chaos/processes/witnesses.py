@@ -2,26 +2,38 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from evidence import Evidence, Told
 from processes.books import Books
+from processes.ends import Outage, bad_ends, tracebacks
 from processes.shops import Shops
 from processes.store import Store
 from processes.town import MERCHANTS, Town
 
 
-async def gather_evidence(town: Town, shops: Shops, store: Store, books: Books) -> Evidence:
-    """After the gateways have ended: clients, M-Pesa, journal and merchants."""
+async def gather_evidence(
+    town: Town, shops: Shops, store: Store, books: Books, outages: Sequence[Outage], unfinished: tuple[str, ...]
+) -> Evidence:
+    """After the gateways have ended: clients, M-Pesa, journal and merchants; and the gateways' own ends and logs."""
     told = tuple(each for name in MERCHANTS for each in read_told(town.folder / f"{name}.told.jsonl"))
     return Evidence(
         asked=tuple(shops.asked),
         mpesa=books.testimony(town.acknowledged),
         journal=await store.journal(),
         told=told,
+        broke=tuple(_broken(town, outages)),
+        unfinished=unfinished,
         unanswered=frozenset(shops.waiting),
     )
+
+
+def _broken(town: Town, outages: Sequence[Outage]) -> Iterator[str]:
+    for gateway in town.gateways:
+        yield from bad_ends(gateway.ends, outages)
+        yield from tracebacks(gateway.name, town.folder / f"{gateway.name}.log")
 
 
 def read_told(file: Path) -> list[Told]:

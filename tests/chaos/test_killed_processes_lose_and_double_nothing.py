@@ -9,7 +9,7 @@ from rich.console import Console
 
 from processes.breaking import Run, break_it
 from processes.pace import Pace
-from processes.plan import MPESA, Cast, Fault, draw
+from processes.plan import MPESA, STOP, Cast, Fault, draw
 from processes.report import print_result
 from services.postgres import PostgresServer, postgres_server
 
@@ -32,12 +32,13 @@ def own_server(database: str) -> Iterator[tuple[PostgresServer | None, str]]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_processes_that_die_under_load_lose_double_and_forget_nothing(database: str, tmp_path: Path) -> None:
-    run = Run(database, SEED, SECONDS, tmp_path / "run", LIGHT)
+    run = Run(database, SEED, SECONDS, tmp_path / "run", LIGHT, draw=with_a_stop)
     with own_server(database) as (server, url):
         result = await break_it(run, server, url, Console(width=110))
     print_result(result, Console(width=110))
     assert not result.violations
     assert result.kills.total() >= 8
+    assert result.kills["stop in order gateway"] >= 1
     assert result.others.total() >= 8
     assert result.paid
     assert result.told >= result.paid
@@ -57,10 +58,23 @@ def with_nothing_heard(seed: int, seconds: float, cast: Cast) -> list[Fault]:
     return sorted([*with_lost_answers(seed, seconds, cast), *untold])
 
 
+def with_nothing_confirmed(seed: int, seconds: float, cast: Cast) -> list[Fault]:
+    """The usual plan, and next to no C2B confirmation comes: who pays by hand is found in M-Pesa's list only."""
+    untold = [Fault(number / 2, MPESA, "c2b_confirmation", 1.0, "lost") for number in range(int(2 * seconds))]
+    return sorted([*draw(seed, seconds, cast), *untold])
+
+
+def with_a_stop(seed: int, seconds: float, cast: Cast) -> list[Fault]:
+    """The usual plan, and one gateway is told to stop while it works."""
+    return sorted([*draw(seed, seconds, cast), Fault(seconds / 2, STOP, cast.gateways[0], 1.0)])
+
+
 FOUND = {
     "acknowledge-before-commit": (with_lost_answers, {"lost callback", "lost request"}),
     "skip-a-commit": (with_lost_answers, {"lost callback"}),
     "resend-on-unknown": (with_nothing_heard, {"doubled prompt"}),
+    "forget-the-list": (with_nothing_confirmed, {"lost money"}),
+    "stop-out-of-order": (with_a_stop, {"broke"}),
 }
 
 
