@@ -190,7 +190,7 @@ class Payments:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         trouble, exchanges = await self._upstream.prepare(credentials, payment)
         if trouble is not None:
-            return await self.settle(payment, trouble, exchanges, answered=answered)
+            return await self.settle(payment, trouble, exchanges, answered=answered, is_of_this_version=True)
         change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
         if not await self._journal.record_change(payment, change, exchanges=exchanges):
             return await self._reread(payment)  # another worker has it
@@ -251,13 +251,18 @@ class Payments:
         *,
         answered: Answered | None = None,
         claims: str | None = None,
+        is_of_this_version: bool = False,
     ) -> Payment:
         """What a fact does to a payment, durably, with what the merchant is owed for it, in one transaction.
 
-        ``claims`` is the receipt of a C2B confirmation that this answers for, whether or not the fact brings it.
+        ``claims`` is the receipt of a C2B confirmation that this answers for, whether or not the fact brings it. A fact
+        ``is_of_this_version`` where it says nothing of what another worker has made of the payment meanwhile: that it
+        could not be sent here does not hold up what was sent there, or it would be sent twice.
         """
         newest = self._recent.get(payment.id)
         if newest is not None and newest.version > payment.version:
+            if is_of_this_version:
+                return await self._passed_over(newest, exchanges)
             payment = newest
         while True:
             now_us = self._source.now_us()
@@ -299,6 +304,14 @@ class Payments:
                         self._offer(owed)
                 return change.payment
             payment = await self._reread(payment)
+            if is_of_this_version:
+                return await self._passed_over(payment, exchanges)
+
+    async def _passed_over(self, payment: Payment, exchanges: tuple[Exchange, ...]) -> Payment:
+        """What happened changes nothing any more; its bytes are kept."""
+        for exchange in exchanges:
+            await self._journal.record_exchange(exchange)
+        return payment
 
     async def _with_twin(self, change: Change, receipt: str, now_us: int) -> tuple[Change, Notification | None]:
         """The C2B confirmation of a push, told beside the push's own outcome, as M-Pesa does (daraja.md 2.1).

@@ -14,7 +14,14 @@ from wakala.journal.together import for_many
 SMALL = {"apps_all", "shortcodes_all", "organisations_all", "directory_version", "migrations_newest", "directory_moved"}
 SMALL |= {"endpoints_all", "signing_keys_all", "endpoint_health_all"}
 # Once at a start, over the partial index of open work or a few rows.
-AT_START = {"notifications_release", "app_bind", "app_callback_url", "shortcode_collector", "shortcode_registered"}
+AT_START = {
+    "duties_release",
+    "notifications_release",
+    "app_bind",
+    "app_callback_url",
+    "shortcode_collector",
+    "shortcode_registered",
+}
 # At a start, and while the clock relives a time that was: over the partial indexes of open work, or few rows.
 AT_START |= {"notifications_pull_in", "consumers_pull_in"}
 # Once, by a person's command: `wakala restore`.

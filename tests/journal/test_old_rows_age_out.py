@@ -324,3 +324,12 @@ async def test_freed_pages_are_used_again_so_that_the_file_stays_flat(database: 
         await journal.retention.keep_retention_time(made_us + 91 * DAY_US)
         await pruner(journal, database, now_us=made_us + 91 * DAY_US).run(dry_run=False)
     assert sizes[-1] <= sizes[0] * 1.1, sizes
+
+
+async def test_a_start_of_the_one_process_waits_for_no_reader_of_a_list_that_died(journal: Journal) -> None:
+    duties = journal.retention
+    await duties.keep_retention_time(NOW_US)
+    assert await duties.claim_duty("pull sc_1", NOW_US, 10)
+    await journal.release_leases(NOW_US)
+    assert await duties.claim_duty("pull sc_1", NOW_US, 10)
+    assert await duties.retention_time_us() == NOW_US

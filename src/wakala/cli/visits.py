@@ -10,7 +10,7 @@ from wakala.administration import Administration
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
 from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
-from wakala.identity import system_source
+from wakala.identity import made_at_us, system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.journal.postgres import PostgresDatabase
@@ -200,7 +200,7 @@ async def read_notifications(settings: Settings, environment: Environment, limit
                 "Type": n.type,
                 "State": n.state.value,
                 "Attempts": n.attempts,
-                "CreatedAt": (time_text(n.first_staged_us) or "")[:19],
+                "CreatedAt": (time_text(made_at_us(n.id)) or "")[:19],
                 "NextAttemptAt": time_text(n.due_us) if n.state == "waiting" else None,
                 "LastStatus": n.last_status,
                 "LastError": n.last_error,

@@ -303,7 +303,11 @@ class Journal:
             Operation(
                 "leases",
                 None,
-                (Write("payments_release", (now_us, now_us)), Write("notifications_release", ())),
+                (
+                    Write("payments_release", (now_us, now_us)),
+                    Write("notifications_release", ()),
+                    Write("duties_release", ()),
+                ),
             )
         )
 

@@ -37,11 +37,6 @@ class Notification(msgspec.Struct, frozen=True, gc=False):
     last_error: str | None = None
     settled_us: int | None = None
 
-    @property
-    def first_staged_us(self) -> int:
-        """When it was made, to the millisecond: its ID says so for ever."""
-        return int(self.id.partition("_")[2][:12], 16) * 1_000
-
 
 # Dense early because a shopper waits, then over three and a half days so that a bug shipped on Friday is healed on
 # Monday with the next day to spare. Seconds after the attempt before.

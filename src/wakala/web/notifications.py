@@ -15,6 +15,7 @@ from wakala.deliveries.deliveries import signed_headers
 from wakala.deliveries.desk import Desk, Window
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
+from wakala.identity import made_at_us
 from wakala.journal.endpoints import PAGE_ROWS
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Environment
@@ -208,7 +209,7 @@ def _view(notification: Notification) -> dict[str, Any]:
         "Type": notification.type,
         "State": notification.state.value,
         "Attempts": notification.attempts,
-        "CreatedAt": time_text(notification.first_staged_us),
+        "CreatedAt": time_text(made_at_us(notification.id)),
         "NextAttemptAt": time_text(notification.due_us) if notification.state is DeliveryState.WAITING else None,
         "LastStatus": notification.last_status,
         "LastError": notification.last_error,
