@@ -218,13 +218,21 @@ def drop_the_lease_of_a_notification() -> Iterator[None]:
 
 
 @_fault
-def drop_the_lease_of_a_payment() -> Iterator[None]:
-    """Every worker that finds a payment due takes it in hand, and it stays due."""
+def drop_both_guards_of_a_payment_that_is_sent() -> Iterator[None]:
+    """Every worker that finds a payment due takes it in hand, and who cannot send it holds back what another sends.
+
+    Either alone does no harm: without the lease the versions decide who sends, and with it nobody else is there.
+    """
+    real = Payments.settle
 
     async def claim(_: Journal, *_given: Any) -> bool:
         return True
 
-    with _swapped(Journal, "claim_payment", claim):
+    async def settle(self: Payments, *given: Any, is_of_this_version: bool = False, **more: Any) -> Payment:
+        del is_of_this_version
+        return await real(self, *given, **more)
+
+    with _swapped(Journal, "claim_payment", claim), _swapped(Payments, "settle", settle):
         yield
 
 

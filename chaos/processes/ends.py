@@ -1,8 +1,8 @@
 """What gateways' processes and their logs say against them: ends that nobody ordered, stops that failed, tracebacks.
 
 A gateway that dies by itself is started again, so nothing is lost and nobody would notice. It is a breach all the same,
-unless a fault of ours explains it: a gateway that starts while its database is away says so and ends with 1, as
-its supervisor expects, and one that is told to stop cannot hand back what it has in hand.
+unless a fault of ours explains it: one that is told to stop while its database is away cannot hand back what it has in
+hand. A gateway that starts without its database waits for it.
 """
 
 import re
@@ -15,7 +15,6 @@ from processes.actors import End
 
 STOP_LIMIT_S = 10.0  # twice what gateways of a run are given (`pace`): the machine is busy, and we look now and then
 AFTERMATH_S = 3.0  # after an outage of its database a gateway may still meet connections that broke in it
-NO_DATABASE = 1  # the code of a gateway that cannot start without its database
 RECORD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 TRACEBACK = "Traceback (most recent call last):"
 NAMED = "wakala.errors."
@@ -35,19 +34,19 @@ def bad_ends(ends: Iterable[End], outages: Iterable[Outage]) -> Iterator[str]:
     struck = list(outages)
     for end in ends:
         took_s = end.ended_s - end.told_s
-        was_away = _was_without_database(end, end.began_s if end.order is None else end.told_s, struck)
-        if end.order is None and (end.has_served or end.code != NO_DATABASE or not was_away):
+        was_away = _was_without_database(end, struck)
+        if end.order is None:
             where = "in the middle of its work" if end.has_served else "before it served"
             yield f"{end.name} ended by itself, {where}, with code {end.code}."
         if end.order is signal.SIGTERM and (end.code != 0 or took_s > STOP_LIMIT_S) and not was_away:
             yield f"{end.name} was told to stop and ended with code {end.code} after {took_s:.1f} s."
 
 
-def _was_without_database(end: End, since_s: float, struck: list[Outage]) -> bool:
-    """True where its database, or the line to it, was struck at that time. A file is never away."""
+def _was_without_database(end: End, struck: list[Outage]) -> bool:
+    """True where its database, or the line to it, was struck since it was told to stop. A file is never away."""
     names = {"database", f"{end.name} to database"}
     return any(
-        one.name in names and one.began_s <= end.ended_s and one.ended_s + AFTERMATH_S >= since_s for one in struck
+        one.name in names and one.began_s <= end.ended_s and one.ended_s + AFTERMATH_S >= end.told_s for one in struck
     )
 
 

@@ -122,7 +122,7 @@ class Gateway:
         )
         base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
         self._is_leaving = False
-        self._has_begun = False
+        self._is_open = self._has_begun = False
         self._beginning: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self.database = store or database(settings, exclusive=True)
@@ -271,28 +271,28 @@ class Gateway:
         Where PostgreSQL is away that is done once it is back. Until then M-Pesa's callbacks are kept, and whatever else
         is asked is refused.
         """
-        try:
-            await self.database.open()
-        except DatabaseAwayError as away:
-            if self.database.dialect == "sqlite":
-                raise
-            log.error("%s Until then M-Pesa's callbacks are kept.", away.sentence)  # noqa: TRY400 - it is said in words
-            self._beginning = asyncio.create_task(self._begin_once_the_database_is_back())
+        await self._unless_the_database_is_away(self._open_database())  # a second process on one file touches nothing
         self.spill.open()
         await self.to_mpesa.open()
         await self.to_merchants.open()
         if self._beginning is None:
-            await self._begin()
+            await self._unless_the_database_is_away(self._begin())
+
+    async def _unless_the_database_is_away(self, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await step
+        except DatabaseAwayError as away:
+            if self.database.dialect == "sqlite":  # a file that cannot be opened is no outage: a person has to look
+                raise
+            log.error("%s Until then M-Pesa's callbacks are kept.", away.sentence)  # noqa: TRY400 - it is said in words
+            self._beginning = asyncio.create_task(self._begin_once_the_database_is_back())
 
     async def _begin_once_the_database_is_back(self) -> None:
         said = ""
-        is_open = False
         while not self._has_begun:
             await asyncio.sleep(RETRY_REST_S)
             try:
-                if not is_open:
-                    await self.database.open()
-                    is_open = True
+                await self._open_database()
                 await self._begin()
             except WakalaError as fault:  # also one that a person has to mend: then it goes on from here
                 if fault.sentence != said:
@@ -300,6 +300,11 @@ class Gateway:
                 said = fault.sentence
             except Exception:
                 log.exception("not yet begun")
+
+    async def _open_database(self) -> None:
+        if not self._is_open:
+            await self.database.open()
+            self._is_open = True
 
     async def _begin(self) -> None:
         await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)

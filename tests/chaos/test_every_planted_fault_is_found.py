@@ -19,7 +19,7 @@ CAUGHT_AS = {
     "settle twice": {Invariant.TOLD_TWICE},
     "forget to stage the notification": {Invariant.UNTOLD},
     "drop the lease of a notification": {Invariant.AT_ONCE},
-    "drop the lease of a payment": {Invariant.DOUBLED_PROMPT},
+    "drop both guards of a payment that is sent": {Invariant.DOUBLED_PROMPT},
     "keep every outcome": {Invariant.UNTOLD},
     "answer a repeat with news": {Invariant.OTHER_ANSWER},
     "leave a repeat in flight": {Invariant.STUCK},
