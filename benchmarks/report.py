@@ -39,6 +39,7 @@ WORDS = {
     "steady_deliveries": "Wakala: whole payments, before a merchant is down",
     "backlog_drain": "Wakala: its backlog, once the merchant is back",
     "one_gateway": "Wakala: whole payments, one process",
+    "two_apart": "Wakala: and two on a database each and the same core",
     "two_gateways": "Wakala: and two on the same database and core",
     "direct_half_load": "simulator asked directly, at half of our load",
     "gateway_half_load": "and through Wakala, as often",

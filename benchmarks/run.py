@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,11 @@ class Bench:
 
     def drive(self, load: Load, driver: str = "load.py") -> Measured:
         return self.drive_for(load, driver, Measured)
+
+    def drive_at_once(self, *loads: Load) -> list[Measured]:
+        """Several drivers, in the same seconds."""
+        with ThreadPoolExecutor(len(loads)) as pool:
+            return list(pool.map(self.drive, loads))
 
     def drive_for(self, load: Load, driver: str, result: type[Result]) -> Result:
         """What a driver of another kind measures."""
@@ -283,7 +289,7 @@ class Bench:
     def promised(self) -> None:
         """Rows with a bound."""
         promises.speed(self)
-        if self.wanted("one_gateway", "two_gateways"):
+        if self.wanted("one_gateway", "two_apart", "two_gateways"):
             promises.two_gateways(self)
         for database in DATABASES:
             if self.wanted("direct_half_load", "gateway_half_load"):
