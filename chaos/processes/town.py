@@ -22,7 +22,7 @@ from processes.links import Link
 from processes.nursery import Child, Nursery
 from processes.pace import Pace
 from processes.plan import Cast
-from services.ports import free_port
+from services.ports import free_port, kept_port
 from services.postgres import PostgresServer
 from services.programs import WAKALA, command
 from wakala.administration import ShortcodeDetails
@@ -148,7 +148,7 @@ class Town:
     async def _link(self, name: str, targets: list[str], *, listens: bool = False) -> Link:
         random = Random(f"{self.seed} {name}")
         ports = [partial(self.ports.__getitem__, target) for target in targets]
-        link = Link(name, free_port(), ports, random, (lambda: Ear(self.acknowledged)) if listens else lambda: None)
+        link = Link(name, kept_port(), ports, random, (lambda: Ear(self.acknowledged)) if listens else lambda: None)
         await link.open()
         self.links[name] = link
         return link

@@ -2,7 +2,8 @@
 
 A process that starts servers claims a block of ports for as long as it lives, by holding the block's first one, and
 hands the rest out in turn. So two processes of a test run never choose the same port, nor does a second run beside it;
-and one process comes back to a port only after all the others of its block. The system ends the claim with the process.
+and one process comes back to a port only after all the others of its block, and never to one that is kept. The system
+ends the claim with the process.
 """
 
 import itertools
@@ -20,16 +21,21 @@ class Ports:
     def __init__(self) -> None:
         self._claim: socket.socket | None = None
         self._turns = itertools.cycle(range(1, BLOCK))
+        self.kept: set[int] = set()
 
-    def free(self) -> int:
-        """A port of the loopback that nobody listens on."""
+    def free(self, *, is_kept: bool = False) -> int:
+        """A port of the loopback that nobody listens on; one that ``is_kept`` is not handed out again."""
         self._claim = self._claim or _claimed_block()
         first = self._claim.getsockname()[1]
-        for turn in itertools.islice(self._turns, BLOCK):
+        for port in (first + turn for turn in itertools.islice(self._turns, BLOCK)):
+            if port in self.kept:
+                continue
             with suppress(OSError), socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: past what has just ended
-                probe.bind(("127.0.0.1", first + turn))
-                return int(first + turn)
+                probe.bind(("127.0.0.1", port))
+                if is_kept:
+                    self.kept.add(port)
+                return int(port)
         raise RuntimeError(f"Servers listen on all ports from {first} to {first + BLOCK - 1}: end those nobody needs.")
 
 
@@ -51,3 +57,13 @@ _OURS = Ports()
 def free_port() -> int:
     """A port nobody listens on, chosen by no other process of tests; see the module."""
     return _OURS.free()
+
+
+def kept_port() -> int:
+    """The same for who listens there again and again: until it is given back nobody else gets it, free as it may be."""
+    return _OURS.free(is_kept=True)
+
+
+def give_back(port: int) -> None:
+    """It is kept no longer."""
+    _OURS.kept.discard(port)

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from services.ports import free_port
+from services.ports import give_back, kept_port
 
 START_TIMEOUT_S = 60  # a busy machine with a slow disk; an idle one takes half a second
 STATEMENT_TIMEOUT_S = 60  # CREATE and DROP DATABASE wait for a checkpoint
@@ -104,7 +104,7 @@ def postgres_server(
     """A server for as long as the block lasts; ``parent`` names the disk it writes to."""
     programs = find_programs()
     folder = Path(tempfile.mkdtemp(prefix="wakala-postgres-", dir=parent))
-    server = PostgresServer(programs, folder, free_port(), secrets.token_hex(16), settings)
+    server = PostgresServer(programs, folder, kept_port(), secrets.token_hex(16), settings)
     try:
         _initialise(server)
         server.start()
@@ -113,6 +113,7 @@ def postgres_server(
         finally:
             server.stop_at_once()
     finally:
+        give_back(server.port)
         shutil.rmtree(folder, ignore_errors=True)
 
 

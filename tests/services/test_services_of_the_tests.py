@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from playwright.async_api import Page
 
-from services.ports import BLOCK, free_port
+from services.ports import BLOCK, free_port, give_back, kept_port
 from services.postgres import PostgresServer
 from services.programs import environment
 
@@ -64,3 +64,11 @@ async def test_no_two_processes_of_tests_choose_the_same_port() -> None:
 def test_a_port_that_somebody_listens_on_is_passed_over() -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         assert taken.getsockname()[1] not in {free_port() for _ in range(BLOCK)}
+
+
+def test_a_port_that_is_kept_is_given_to_nobody_else() -> None:
+    """A server that was killed comes back to its port, and a chaos run starts more programs than there are ports."""
+    kept = kept_port()
+    assert kept not in {free_port() for _ in range(2 * BLOCK)}
+    give_back(kept)
+    assert kept in {free_port() for _ in range(BLOCK)}
