@@ -284,7 +284,8 @@ class Gateway:
         except DatabaseAwayError as away:
             if self.database.dialect == "sqlite":  # a file that cannot be opened is no outage: a person has to look
                 raise
-            log.error("%s Until then M-Pesa's callbacks are kept.", away.sentence)  # noqa: TRY400 - it is said in words
+            reason = away.__cause__ or away.code
+            log.error("the database is away (%s): M-Pesa's callbacks are kept until it is back", reason)  # noqa: TRY400
             self._beginning = asyncio.create_task(self._begin_once_the_database_is_back())
 
     async def _begin_once_the_database_is_back(self) -> None:

@@ -61,22 +61,22 @@ class _Tail:
         self._wanted = wanted
         self._show = show
         self._warn = warn
-        self._warned = ""
+        self._is_warned = False
         self._requests: dict[str, str] = {}
         self._now_us = system_source().now_us
 
     async def follow(self, cursor: str, ended: asyncio.Event) -> str:
-        follower = Follower(cursor)
+        follower, is_behind = Follower(cursor), True
         while not ended.is_set():
             try:
-                while not ended.is_set() and await self._catch_up(follower):
-                    pass
+                while is_behind and not ended.is_set():
+                    is_behind = await self._catch_up(follower)
                 await self._look(follower)
-                self._warned = ""
+                self._is_warned = False
             except DatabaseFaultError as fault:
-                if fault.sentence != self._warned:
-                    self._warned = fault.sentence
-                    self._warn(f"{fault.sentence} Still following.")
+                if not self._is_warned:
+                    self._warn(f"The database does not answer ({fault.__cause__ or fault.code}). Still following.")
+                self._is_warned = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK_AGAIN_S)
         return follower.cursor

@@ -128,4 +128,5 @@ def free_port(preferred: int) -> int:
             except OSError:
                 continue
             return port
-    raise OperatorError(f"127.0.0.1:{preferred} is taken, and so are the next {PORTS_TRIED - 1} in steps of ten.")
+    taken = f"127.0.0.1:{preferred} is taken, and so are the next {PORTS_TRIED - 1} in steps of ten"
+    raise OperatorError(f"{taken}: end what listens there and start again.")
