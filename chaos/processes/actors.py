@@ -64,8 +64,13 @@ class Process:
     """One program of ours."""
 
     def __init__(
-        self, name: str, launch: Callable[[], Awaitable[Child]], is_ready: Callable[[], Awaitable[bool]]
+        self,
+        name: str,
+        launch: Callable[[], Awaitable[Child]],
+        is_ready: Callable[[], Awaitable[bool]],
+        crash: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """``crash`` has it kill itself, where a signal from us would come in the middle of what must not be lost."""
         self.name = name
         self.up = asyncio.Event()
         self.launched = asyncio.Event()
@@ -73,6 +78,7 @@ class Process:
         self.ends: list[End] = []
         self._launch = launch
         self._is_ready = is_ready
+        self._crash = crash
         self._program: Child | None = None
         self._order: signal.Signals | None = None
         self._told_s = 0.0
@@ -86,12 +92,12 @@ class Process:
 
     async def kill(self, *, at_once: bool = False) -> None:  # noqa: ARG002 - it is always at once
         """SIGKILL, and wait until the next one has been launched."""
-        await self._signal_and_follow(signal.SIGKILL)
+        await self._end_and_follow(signal.SIGKILL)
 
     async def restart(self) -> None:
         """SIGTERM: it ends in order, and is launched again. What does not end is killed, and its code tells."""
         program = self._program
-        restarting = asyncio.create_task(self._signal_and_follow(signal.SIGTERM))
+        restarting = asyncio.create_task(self._end_and_follow(signal.SIGTERM))
         await asyncio.wait({restarting}, timeout=ORDERLY_LIMIT_S)
         if program is not None and not restarting.done():
             program.send(signal.SIGKILL)
@@ -127,18 +133,26 @@ class Process:
         if self._task is not None:
             await self._task
 
-    async def _signal_and_follow(self, number: signal.Signals) -> None:
+    async def _end_and_follow(self, number: signal.Signals) -> None:
         program = self._program
         if program is None or program.has_ended():
             return
         self.launched.clear()
-        self._tell(program, number)
+        if number is signal.SIGKILL and self._crash is not None:
+            self._note(program, number)
+            await self._crash()
+        else:
+            self._tell(program, number)
         await self.launched.wait()
 
     def _tell(self, program: Child, number: signal.Signals) -> None:
+        self._note(program, number)
+        program.send(number)
+
+    def _note(self, program: Child, number: signal.Signals) -> None:
+        """It is about to end, by our order, and has to be awake for it."""
         self._order, self._told_s = number, time.monotonic()
         program.send(signal.SIGCONT)
-        program.send(number)
 
     async def _supervise(self) -> None:
         while not self._is_ending:

@@ -102,13 +102,15 @@ def _moments(random: Random, every_s: tuple[float, float], until_s: float) -> It
 def _kill(random: Random, at_s: float, cast: Cast) -> Fault:
     """``lasts_s`` is how long the victim is left to serve before. Now and then one dies again while it starts.
 
-    A gateway is told to stop, now and then, as it is when a new version is put in its place.
+    A gateway is told to stop, now and then, as it is when a new version is put in its place. M-Pesa's server is left
+    to start: before it serves, it has nothing to lose.
     """
-    target = _weighted(random, ((cast.gateways, 5), (cast.merchants, 10), ((cast.database,), 2)))
-    kind = KILL
+    groups = ((cast.gateways, 5), (cast.merchants, 10), ((cast.database,), 2), ((cast.simulator,), 2))
+    target = _weighted(random, groups)
+    kind, chance = KILL, random.random()
     if target == cast.database:
         kind = random.choice((KILL, KILL, STOP_AT_ONCE))
-    elif (chance := random.random()) < AT_START_CHANCE:
+    elif target in {*cast.gateways, *cast.merchants} and chance < AT_START_CHANCE:
         kind = KILL_AT_START
     elif target in cast.gateways and chance < AT_START_CHANCE + STOP_CHANCE:
         kind = STOP

@@ -14,7 +14,7 @@ from processes.plan import FREEZE, KILL, KILL_AT_START, MOOD, MPESA, RESTART, ST
 from processes.town import Town, is_process
 
 ORDER_LIMIT_S = 2.0  # a frozen simulator takes no order; that fault is then not counted
-WORK_BETWEEN = 5  # requests accepted between two kills of a gateway or the database: each strikes a town that works
+WORK_BETWEEN = 5  # requests accepted between two kills, merchants' apart: each strikes a town that works
 WORK_LOOK_S = 0.05
 AT_START_SHARE = 0.25  # of the time that it was left to serve, so within the first half second of its start
 MPESA_TIMES = 2  # calls that each of M-Pesa's faults befalls
@@ -111,7 +111,7 @@ class Striker:
                 await self._end(fault, actor)
 
     def _is_idle(self) -> bool:
-        """True while next to nothing was accepted since the last kill of a gateway or the database."""
+        """True while next to nothing was accepted since the last kill of anybody but a merchant."""
         return self._accepted() < self._accepted_before + WORK_BETWEEN and not self._is_over
 
     async def _end(self, fault: Fault, actor: Actor) -> None:

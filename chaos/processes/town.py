@@ -6,7 +6,7 @@ and to PostgreSQL, and there is one to each merchant.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -161,10 +161,15 @@ class Town:
             return await self.nursery.launch([*WAKALA, "simulator", *own], {}, log)
 
         is_ready = lambda: self.is_serving(f"{self.simulator_url}/simulator/healthz")  # noqa: E731 - it is one sentence
-        await self._start(Process("simulator", launch, is_ready))
+        await self._start(Process("simulator", launch, is_ready, self._crash_simulator))
         await self.control("rules", pace.RULES)
         await self.control("autopilot", {"outcomes": pace.OUTCOMES, "answer_after_ms": pace.THINKS_MS})
         await self.control(f"shortcodes/{PAYER}/accounts", {"accounts": {"Utility Account": FLOAT_CENTS}})
+
+    async def _crash_simulator(self) -> None:
+        """M-Pesa's server dies and its ledger does not; the order has no answer."""
+        with suppress(aiohttp.ClientError):
+            await self.control("crash", {})
 
     async def _settle_down(self) -> None:
         """What an operator does before the first payment: two shortcodes, three apps, URLs at M-Pesa."""

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from processes.breaking import Run, break_it
 from processes.pace import Pace
-from processes.plan import MPESA, STOP, Cast, Fault, draw
+from processes.plan import KILL, MPESA, STOP, Cast, Fault, draw
 from processes.report import print_result
 from services.postgres import PostgresServer, postgres_server
 
@@ -32,13 +32,14 @@ def own_server(database: str) -> Iterator[tuple[PostgresServer | None, str]]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_processes_that_die_under_load_lose_double_and_forget_nothing(database: str, tmp_path: Path) -> None:
-    run = Run(database, SEED, SECONDS, tmp_path / "run", LIGHT, draw=with_a_stop)
+    run = Run(database, SEED, SECONDS, tmp_path / "run", LIGHT, draw=with_a_stop_and_a_crash)
     with own_server(database) as (server, url):
         result = await break_it(run, server, url, Console(width=110))
     print_result(result, Console(width=110))
     assert not result.violations
     assert result.kills.total() >= 8
     assert result.kills["stop in order gateway"] >= 1
+    assert result.kills["kill simulator"] >= 1
     assert result.others.total() >= 8
     assert result.paid
     assert result.told >= result.paid
@@ -67,6 +68,11 @@ def with_nothing_confirmed(seed: int, seconds: float, cast: Cast) -> list[Fault]
 def with_a_stop(seed: int, seconds: float, cast: Cast) -> list[Fault]:
     """The usual plan, and one gateway is told to stop while it works."""
     return sorted([*draw(seed, seconds, cast), Fault(seconds / 2, STOP, cast.gateways[0], 1.0)])
+
+
+def with_a_stop_and_a_crash(seed: int, seconds: float, cast: Cast) -> list[Fault]:
+    """And M-Pesa's server dies."""
+    return sorted([*with_a_stop(seed, seconds, cast), Fault(seconds / 3, KILL, cast.simulator, 1.0)])
 
 
 FOUND = {

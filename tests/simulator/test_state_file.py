@@ -1,11 +1,14 @@
 """The world in a file outlives the program, in a file for its owner alone; a file that is none is refused unharmed."""
 
+import http.client
 import json
 import signal
 import stat
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -234,18 +237,51 @@ def test_the_program_keeps_its_world_between_two_runs(file: Path) -> None:
 
 def _run(file: Path, path: str, body: dict[str, Any] | None) -> Any:
     """Start the command line's simulator, send it one order, end it with a signal."""
+    with _program(file) as (_, order):
+        return order(path, body)
+
+
+@contextmanager
+def _program(file: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[str, Any], Any]]]:
+    """The command line's simulator with its world in a file, and what sends it an order; ended by a signal."""
     command = [sys.executable, "-m", "wakala", "simulator", "--port", "0", "--state", str(file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         try:
             assert program.stdout is not None
             address = program.stdout.readline().split()[4]
-            asked = urllib.request.Request(
-                f"{address}/simulator/{path}",
-                json.dumps(body).encode() if body else None,
-                {"Content-Type": "application/json"},
-            )
-            with urllib.request.urlopen(asked, timeout=10) as answer:
-                return json.load(answer)
+
+            def order(path: str, body: dict[str, Any] | None) -> Any:
+                asked = urllib.request.Request(
+                    f"{address}/simulator/{path}",
+                    None if body is None else json.dumps(body).encode(),
+                    {"Content-Type": "application/json"},
+                )
+                with urllib.request.urlopen(asked, timeout=10) as answer:
+                    return json.load(answer)
+
+            yield program, order
         finally:
             program.send_signal(signal.SIGTERM)
             program.wait(20)
+
+
+def test_a_crash_loses_no_money_and_answers_nobody(file: Path) -> None:
+    order = {"number": "600984", "msisdn": CUSTOMER, "amount": 150, "account": "A"}
+    with _program(file) as (program, ask_it):
+        assert ask_it("c2b/pay", order)["state"] == "paid"
+        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
+            ask_it("crash", {})
+        assert program.wait(20) == -signal.SIGKILL
+    with _program(file) as (_, ask_it):
+        [paid] = ask_it("payments", None)["payments"]
+        assert (paid["state"], paid["amount_cents"]) == ("paid", 150_00)
+        [phone] = [each for each in ask_it("state", None)["phones"] if each["msisdn"] == CUSTOMER]
+        assert phone["balance_cents"] == 100_000_00 - 150_00
+
+
+async def test_a_world_without_a_file_does_not_crash(merchant: Merchant) -> None:
+    async with running_box(merchant, Start(seed=7)) as box:
+        refused = await box.client.post("/simulator/crash", json={})
+        assert refused.status_code == 409
+        assert "--state FILE" in refused.json()["error"]
+        assert (await box.control("state", method="GET"))["phones"]

@@ -109,6 +109,7 @@ CONTROL: tuple[tuple[str, str, control.Handler], ...] = (
     ("POST", "/simulator/rules", control.set_rules),
     ("POST", "/simulator/clock", control.move_clock),
     ("POST", "/simulator/reset", control.reset),
+    ("POST", "/simulator/crash", control.crash),
     ("POST", "/simulator/c2b/pay", control.pay_from_menu),
     ("POST", "/simulator/c2b/hakikisha", control_services.ask_account_name),
 )
@@ -151,7 +152,7 @@ def create_app(simulator: Simulator, state_file: Path | None = None, door: Door 
     app = Starlette(routes=_routes(), lifespan=lifespan, exception_handlers={404: no_such_path})
     app.router.redirect_slashes = False
     app.add_middleware(Doorkeeper)
-    app.state.simulator = simulator
+    app.state.simulator, app.state.keeper = simulator, keeper
     paths = {path: Endpoint(simulator, kind, guarded(api)) for path, kind, api in DARAJA}
     return Switchboard(app, paths, unknown=Endpoint(simulator, "unknown", guarded(daraja.unknown)))
 

@@ -3,6 +3,8 @@
 Bodies are JSON objects, unknown fields are refused, an error is ``{"error": "<sentence>"}``.
 """
 
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ from wakala.simulator.faults import CATALOGUE, UnknownFaultError
 from wakala.simulator.machine import Simulator
 from wakala.simulator.prompts import UnknownOutcomeError
 from wakala.simulator.reading import decode
+from wakala.simulator.storage import Keeper, StateFileError
 from wakala.simulator.world import App, Payment, Shortcode
 
 PAGE_MAX = 10_000
@@ -287,6 +290,21 @@ async def reset(simulator: Simulator, _: Request) -> Any:
     """The world as it was at the start."""
     simulator.reset()
     return {"status": "reset"}
+
+
+async def crash(_: Simulator, request: Request) -> Any:
+    """Die in the middle of everything, as by SIGKILL; the books are whole on disk first.
+
+    Whoever waits for an answer gets none, callbacks under way are lost. Nothing happens between the saving and the end.
+    """
+    keeper: Keeper | None = request.app.state.keeper
+    if keeper is None:
+        raise Stop(409, "It would forget its world. Start it with --state FILE, and it can crash and come back.")
+    try:
+        await keeper.save_now()
+    except StateFileError as failed:
+        raise Stop(503, str(failed)) from None
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class MenuOrder(msgspec.Struct, forbid_unknown_fields=True):

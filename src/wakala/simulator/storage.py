@@ -88,11 +88,15 @@ class Keeper:
         self._saving = asyncio.create_task(self._save_now_and_then())
 
     async def stop(self) -> None:
-        """Save a last time, after a save that is under way: two would write into one file."""
+        """Save a last time."""
         if self._saving is not None:
             self._saving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._saving
+        await self.save_now()
+
+    async def save_now(self) -> None:
+        """Save after a save that is under way, for two would write into one file; nothing happens after it."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
         self.save()
