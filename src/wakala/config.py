@@ -148,10 +148,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def sqlite_path(self) -> Path | None:
-        """The SQLite file, or None for PostgreSQL."""
+        """The SQLite file, or None for PostgreSQL; where a link leads, for its lock and its log lie beside the file."""
         if not self.database.url.startswith("sqlite:///"):
             return None
-        return Path(self.home) / self.database.url.removeprefix("sqlite:///")
+        return (Path(self.home) / self.database.url.removeprefix("sqlite:///")).resolve()
 
     @property
     def spill_path(self) -> Path:

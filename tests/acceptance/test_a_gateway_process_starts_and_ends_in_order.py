@@ -35,6 +35,16 @@ async def test_a_second_gateway_on_one_sqlite_file_is_refused_with_a_sentence(to
     assert (await town.payment(again, "ORDER-1"))["State"] == "succeeded"
 
 
+@only_on_sqlite
+async def test_a_link_to_the_sqlite_file_is_the_same_file(town: Town) -> None:
+    first = await town.serve()
+    (town.folder / "beside.db").symlink_to("wakala.db")
+    second = town.launch(None, free_port(), database__url="sqlite:///beside.db")
+    assert await second.program.ended() == 1
+    assert f"process {first.program.process.pid}" in second.program.said
+    assert "stop that gateway first, or move to PostgreSQL" in second.program.said
+
+
 async def test_sigterm_stops_in_order_and_exits_zero(town: Town) -> None:
     gateway = await town.serve()
     town.merchant.gate.clear()  # the merchant takes its time

@@ -435,3 +435,30 @@ async def test_a_window_that_one_call_cannot_take_is_gone_on_with(
     assert (count, after) == (3, max(note.id for note in notes))
     rest = dataclasses.replace(window, after=after or "")
     assert await desk.replay_window(scope, rest, dry_run=True) == (0, None)
+
+
+async def test_one_failure_is_told_once_however_many_processes_see_it(house: House, clock: Clock) -> None:
+    gateway, endpoint = house.gateway, await desk_of(house).endpoint(house.app.app)
+    other = standing.Standing(gateway.journal, gateway.directory, gateway.source)
+    for look, told in ((3_700, 1), (DAY_S, 2)):
+        for process in (gateway.standing, other):
+            for _ in range(2):
+                await process.note(endpoint.lane, endpoint, Attempted(503, None), 1_000, is_endpoints_own=True)
+        clock.advance(look)
+        for process in (gateway.standing, other):
+            await process.note(endpoint.lane, endpoint, Attempted(503, None), 1_000, is_endpoints_own=True)
+            await process.step()
+        events = await gateway.journal.endpoints.events_of(endpoint, 10)
+        assert [event.name for event in events] == ["endpoint.failing"] * told
+
+
+async def test_a_second_failure_after_a_success_is_told_again(house: House, clock: Clock) -> None:
+    gateway, endpoint = house.gateway, await desk_of(house).endpoint(house.app.app)
+    for outage in (1, 2):
+        for _ in range(3):
+            await gateway.standing.note(endpoint.lane, endpoint, Attempted(503, None), 1_000, is_endpoints_own=True)
+            clock.advance(1_900)
+        await gateway.standing.step()
+        assert len(await gateway.journal.endpoints.events_of(endpoint, 10)) == outage
+        await gateway.standing.note(endpoint.lane, endpoint, Attempted(200, None), 1_000, is_endpoints_own=True)
+        await gateway.standing.step()

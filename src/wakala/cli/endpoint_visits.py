@@ -12,7 +12,7 @@ from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.identity import system_source
-from wakala.journal.journal import LAST_ID, Journal
+from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import App, Environment
 from wakala.rules.endpoints import Endpoint, Health
@@ -75,11 +75,10 @@ async def read_endpoint(
         branch = await administration.shortcode(shortcode, environment) if shortcode else None
         endpoint = await Desk(journal, master, source).endpoint(known, branch)
         health = {one.lane: one for one in await journal.endpoints.health()}
-        events = await journal.endpoints.events(known.organisation_id, LAST_ID, 200)
-        mine = [e for e in events if (e.app_id, e.shortcode_id) == (endpoint.app_id, endpoint.shortcode_id)]
+        events = await journal.endpoints.events_of(endpoint, EVENTS_ROWS)
         view = _view(endpoint, await _directory(settings, journal), health, settings)
         view["Events"] = [
-            {"At": time_text(event.at_us), "Name": event.name, "Detail": event.detail} for event in mine[:EVENTS_ROWS]
+            {"At": time_text(event.at_us), "Name": event.name, "Detail": event.detail} for event in events
         ]
         return view
 

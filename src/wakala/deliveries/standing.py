@@ -25,6 +25,10 @@ from wakala.rules.endpoints import (
 
 log = logging.getLogger("wakala.endpoints")
 
+FAILING = "endpoint.failing"
+TOLD_EARLY_US = 900_000_000  # processes that fail together began to fail minutes apart, not hours
+TOLD_ROWS = 20  # of an endpoint's newest events, among which a notice of the present failure is
+
 HOSTS_LIMIT = 4_096  # lanes of URLs that came with requests; merchants choose how many there are
 
 
@@ -133,11 +137,12 @@ class Standing:
             return
         reason = health.last_error or f"status {health.last_status}"
         if notice_s > known_s:
-            hours = notice_s // 3_600
-            detail = f"Nothing but failures for {hours} h; the last one: {reason}."
-            await self._journal.endpoints.record_event(event_of(self._source, endpoint, "endpoint.failing", detail))
+            if not await self._was_told(endpoint, health, notice_s):
+                hours = notice_s // 3_600
+                detail = f"Nothing but failures for {hours} h; the last one: {reason}."
+                await self._journal.endpoints.record_event(event_of(self._source, endpoint, FAILING, detail))
+                log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
             self._noticed_s[health.lane] = notice_s
-            log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
         if seconds >= self._disable_after_s:
             await self._disable(
                 endpoint, f"Nothing but failures for {int(seconds // 3_600)} h; the last one: {reason}."
@@ -146,6 +151,12 @@ class Standing:
     async def _was_well_elsewhere(self, health: Health) -> bool:
         last_us = await self._journal.endpoints.last_success_us(health.lane)
         return last_us is not None and health.failing_since_us is not None and last_us > health.failing_since_us
+
+    async def _was_told(self, endpoint: Endpoint, health: Health, notice_s: int) -> bool:
+        """Another process told of the same failure, or this one did before it was started anew."""
+        due_us = (health.failing_since_us or 0) + notice_s * 1_000_000 - TOLD_EARLY_US
+        newest = await self._journal.endpoints.events_of(endpoint, TOLD_ROWS)
+        return any(event.name == FAILING and event.at_us >= due_us for event in newest)
 
     async def _disable(self, endpoint: Endpoint, reason: str) -> None:
         """For what it did as ``endpoint`` says it was; nothing happens where it has moved or is paused by now."""

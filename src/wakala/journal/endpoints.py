@@ -79,6 +79,11 @@ class EndpointJournal:
         row = (organisation_id, before_id, min(limit, PAGE_ROWS))
         return [EndpointEvent(*found) for found in await self._database.fetch("endpoint_events_listed", row)]
 
+    async def events_of(self, endpoint: Endpoint, limit: int) -> list[EndpointEvent]:
+        """What happened to one endpoint, newest first."""
+        row = (endpoint.organisation_id, *_key(endpoint), min(limit, PAGE_ROWS))
+        return [EndpointEvent(*found) for found in await self._database.fetch("endpoint_events_of", row)]
+
     async def _change(self, key: str, guard: Write | None, writes: list[Write], event: EndpointEvent) -> bool:
         moved = Write("directory_moved", ())
         return await self._database.commit(Operation(key, guard, (*writes, _event_write(event), moved)))
