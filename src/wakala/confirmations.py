@@ -19,7 +19,7 @@ from wakala.rules.exchange import Exchange
 from wakala.rules.facts import Fact, Misfit, Settled
 from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
 from wakala.rules.matching import Confirmation as Notice
-from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, Scope, State, Step
+from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, State, Step, collecting_scope
 from wakala.rules.signing import fingerprint
 
 _CONFIRMED_BY = {
@@ -60,9 +60,7 @@ class Confirmations:
         """
         while True:
             pushes = await self._candidates(notice, shortcode)  # first, so that no push slips through between the two
-            known = await self._journal.payment_by_receipt(
-                shortcode.organisation_id, shortcode.environment, notice.receipt
-            )
+            known = await self._journal.payment_by_receipt(collecting_scope(shortcode), notice.receipt)
             if known is not None:
                 if words and notice.by is Evidence.C2B_CONFIRMATION and wants_twin(known, shortcode):
                     await self._enter_twin(known, notice, payer_name, shortcode, exchange, words)
@@ -197,9 +195,7 @@ class Confirmations:
         is_told_raw = url and raw and notice.by is not Evidence.PULL  # a row of a list has another shape
         payment = Payment(
             id=self._source.new_id("pay"),
-            scope=Scope(
-                shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment
-            ),
+            scope=collecting_scope(shortcode),
             kind=Kind.COLLECTION,
             request_id=f"c2b:{notice.receipt}",  # the colon keeps it out of the merchants' own IDs
             fingerprint=fingerprint("collection", notice.receipt),
@@ -241,7 +237,7 @@ class Confirmations:
         payer_name, words = told.pop("payer_name"), told.pop("words", "")
         notice = Notice(**{**told, "by": Evidence(told.get("by", Evidence.C2B_CONFIRMATION))})
         _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
-        known = await self._journal.payment_by_receipt(waiting.organisation_id, waiting.environment, waiting.receipt)
+        known = await self._journal.payment_by_receipt(collecting_scope(shortcode), waiting.receipt)
         owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
         if owner is not None:
             await self._confirm_known(owner, notice, payer_name, ())

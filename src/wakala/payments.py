@@ -41,7 +41,7 @@ from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac
 from wakala.rules.vault import NONCE_LENGTH_BYTES
-from wakala.upstream.door import Callback, Upstream
+from wakala.upstream.door import Asked, Callback, Upstream
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
@@ -96,7 +96,7 @@ class Payments:
         self._recent: OrderedDict[str, Payment] = OrderedDict()
         self._under_way: dict[str, Payment] = {}
         self._doubtful: deque[Notification] = deque(maxlen=RECENT_LIMIT_PAYMENTS)
-        self._unwritten: deque[tuple[Payment, Fact, tuple[Exchange, ...]]] = deque()
+        self._unwritten: deque[tuple[Payment, Asked]] = deque()
 
     # ── accept ──
 
@@ -111,9 +111,11 @@ class Payments:
         now_us = self._source.now_us()
         if ask.command.path in _DECIDES_WHO_IS_TOLD:
             require_collector(shortcode, app)
-        if ask.command.initiated and shortcode.initiator_failures >= INITIATOR_FAILURES_LIMIT:
-            raise InitiatorStoppedError
         received = self._received(ask, app, shortcode, now_us)
+        if ask.command.initiated and shortcode.initiator_failures >= INITIATOR_FAILURES_LIMIT:
+            if not await self._is_known(received):
+                raise InitiatorStoppedError
+            return await self._repeat(received), True
         exchange = replace(exchange, payment_id=received.id, scope=received.scope)
         opening = Change(received, Step.CONFIRM, "received", {})
         ready = self._upstream.is_ready(self._directory.credentials(shortcode.id), received)
@@ -162,6 +164,11 @@ class Payments:
             next_check_us=now_us + int(self._terms.schedule.send_lease_s * 1_000_000),
         )
 
+    async def _is_known(self, received: Payment) -> bool:
+        scope = received.scope
+        found = await self._journal.payment_by_request(scope.organisation_id, scope.environment, received.request_id)
+        return found is not None
+
     async def _repeat(self, again: Payment) -> Payment:
         scope = again.scope
         first = await self._journal.payment_by_request(scope.organisation_id, scope.environment, again.request_id)
@@ -200,15 +207,19 @@ class Payments:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
             asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
-        if asked.bill_key:
-            nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
-            await self._directory.keep_bill_key(credentials.shortcode_id, asked.bill_key, nonce)
         try:
-            return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+            return await self._carried(payment, asked, answered)
         except DatabaseAwayError:
             if len(self._unwritten) < RECENT_LIMIT_PAYMENTS:
-                self._unwritten.append((payment, asked.fact, asked.exchanges))
+                self._unwritten.append((payment, asked))
             raise
+
+    async def _carried(self, payment: Payment, asked: Asked, answered: Answered | None = None) -> Payment:
+        """What a call brought. Bill Manager's key is kept first: M-Pesa tells it once."""
+        if asked.bill_key:
+            nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
+            await self._directory.keep_bill_key(payment.scope.shortcode_id, asked.bill_key, nonce)
+        return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
 
     async def write_late(self) -> None:
         """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
@@ -216,11 +227,11 @@ class Payments:
             await self._journal.hand_back_notification(self._doubtful[0])
             self._doubtful.popleft()
         while self._unwritten:
-            payment, fact, exchanges = self._unwritten.popleft()
+            payment, asked = self._unwritten.popleft()
             try:
-                await self.settle(payment, fact, exchanges)
+                await self._carried(payment, asked)
             except DatabaseAwayError:
-                self._unwritten.appendleft((payment, fact, exchanges))
+                self._unwritten.appendleft((payment, asked))
                 raise
 
     def _callback_urls(self, payment: Payment) -> Callback:
@@ -268,7 +279,7 @@ class Payments:
             now_us = self._source.now_us()
             change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
             notification = self._stage(change, now_us) if change.notify else None
-            claimed = claims or (fact.receipt if isinstance(fact, Settled) else None)
+            claimed = _claimed(fact, claims, change.payment)
             twin = None
             if claimed is not None:
                 change, twin = await self._with_twin(change, claimed, now_us)
@@ -377,8 +388,7 @@ class Payments:
         """A receipt pays one payment only. Where it is another's, the outcome stands without it, and is flagged."""
         if not isinstance(fact, Settled) or fact.receipt is None:
             raise DatabaseFaultError
-        scope = payment.scope
-        owner = await self._journal.payment_by_receipt(scope.organisation_id, scope.environment, fact.receipt)
+        owner = await self._journal.payment_by_receipt(payment.scope, fact.receipt)
         if owner is None or owner.id == payment.id:
             raise DatabaseFaultError
         reason = f"Receipt {fact.receipt} already belongs to request {owner.request_id}."
@@ -446,6 +456,12 @@ def _registration(payment: Payment) -> Registration:
         validation_url=details.get("ValidationURL", "") if is_daraja else "",
         app_id=payment.scope.app_id,
     )
+
+
+def _claimed(fact: Fact, claims: str | None, after: Payment) -> str | None:
+    """The receipt whose confirmation goes to this payment: only one that it bears, or nobody is told of that money."""
+    receipt = claims or (fact.receipt if isinstance(fact, Settled) else None)
+    return receipt if receipt == after.receipt else None
 
 
 def wants_twin(payment: Payment, shortcode: Shortcode) -> bool:

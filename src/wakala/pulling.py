@@ -18,7 +18,7 @@ from wakala.journal.journal import Journal
 from wakala.rules.accounts import Shortcode
 from wakala.rules.exchange import Exchange
 from wakala.rules.matching import Confirmation as Notice
-from wakala.rules.payment import Evidence, Scope
+from wakala.rules.payment import Evidence, collecting_scope
 from wakala.upstream.daraja import Daraja
 from wakala.wire.daraja_results import PulledPayment
 
@@ -72,7 +72,7 @@ class Pulling:
         since_us = until_us + self._patience.settle_us - self._patience.look_back_us
         if read_us is not None:
             since_us = max(since_us, read_us - self._patience.overlap_us)
-        scope = Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment)
+        scope = collecting_scope(shortcode)
         seen: set[str] = set()
         entered = 0
         for _ in range(PAGES_LIMIT):
@@ -98,7 +98,8 @@ class Pulling:
         if row.kind and not row.kind.lower().startswith(CUSTOMER_PAYMENTS):
             return False
         place = (shortcode.organisation_id, shortcode.environment, row.receipt)
-        if await self._journal.payment_by_receipt(*place) or await self._journal.confirmation(*place):
+        paid = await self._journal.payment_by_receipt(collecting_scope(shortcode), row.receipt)
+        if paid or await self._journal.confirmation(*place):
             return False
         notice = Notice(
             receipt=row.receipt,

@@ -162,9 +162,9 @@ class Journal:
         row = (organisation_id, environment, checkout_id)
         return _first_payment(await self._database.fetch("payment_by_checkout", row))
 
-    async def payment_by_receipt(self, organisation_id: str, environment: str, receipt: str) -> Payment | None:
-        """By M-Pesa's receipt, the strongest key."""
-        row = (organisation_id, environment, receipt)
+    async def payment_by_receipt(self, scope: Scope, receipt: str) -> Payment | None:
+        """By M-Pesa's receipt, the strongest key, at the scope's shortcode."""
+        row = (scope.organisation_id, scope.environment, receipt, scope.shortcode_id)
         return _first_payment(await self._database.fetch("payment_by_receipt", row))
 
     async def pushes_without_receipt(self, shortcode_id: str, amount_cents: int, since_us: int) -> list[Payment]:

@@ -277,9 +277,9 @@ def _contradicted(payment: Payment, flag: Flag, detail: dict[str, str], now_us: 
 
 
 def _timed_out(payment: Payment, fact: TimedOut, now_us: int) -> Change:
-    """Unknown from now on, and asked about at once."""
+    """Unknown from now on, and asked about at once; also what was turned away, and yet stood in the queue."""
     detail = {"reason": fact.reason}
-    if payment.state not in {State.SENDING, State.PENDING, State.UNKNOWN}:
+    if payment.state is State.RECEIVED or payment.state.is_final:
         return _noted(payment, "timed_out", detail, now_us)
     after = _next(payment, Step.LOSE_SIGHT, now_us, reason=fact.reason, next_check_us=now_us)
     return Change(after, Step.LOSE_SIGHT, "timed_out", detail)
@@ -296,11 +296,17 @@ def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedu
 
 
 def _misfit(payment: Payment, fact: Misfit, now_us: int) -> Change:
-    """Quarantined: the flag is raised and M-Pesa is asked at once, where it can still be asked."""
+    """Quarantined: the flag is raised and M-Pesa is asked at once, where it can still be asked.
+
+    What M-Pesa turns away, and yet speaks of, may be carried out: it is asked about, and not sent again.
+    """
     flags = payment.flags if fact.flag in payment.flags else (*payment.flags, fact.flag)
-    ask_now = payment.state in {State.PENDING, State.UNKNOWN}
+    may_be_sent_again = payment.state in {State.SENDING, State.HELD}
+    state = advance(payment, Step.LOSE_SIGHT) if may_be_sent_again else payment.state
+    ask_now = state in {State.PENDING, State.UNKNOWN}
     after = replace(
         payment,
+        state=state,
         version=payment.version + 1,
         updated_us=now_us,
         flags=flags,

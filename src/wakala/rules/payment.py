@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from wakala.errors import BrokenRuleError
-from wakala.rules.accounts import Side
+from wakala.rules.accounts import Shortcode, Side
 
 
 class State(StrEnum):
@@ -156,6 +156,11 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     app_id: str
     shortcode_id: str
     environment: str
+
+
+def collecting_scope(shortcode: Shortcode) -> Scope:
+    """Whose rows the money is that customers pay to a shortcode: its collector's, or no app's."""
+    return Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment)
 
 
 class Payment(msgspec.Struct, frozen=True, gc=False):

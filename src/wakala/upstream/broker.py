@@ -167,7 +167,7 @@ class Broker:
         out = self._outbound(
             credentials,
             callback,
-            f"{payment.request_id}.{number}",
+            f"_{number}_{payment.request_id}",  # no caller's ID begins so: each is spent for ever
             details,
             payment,
             "status status_timeout" if payment.kind.moves_money else "result timeout",

@@ -5,4 +5,4 @@ SELECT
     result_code, result_desc, evidence, reason, flags, notifications, checks, next_check_us,
     command, face, details, results, side
 FROM payments
-WHERE organisation_id = ? AND environment = ? AND receipt = ?
+WHERE organisation_id = ? AND environment = ? AND receipt = ? AND shortcode_id = ?

@@ -1,0 +1,109 @@
+"""A C2B confirmation that waits is money: it goes to the payment that bears its receipt, or becomes one of its own."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.gateway import CUSTOMER, PAYBILL, House, running_gateway
+from wakala.journal.journal import Confirmation
+from wakala.rules.payment import Payment, Scope, collecting_scope
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    async with running_gateway(tmp_path, database_url=url, finisher={"poll_s": 3_600.0}) as house:
+        yield house
+
+
+async def pending(house: House, request_id: str, msisdn: str = CUSTOMER) -> tuple[str, str]:
+    body = (await house.push(request_id, SenderMSISDN=msisdn)).json()
+    assert body["State"] == "pending", body
+    return body["PaymentID"], body["CheckoutRequestID"]
+
+
+async def call(house: House, kind: str, subject: str, body: dict[str, Any]) -> None:
+    path = house.gateway.payments.callback_url(kind, subject).removeprefix(house.gateway.settings.public_url)
+    assert (await house.client.post(path, content=json.dumps(body))).status_code == 200
+
+
+async def stk(house: House, payment: tuple[str, str], receipt: str | None) -> None:
+    payment_id, checkout = payment
+    inner: dict[str, Any] = {"MerchantRequestID": "m", "CheckoutRequestID": checkout, "ResultDesc": "told"}
+    if receipt is None:
+        inner["ResultCode"] = 1037
+    else:
+        told = {"Amount": 150, "MpesaReceiptNumber": receipt, "TransactionDate": 0, "PhoneNumber": int(CUSTOMER)}
+        items = [{"Name": name, "Value": value} for name, value in told.items()]
+        inner |= {"ResultCode": 0, "CallbackMetadata": {"Item": items}}
+    await call(house, "stk", payment_id, {"Body": {"stkCallback": inner}})
+
+
+async def confirmed(house: House, receipt: str) -> Confirmation:
+    """By M-Pesa, of a payment to the paybill; nobody can tell to which of two equal pushes it belongs."""
+    [shortcode] = await house.gateway.journal.shortcodes()
+    body = {
+        "TransactionType": "Pay Bill",
+        "TransID": receipt,
+        "TransAmount": "150.00",
+        "BusinessShortCode": PAYBILL,
+        "BillRefNumber": "INV-1",
+        "MSISDN": "2547 ***** 678",
+    }
+    await call(house, "c2b_confirmation", shortcode.id, body)
+    return await waiting(house, receipt)
+
+
+async def waiting(house: House, receipt: str) -> Confirmation:
+    [shortcode] = await house.gateway.journal.shortcodes()
+    found = await house.gateway.journal.confirmation(shortcode.organisation_id, shortcode.environment, receipt)
+    assert found is not None
+    return found
+
+
+async def owner(house: House, receipt: str) -> Payment | None:
+    [shortcode] = await house.gateway.journal.shortcodes()
+    return await house.gateway.journal.payment_by_receipt(collecting_scope(shortcode), receipt)
+
+
+async def collected(house: House, receipt: str) -> None:
+    """What the finisher does with it when its time has come."""
+    entry = await waiting(house, receipt)
+    assert entry.payment_id is None, "given to a payment that bears another receipt, or none: nobody is told of it"
+    await house.gateway.confirmations.collect(entry)
+    found = await owner(house, receipt)
+    assert found is not None
+    assert (found.kind, found.state, found.receipt) == ("collection", "succeeded", receipt)
+
+
+async def test_a_push_that_gets_another_receipt_in_the_same_moment_leaves_it(house: House) -> None:
+    """Paid by hand, and by the prompt: the callback comes while the confirmation is being given to the push."""
+    first, second = await pending(house, "ONE"), await pending(house, "TWO", "254722345678")
+    entry = await confirmed(house, "BYHAND0001")
+    assert entry.payment_id is None
+    await stk(house, second, None)
+    journal, asked = house.gateway.journal, house.gateway.journal.payment_by_receipt
+
+    async def payment_by_receipt(scope: Scope, receipt: str) -> Payment | None:
+        found = await asked(scope, receipt)
+        journal.payment_by_receipt = asked  # type: ignore[method-assign]
+        await stk(house, first, "BYPROMPT01")
+        return found
+
+    journal.payment_by_receipt = payment_by_receipt  # type: ignore[method-assign]
+    await house.gateway.confirmations.collect(entry)
+    await collected(house, "BYHAND0001")
+
+
+async def test_a_push_that_was_called_failed_before_leaves_it(house: House) -> None:
+    first, second = await pending(house, "ONE"), await pending(house, "TWO", "254722345678")
+    entry = await confirmed(house, "TST1ABC234")
+    assert entry.payment_id is None
+    await stk(house, first, None)
+    await stk(house, first, "TST1ABC234")
+    await stk(house, second, None)
+    assert await owner(house, "TST1ABC234") is None
+    await collected(house, "TST1ABC234")

@@ -1,0 +1,33 @@
+"""M-Pesa refuses the API operator by now; what was asked before is answered as before, and nothing new is begun."""
+
+from pathlib import Path
+
+import httpx2
+
+from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, is_problem, running_gateway
+from wakala.rules.accounts import INITIATOR_FAILURES_LIMIT, Product
+from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
+
+
+async def pay(house: House, request_id: str) -> httpx2.Response:
+    body = {"RequestID": request_id, "SenderShortcode": PAYBILL, "Amount": 150, "ReceiverMSISDN": CUSTOMER}
+    return await house.client.post(f"{SANDBOX}/b2c/businesspayment", json=body, headers=basic(house.app))
+
+
+async def test_a_repeat_is_answered_as_the_first_time(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as house:
+        [shortcode] = await house.gateway.journal.shortcodes()
+        pem = (await house.box.client.get("/simulator/certificate")).text
+        await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
+        await house.admin.add_product(shortcode, Product.B2C)
+        await house.settle_directory()
+        first = await pay(house, "WAGES-1")
+        assert first.status_code == 202
+
+        for _ in range(INITIATOR_FAILURES_LIMIT):
+            await house.gateway.journal.count_initiator_failure(shortcode.id)
+        await house.settle_directory()
+        is_problem(await pay(house, "WAGES-2"), 409, "initiator_stopped")
+        again = await pay(house, "WAGES-1")
+        assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true"), again.text
+        assert again.json()["PaymentID"] == first.json()["PaymentID"]

@@ -1,0 +1,66 @@
+"""M-Pesa turned it away as busy, and yet speaks of it: it may be carried out, so it is asked about, not sent again."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, running_gateway
+from wakala.rules.accounts import Product
+from wakala.rules.payment import Payment, State
+from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with running_gateway(tmp_path, finisher={"poll_s": 3_600.0}) as house:
+        [shortcode] = await house.gateway.journal.shortcodes()
+        pem = (await house.box.client.get("/simulator/certificate")).text
+        await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
+        await house.admin.add_product(shortcode, Product.B2C)
+        await house.settle_directory()
+        yield house
+
+
+async def held(house: House, path: str, fault: tuple[str, str], body: dict[str, Any]) -> Payment:
+    await house.box.fault(*fault)
+    answer = await house.client.post(f"{SANDBOX}/{path}", json={"RequestID": "R-1", **body}, headers=basic(house.app))
+    assert answer.json()["State"] == "held", answer.text
+    return await found(house, answer.json()["PaymentID"])
+
+
+async def found(house: House, payment_id: str) -> Payment:
+    payment = await house.gateway.journal.payment(payment_id)
+    assert payment is not None
+    return payment
+
+
+async def called(house: House, kind: str, payment: Payment, body: dict[str, Any]) -> Payment:
+    path = house.gateway.payments.callback_url(kind, payment.id).removeprefix(house.gateway.settings.public_url)
+    assert (await house.client.post(path, content=json.dumps(body))).status_code == 200
+    return await found(house, payment.id)
+
+
+def sent(house: House) -> int:
+    return sum(1 for each in house.box.machine.world.commands.values() if each.asked.amount_cents == 150_00)
+
+
+async def test_a_payout_that_timed_out_in_the_queue(house: House) -> None:
+    asked = {"SenderShortcode": PAYBILL, "Amount": 150, "ReceiverShortcode": "600000", "AccountReference": "SUP-1"}
+    payment = await held(house, "b2b/businesspaybill", ("b2b", "busy"), asked)
+    payment = await called(house, "timeout", payment, {})
+    assert (await house.gateway.payments.finish(payment)).state is not State.SENDING
+    assert sent(house) == 0, "it is sent, though it may be carried out already"
+    assert (await found(house, payment.id)).state is State.UNKNOWN
+
+
+async def test_a_push_that_is_called_paid_without_an_amount(house: House) -> None:
+    asked = {"Amount": 150, "SenderMSISDN": CUSTOMER, "AccountReference": "INV-1"}
+    payment = await held(house, "lnm/customerpaybill", ("stk_push", "spike_arrest"), asked)
+    inner = {"MerchantRequestID": "m", "CheckoutRequestID": "ws_CO_1", "ResultCode": 0, "ResultDesc": "Processed."}
+    payment = await called(house, "stk", payment, {"Body": {"stkCallback": inner}})
+    await house.gateway.payments.finish(payment)
+    assert house.prompts() == 0, "the customer is asked, and may have paid already"
+    assert (await found(house, payment.id)).state is State.UNKNOWN
