@@ -141,16 +141,26 @@ class Confirmations:
     ) -> bool:
         """Written down as waiting first, so that whoever gives it to its push tells it too, after a crash as well.
 
-        False: this receipt was written down before.
+        False: this receipt was written down before, and told.
         """
         exchange = replace(exchange, payment_id=owner.id, scope=owner.scope)
-        entry = self._confirmation(notice, payer_name, shortcode, words)
-        if not await self._journal.record_confirmation(replace(entry, due_us=self._source.now_us()), exchange):
+        entry = replace(self._confirmation(notice, payer_name, shortcode, words), due_us=self._source.now_us())
+        is_new = await self._journal.record_confirmation(entry, exchange)
+        if not (is_new or await self._rewords(entry, owner, exchange)):
             if owner.receipt == notice.receipt:
                 await self._journal.record_exchange(exchange)  # the same one again
             return False
         await self._confirm_known(owner, notice, payer_name, ())
         return True
+
+    async def _rewords(self, told: Confirmation, owner: Payment, exchange: Exchange) -> bool:
+        """True where M-Pesa's list or Bill Manager spoke of it first: in their words nobody could be told of it."""
+        place = (told.organisation_id, told.environment, told.receipt)
+        known = await self._journal.confirmation(*place)
+        if known is None or known.payment_id != owner.id:
+            return False
+        by_another_way = json.loads(known.notice).get("by", Evidence.C2B_CONFIRMATION) != Evidence.C2B_CONFIRMATION
+        return by_another_way and await self._journal.reword_confirmation(known, told, exchange)
 
     async def _record(self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change) -> bool:
         notification = self._stage(change, self._source.now_us()) if change.notify else None

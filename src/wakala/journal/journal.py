@@ -129,6 +129,12 @@ class Journal:
         enter = Write("confirmation_keep", rows.confirmation_row(confirmation))
         return await self._database.commit(Operation(change.payment.id, guard, (enter, *writes)))
 
+    async def reword_confirmation(self, known: Confirmation, told: Confirmation, exchange: Exchange) -> bool:
+        """``known`` came by another way before; now it is as M-Pesa told it, and waits. False: it changed meanwhile."""
+        row = (told.notice, told.due_us, known.organisation_id, known.environment, known.receipt, known.notice)
+        writes = (Write("exchange_add", rows.exchange_row(exchange)),)
+        return await self._database.commit(Operation(known.receipt, Write("confirmation_reword", row), writes))
+
     async def collect_confirmation(
         self, waiting: Confirmation, change: Change, notification: Notification | None
     ) -> bool:
