@@ -177,7 +177,8 @@ class Directory:
     def signers(self, endpoint: Endpoint) -> tuple[Signer, ...]:
         """What signs for an endpoint, the newest first, so that who reads one signature reads that of today's key.
 
-        Its own keys; where it has no HMAC key, those of the app's endpoint, or the app's first secret.
+        Its own keys; where it has no HMAC key, those of the app's endpoint, or the app's first secret. The app's pairs
+        sign for all of its endpoints: a new secret ends no pair.
         """
         found = self._signers.get(endpoint.id)
         if found is None:
@@ -191,11 +192,12 @@ class Directory:
         for key in keys:
             secret = unseal(self._master, app.data_key, app.id, f"signing_keys.{key.id}", key.sealed)
             signers.append(Signer(webhook_key(secret) if key.version == "v1" else private_key(secret), key.until_us))
+        shared = self._endpoints.get((endpoint.app_id, "")) if endpoint.shortcode_id else None
+        of_the_app = self.signers(shared) if shared is not None else ()
         if any(key.version == "v1" for key in keys):
-            return tuple(signers)
-        shared = self._endpoints.get((endpoint.app_id, ""))
-        if endpoint.shortcode_id and shared is not None:
-            return (*self.signers(shared), *signers)
+            return (*signers, *(one for one in of_the_app if not isinstance(one.key, bytes)))
+        if of_the_app:
+            return (*of_the_app, *signers)
         return (Signer(self.webhook_key(app.id)), *signers)
 
     def webhook_key(self, app_id: str) -> bytes:

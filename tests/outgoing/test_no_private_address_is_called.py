@@ -131,12 +131,11 @@ async def test_a_name_is_judged_when_it_is_connected_to_not_before(wire: Wire, m
     client = Outgoing(guarded=True, allowed=["127.0.0.1/32"])
     await client.open()
     answers = iter(["127.0.0.1", "127.0.0.2"])
-    loop = asyncio.get_running_loop()
 
-    async def resolve(host: str, port: int, **_: Any) -> Any:
+    def resolve(host: str, port: int, **_: Any) -> Any:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
-    monkeypatch.setattr(loop, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     url = f"http://rebinding.example:{wire.port}/hook"
     first = await client.send("POST", url, (), b"x", total_s=3)
     assert isinstance(first, Reply)
@@ -151,12 +150,11 @@ async def test_of_several_answers_a_private_one_is_never_connected_to(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, guarded: Outgoing
 ) -> None:
     wire.script = answer_ok(wire)
-    loop = asyncio.get_running_loop()
 
-    async def resolve(host: str, port: int, **_: Any) -> Any:
+    def resolve(host: str, port: int, **_: Any) -> Any:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.1", "10.0.0.1")]
 
-    monkeypatch.setattr(loop, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     reply = await guarded.send("POST", f"http://mixed.example:{wire.port}/hook", (), b"x", total_s=3)
     assert isinstance(reply, NoReply)
     assert reply.unsent

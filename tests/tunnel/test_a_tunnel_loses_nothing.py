@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wakala.tunnel import tunnel as module
 from wakala.tunnel.feed import DownError, Note, Page
-from wakala.tunnel.tunnel import Took, Tunnel, begin
+from wakala.tunnel.tunnel import OLDEST, Took, Tunnel, begin
 
 SETTLED_AFTER = 5
 
@@ -139,6 +139,6 @@ async def test_a_new_reader_begins_with_what_comes_and_a_known_one_where_it_stop
     town.turn = 50
     assert await begin(town, town, "") == "ntf_0007"
     assert await begin(town, town, "now") == "ntf_0050"
-    assert await begin(town, town, "start") == ""
+    assert await begin(town, town, "start") == OLDEST
     assert await begin(town, town, "ntf_0003") == "ntf_0003"
     assert town.said == ["down: away", "up"]

@@ -56,7 +56,7 @@ async def _listen(
     from wakala.outgoing import Outgoing  # noqa: PLC0415 - keeps --help quick
     from wakala.tunnel.feed import Feed  # noqa: PLC0415
     from wakala.tunnel.local import Local  # noqa: PLC0415
-    from wakala.tunnel.tunnel import Tunnel, begin  # noqa: PLC0415
+    from wakala.tunnel.tunnel import OLDEST, Tunnel, begin  # noqa: PLC0415
 
     outgoing, teller = Outgoing(guarded=False), _Terminal()
     await outgoing.open()
@@ -66,7 +66,7 @@ async def _listen(
             say(f"Listening as {consumer}; notifications go to {forward_to}. Ctrl-C ends it.")
             tunnel = Tunnel(feed, Local(outgoing, forward_to), teller, start, attempts)
             await _until_a_signal(tunnel.run())
-            say(f"Stopped. `wakala listen` goes on after {tunnel.after or 'the start'}.")
+            say(f"Stopped. `wakala listen` goes on after {'the start' if tunnel.after == OLDEST else tunnel.after}.")
     finally:
         await outgoing.close()
 

@@ -96,6 +96,8 @@ class Deliveries:
         now_us = self._source.now_us()
         target = target_of(endpoint, notification.url, app_url, notification.created_us, now_us)
         if target.url is None or app is None:  # nobody named a URL, or it was taken away, or it is to be held
+            if await self._directory.refresh():  # by what was known here, and others know more: kept is kept for good
+                return await self.attempt(notification)
             await self._journal.endpoints.hold([notification.id], notification.created_us + 1, now_us)
             return None
         if target.lane != notification.lane:  # its endpoint changed while it waited

@@ -1,6 +1,7 @@
 """Where endpoints are looked after (paused, moved, given terms and keys) and notifications are read and replayed."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -27,9 +28,9 @@ from wakala.rules.vault import NONCE_LENGTH_BYTES, MasterKey, seal, unseal
 OVERLAP_S = 86_400.0  # old and new secret both sign for a day (experience.md 6.1)
 OVERLAP_MAX_S = 604_800.0
 KEY_BYTES = 32
-# What is younger may have a neighbour whose commit is still under way, for 8 s at most, or that was made by a gateway
-# whose clock is some seconds late: a cursor must not pass it.
-SETTLE_US = 15_000_000
+# What is younger may have a neighbour whose commit is still under way, for 8 s in the queue and 8 s at the database, or
+# that was made by a gateway whose clock is five seconds late: a cursor must not pass it.
+SETTLE_US = 25_000_000
 REPLAY_LIMIT = 100_000  # are looked at in one call; the answer says where to go on
 CONSUMERS_LIMIT = 50  # of an app in an environment: each is a row for ever
 
@@ -72,35 +73,53 @@ class Desk:
     async def set_terms(self, endpoint: Endpoint) -> None:
         """Schedule, time-out, rate and concurrency, from the next attempt on."""
         require_sane(endpoint)
-        await self._journal.endpoints.save(endpoint, event_of(self._source, endpoint, "endpoint.terms", ""))
+        terms = replace(
+            await self._as_it_is(endpoint),  # whoever sets them has looked a moment ago: a move meanwhile stays
+            schedule_s=endpoint.schedule_s,
+            answer_limit_s=endpoint.answer_limit_s,
+            rate_limit_per_s=endpoint.rate_limit_per_s,
+            concurrency_limit=endpoint.concurrency_limit,
+        )
+        await self._journal.endpoints.save(terms, event_of(self._source, endpoint, "endpoint.terms", ""))
 
     async def set_url(self, app: App, endpoint: Endpoint, url: str, waiting: Waiting) -> int:
         """Another URL from the next attempt on; ``waiting`` says what becomes of what waits. How many are held.
 
         An endpoint that was disabled is called again: whoever names a new URL expects that. A paused one stays paused.
         Naming the URL in force again is no second move: what was meant for the URL before still is. Only `HOLD` takes
-        what waits now.
+        what waits now. Those of the app's shortcodes that lead where the app does move with it.
         """
         require_web_address(url)
         now_us = self._source.now_us()
         endpoint = await self._as_it_is(endpoint)  # who tested the URL first has looked seconds ago
         url_before = endpoint.url or await self._callback_url(app)
-        own_url = url if endpoint.shortcode_id else ""
-        moved = replace(endpoint, url=own_url, waiting=waiting)
         is_elsewhere = url != url_before
-        if is_elsewhere:
-            moved = replace(moved, old_url=url_before, moved_us=now_us)
-        elif waiting is Waiting.HOLD:
-            moved = replace(moved, moved_us=now_us)
-        event = event_of(self._source, endpoint, "endpoint.moved", f"What waited: {waiting}.")
-        await self._journal.endpoints.save(moved, event, app_url=None if endpoint.shortcode_id else url)
-        held = await self._hold(moved, now_us) if waiting is Waiting.HOLD else 0
+        moving = [*await self._led_by(endpoint), endpoint]  # the app's URL moves last: until then all is as it was
+        for one in moving:
+            moved = replace(one, url=url if endpoint.shortcode_id else "", waiting=waiting)
+            if is_elsewhere:
+                moved = replace(moved, old_url=url_before, moved_us=now_us)
+            elif waiting is Waiting.HOLD:
+                moved = replace(moved, moved_us=now_us)
+            event = event_of(self._source, one, "endpoint.moved", f"What waited: {waiting}.")
+            await self._journal.endpoints.save(moved, event, app_url=None if one.shortcode_id else url)
+        return sum([await self._after_move(one, waiting, now_us, is_elsewhere=is_elsewhere) for one in moving])
+
+    async def _led_by(self, endpoint: Endpoint) -> list[Endpoint]:
+        """The endpoints that have no URL of their own and lead where this one does: those of its app's shortcodes."""
+        known = [] if endpoint.shortcode_id else await self._journal.endpoints.endpoints()
+        return [one for one in known if one.app_id == endpoint.app_id and one.shortcode_id and not one.url]
+
+    async def _after_move(self, before: Endpoint, waiting: Waiting, now_us: int, *, is_elsewhere: bool) -> int:
+        """What becomes of what waits, as was chosen; how many are held."""
+        held = await self._hold(before, now_us) if waiting is Waiting.HOLD else 0
         if waiting is Waiting.SEND:
-            await self._gather(endpoint)
-        if (await self._as_it_is(moved)).state is EndpointState.DISABLED:  # none can be for the URL before from here on
-            await self.resume(moved, is_elsewhere=is_elsewhere)
+            await self._gather(before)
+        now = await self._as_it_is(before)
+        if now.state is EndpointState.DISABLED:  # none can be for the URL before from here on
+            await self.resume(before, is_elsewhere=is_elsewhere)
         else:
-            await self._begin_anew(moved, is_elsewhere=is_elsewhere)
+            await self._begin_anew(before, is_elsewhere=is_elsewhere)
         return held
 
     async def _gather(self, endpoint: Endpoint) -> None:
@@ -154,37 +173,47 @@ class Desk:
     async def rotate(self, app: App, endpoint: Endpoint, overlap_s: float = OVERLAP_S) -> str:
         """A new HMAC secret, shown once. The one before signs beside it until the overlap is over."""
         secret = SECRET_PREFIX + base64.b64encode(self._source.random_bytes(KEY_BYTES)).decode()
-        await self._add_key(app, endpoint, secret, "v1", overlap_s, await self._shared_secret(app, endpoint))
+        await self._add_key(app, endpoint, secret, "v1", overlap_s, await self._shared_secrets(app, endpoint))
         return secret
 
     async def rotate_pair(self, app: App, endpoint: Endpoint, overlap_s: float = OVERLAP_S) -> str:
         """A new Ed25519 pair that signs beside the secret; the public half."""
         secret = PRIVATE_PREFIX + base64.b64encode(self._source.random_bytes(ED25519_SEED_BYTES)).decode()
-        await self._add_key(app, endpoint, secret, "v1a", overlap_s, None)
+        await self._add_key(app, endpoint, secret, "v1a", overlap_s, ())
         return public_text(private_key(secret))
 
-    async def _shared_secret(self, app: App, endpoint: Endpoint) -> str | None:
-        """The secret that signs where the endpoint has none of its own: its app's newest, or the app's first."""
+    async def _shared_secrets(self, app: App, endpoint: Endpoint) -> list[tuple[str, int | None]]:
+        """What signs where the endpoint has no secret of its own: its app's, the newest first, each with its end."""
         keys = [key for key in await self._journal.endpoints.signing_keys() if key.version == "v1"]
         if any(key.endpoint_id == endpoint.id for key in keys):
-            return None
+            return []
         of_the_app = (await self.endpoint(app)).id
-        shared = [key for key in keys if key.endpoint_id == of_the_app and key.until_us is None]
+        shared = [key for key in keys if key.endpoint_id == of_the_app]
         if not shared:
-            return unseal(self._master, app.data_key, app.id, "apps.webhook_secret", app.webhook_secret)
-        newest = max(shared, key=lambda key: key.created_us)
-        return unseal(self._master, app.data_key, app.id, f"signing_keys.{newest.id}", newest.sealed)
+            return [(unseal(self._master, app.data_key, app.id, "apps.webhook_secret", app.webhook_secret), None)]
+        return [
+            (unseal(self._master, app.data_key, app.id, f"signing_keys.{key.id}", key.sealed), key.until_us)
+            for key in shared
+            if key.until_us is None or key.until_us > self._source.now_us()
+        ]
 
     async def _add_key(
-        self, app: App, endpoint: Endpoint, secret: str, version: str, overlap_s: float, old: str | None
+        self,
+        app: App,
+        endpoint: Endpoint,
+        secret: str,
+        version: str,
+        overlap_s: float,
+        shared: Sequence[tuple[str, int | None]],
     ) -> None:
         if not 0 <= overlap_s <= OVERLAP_MAX_S:
             raise CallerError(f"The overlap is 0 to {OVERLAP_MAX_S:.0f} seconds.")
         now_us = self._source.now_us()
         until_us = now_us + int(overlap_s * 1_000_000)
         keys = [self._sealed(app, endpoint, secret, version, now_us, None)]
-        if old is not None:
-            keys.append(self._sealed(app, endpoint, old, version, now_us - 1, until_us))
+        for age_us, (old, ends_us) in enumerate(shared, start=1):  # what ends sooner by an earlier change still does
+            ended_us = until_us if ends_us is None else min(ends_us, until_us)
+            keys.append(self._sealed(app, endpoint, old, version, now_us - age_us, ended_us))
         event = event_of(
             self._source, endpoint, "endpoint.rotated", f"{version}; the key before signs for {overlap_s:.0f} s more."
         )

@@ -22,7 +22,7 @@ from wakala.rules.payment import Payment, Scope
 TRACE_LIMIT_EXCHANGES = 500  # a payment has about eight; a merchant who retries for days adds a dozen
 PAGE_LIMIT_ROWS = 200
 CANDIDATE_LIMIT_ROWS = 200  # pushes of one amount at one shortcode that a confirmation is compared with
-LAST_ID = "~"  # sorts after every ID: the start of a newest-first listing
+LAST_ID = "zzz"  # sorts after every ID, byte by byte and as people sort: the start of a newest-first listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class Journal:
     async def record_attempt(
         self, notification: Notification, verdict: Verdict, exchange: Exchange, *, now_us: int
     ) -> bool:
-        """How an attempt ended. False where this attempt was counted already."""
+        """How an attempt ended. False where this attempt was counted already, or its notification staged anew."""
         settled_us = None if verdict.state == "waiting" else now_us
         guard = Write(
             "notification_attempted",
@@ -251,6 +251,7 @@ class Journal:
                 settled_us,
                 notification.id,
                 notification.attempts,
+                notification.created_us,
             ),
         )
         writes = (Write("exchange_add", rows.exchange_row(exchange)),)

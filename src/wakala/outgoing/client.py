@@ -55,6 +55,8 @@ class Outgoing:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
+        if self._dialler is not None:
+            self._dialler.close()
 
     async def send(
         self,

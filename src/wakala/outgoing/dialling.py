@@ -7,15 +7,21 @@ import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from wakala.outgoing.connection import Connection, words
+from wakala.outgoing.guard import PRIVATE
 from wakala.outgoing.message import Origin, UnsentError
 from wakala.outgoing.tls import TlsTerms, trust_of_the_system
 
 CONNECT_LIMIT_S = 5.0  # TCP and TLS together, over all addresses; looking up the name counts into the call's own limit
 TERMS_LIMIT = 64  # one for each shortcode that speaks to the Broker, and their predecessors for a while
 ADDRESSES_LIMIT = 4  # tried in turn; each gets its share of the time, so more of them would get too little
+# Names looked up at once. One whose servers are down takes a thread for ten seconds and more; the loop's own look-ups
+# are two at a time (libuv), for this client and for everybody else.
+LOOKUPS_LIMIT = 128
 GOODBYE_LIMIT_S = 1.0  # for the other side's half of TLS's goodbye, which nobody waits for
 
 # Why an address may not be called, or None.
@@ -34,8 +40,13 @@ class Dialler:
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self._lookups: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
+        self._threads = ThreadPoolExecutor(LOOKUPS_LIMIT, "wakala-names")
         self._tls = trust_of_the_system()
         self._of_terms: OrderedDict[TlsTerms, ssl.SSLContext] = OrderedDict()
+
+    def close(self) -> None:
+        """Let the threads go, also those whose names nobody answers for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def dial(
         self,
@@ -44,7 +55,7 @@ class Dialler:
         make: Callable[[Origin, Callable[[Connection], None]], Made],
     ) -> Made:
         """A new connection as ``make`` makes it, or `UnsentError`. ``on_lost`` is handed on to it."""
-        addresses = self._allowed(await self.addresses(origin))
+        addresses = self._allowed(origin, await self.addresses(origin))
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + CONNECT_LIMIT_S
         trouble = ""
@@ -94,11 +105,15 @@ class Dialler:
             self._of_terms.popitem(last=False)
         return context
 
-    def _allowed(self, addresses: list[str]) -> list[str]:
-        verdicts = [self.judge(address) for address in addresses]
-        allowed = [address for address, verdict in zip(addresses, verdicts, strict=True) if verdict is None]
+    def _allowed(self, origin: Origin, addresses: list[str]) -> list[str]:
+        """Where a name leads is not said: whoever gave us the name may not learn our network by it."""
+        if not addresses:
+            raise UnsentError("the name has no address")
+        allowed = [address for address in addresses if self.judge(address) is None]
+        if not allowed and addresses[0] == origin.host:
+            raise UnsentError(self.judge(origin.host) or "")
         if not allowed:
-            raise UnsentError(next((verdict for verdict in verdicts if verdict), "the name has no address"))
+            raise UnsentError(f"{origin.host} leads to {PRIVATE}")
         return _in_turn(allowed)[:ADDRESSES_LIMIT]
 
     async def addresses(self, origin: Origin) -> list[str]:
@@ -119,7 +134,7 @@ class Dialler:
         """
         task = self._lookups.get((host, port))
         if task is None:
-            task = asyncio.get_running_loop().create_task(resolve(host, port))
+            task = asyncio.get_running_loop().create_task(resolve(host, port, self._threads))
             self._lookups[host, port] = task
             task.add_done_callback(lambda done: self._forget((host, port), done))
         return task
@@ -130,9 +145,10 @@ class Dialler:
             done.exception()  # seen, even if all who asked have left
 
 
-async def resolve(host: str, port: int) -> list[str]:
+async def resolve(host: str, port: int, threads: Executor | None = None) -> list[str]:
     """The addresses behind a name, in the system's order of preference."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(threads, look_up)
     return list(dict.fromkeys(str(item[4][0]) for item in found))
 
 

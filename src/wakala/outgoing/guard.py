@@ -17,6 +17,8 @@ _CLOSED = tuple(
     )
 )
 
+PRIVATE = "a private or reserved address; allow its network in the configuration if it is yours"
+
 
 def refusal(address: str, allowed: Iterable[Network] = ()) -> str | None:
     """Why ``address`` may not be called, or None. Addresses inside addresses (mapped, 6to4, Teredo) count too."""
@@ -26,7 +28,7 @@ def refusal(address: str, allowed: Iterable[Network] = ()) -> str | None:
             return None
     for one in _unwrapped(given):
         if any(one in net for net in _CLOSED if net.version == one.version):
-            return f"{address} is a private or reserved address; allow its network in the configuration if it is yours"
+            return f"{address} is {PRIVATE}"
     return None
 
 

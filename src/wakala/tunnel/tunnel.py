@@ -19,6 +19,7 @@ PAUSE_MIN_S = 0.5
 PAUSE_MAX_S = 10.0  # a person waits for his program to be back
 FRESH_S = 60.0  # receivers refuse a signature of five minutes ago
 FORWARD_LIMIT_S = 30.0  # a program under a debugger is slow
+OLDEST = "0"  # as a cursor: sorts before every ID; none at all would be where this reader stopped
 
 
 class Source(Protocol):
@@ -129,7 +130,7 @@ class Tunnel:
 async def begin(source: Source, teller: Teller, wanted: str) -> str:
     """The cursor to begin after: the wanted one, or where this reader stopped; a new one begins with what comes."""
     if wanted == "start":
-        return ""
+        return OLDEST
     cursor = wanted if wanted not in {"", "now"} else ""
     if not wanted:
         cursor = await insisted(teller, source.cursor)

@@ -1,4 +1,5 @@
--- Guard of an attempt's outcome: one attempt is counted once, whoever made it.
+-- Guard of an attempt's outcome: one attempt is counted once, whoever made it; and none that was begun before a replay,
+-- which stages anew, for it may have gone to another URL.
 UPDATE notifications SET state = ?, attempts = ?, due_us = ?, lease_us = 0, last_status = ?, last_error = ?, settled_us = ?
-WHERE id = ? AND attempts = ? AND state = 'waiting'
+WHERE id = ? AND attempts = ? AND created_us = ? AND state = 'waiting'
 RETURNING id
