@@ -5,6 +5,7 @@ stops the start.
 """
 
 import difflib
+import math
 import os
 import re
 import stat
@@ -180,6 +181,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path or 'The environment'}: {_with_suggestion(str(error))}") from error
+    _check_numbers(settings)
     _check_networks(settings)
     _check_bill_manager_prefix(settings.daraja.bill_manager_prefix)
     _check_times(settings)
@@ -188,6 +190,19 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
         raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")
     return settings
+
+
+def _check_numbers(settings: Settings) -> None:
+    """None is negative or without end. Many write -1 for "never"; taken for an age, it would leave nothing."""
+    for table in _TABLES[1:]:
+        held = next(one for one in msgspec.structs.astuple(settings) if isinstance(one, table))
+        for field in msgspec.structs.fields(table):
+            value = getattr(held, field.name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, int | float) and not 0 <= one < math.inf:
+                    never = " 0 is never." if field.name.endswith("_days") else ""
+                    name = f"{table.__name__.lower()}.{field.name}"
+                    raise ConfigurationError(f"{name} ({one:g}) must be a number from 0 up.{never}")
 
 
 def _check_networks(settings: Settings) -> None:

@@ -414,7 +414,7 @@ class Payments:
             return await self._send_late(payment, now_us)
         if payment.state is State.SENDING:
             return await self.settle(payment, LostSight("interrupted", _INTERRUPTED))
-        if self._terms.schedule.is_over(payment) and now_us >= self._terms.schedule.due_us(payment, payment.checks):
+        if self._terms.schedule.has_run_out(payment, now_us):
             reason = payment.reason or "M-Pesa gave no outcome"
             return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))
         credentials = self._directory.credentials(payment.scope.shortcode_id)

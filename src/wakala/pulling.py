@@ -60,13 +60,19 @@ class Pulling:
     async def is_due(self, shortcode: Shortcode) -> bool:
         """Whether the last reading, by whichever process, lies an interval back."""
         until_us = self._source.now_us() - self._patience.settle_us
-        read_us = await self._journal.pulled_until(shortcode.id)
+        read_us = await self._read_us(shortcode, until_us)
         return read_us is None or until_us - read_us >= self._patience.interval_us
+
+    async def _read_us(self, shortcode: Shortcode, until_us: int) -> int | None:
+        """How far the list was read. A clock that was ahead has read what was yet to come, which says nothing: None."""
+        read_us = await self._journal.pulled_until(shortcode.id)
+        is_ahead = read_us is not None and read_us > until_us + self._patience.interval_us
+        return None if is_ahead else read_us
 
     async def pull(self, shortcode: Shortcode) -> int:
         """Enter what is missing since the last reading; how many were. Only a list read to its end moves the mark."""
         until_us = self._source.now_us() - self._patience.settle_us
-        read_us = await self._journal.pulled_until(shortcode.id)
+        read_us = await self._read_us(shortcode, until_us)
         if read_us is not None and until_us - read_us < self._patience.interval_us:
             return 0
         since_us = until_us + self._patience.settle_us - self._patience.look_back_us

@@ -6,7 +6,6 @@ ASGI's messages and take it out again is work that no ordinary call needs.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NamedTuple, Protocol, cast
@@ -16,6 +15,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 LENGTH_MAX_CHARS = 9
 """Of a Content-Length; which length a door takes is asked of the door."""
+
+ARRIVAL_LIMIT_S = 30.0
+"""Of silence before the first call, or in the middle of one; else callers who have vanished would fill all places."""
 
 NO_HTTP = "Invalid HTTP request received."
 OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -63,7 +65,10 @@ class House(Protocol):
 class Visit:
     """One call that is under way here; for uvicorn, which asks it as it asks its own."""
 
-    __slots__ = ("body", "disconnected", "door", "headers", "keep_alive", "message_event", "response_complete", "url")
+    __slots__ = (
+        *("body", "disconnected", "door", "headers", "keep_alive", "message_event", "more_body"),
+        *("response_complete", "url"),
+    )
 
     def __init__(self, door: Door, url: bytes, headers: Pairs) -> None:
         self.door = door
@@ -72,6 +77,7 @@ class Visit:
         self.body = bytearray()  # which grows by a byte at a time without being copied each time
         self.keep_alive = True
         self.disconnected = False
+        self.more_body = True
         self.response_complete = False
         self.message_event = UNHEARD
 
@@ -83,7 +89,8 @@ UNHEARD = asyncio.Event()
 class Reception(HttpToolsProtocol):
     """One caller's connection to a `House`."""
 
-    _idle_since_seconds = math.inf  # never while a request is under way
+    _heard_seconds = 0.0
+    _is_between = False  # two calls; also before the first and in the middle of one a caller may fall silent
     _timer: asyncio.TimerHandle | None = None
     _visit: Visit | None = None
     _is_offered_another = False  # protocol, by the call whose head was read last
@@ -105,7 +112,10 @@ class Reception(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self.logger.warning(NO_HTTP)
-            self.send_400_response(NO_HTTP)
+            if self._is_answering():  # what came before is whole: the answer to it comes first, and is the last
+                self.cycle.keep_alive = False
+            else:
+                self.send_400_response(NO_HTTP)
         except httptools.HttpParserUpgrade as offer:
             if self._is_offered_another:
                 return self._head_for_another_parser() + data[offer.args[0] :]
@@ -165,11 +175,18 @@ class Reception(HttpToolsProtocol):
         if visit is None:
             super().on_message_complete()
             return
+        visit.more_body = False
         client = self.client[0] if self.client else ""
         self.answer(visit, visit.door.take(Call(visit.url, visit.headers, bytes(visit.body), client)))
 
     # How long it is kept. uvicorn sets an alarm for each answer and takes it back at the next call, which costs more
     # than the answer; here one alarm looks whether the caller has been silent for as long.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A caller."""
+        super().connection_made(transport)
+        self._heard_seconds = time.monotonic()
+        self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has hung up, or we did."""
@@ -186,21 +203,24 @@ class Reception(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
-        self._idle_since_seconds = time.monotonic()
-        if self._timer is None:
-            self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+        self._heard_seconds, self._is_between = time.monotonic(), True
 
     def _unset_keepalive_if_required(self) -> None:
         """Something came."""
-        self._idle_since_seconds = math.inf
+        self._heard_seconds, self._is_between = time.monotonic(), False
 
     def _look(self) -> None:
-        silent_seconds = time.monotonic() - self._idle_since_seconds
-        if silent_seconds >= self.timeout_keep_alive:
+        limit_seconds = self.timeout_keep_alive if self._is_between else ARRIVAL_LIMIT_S
+        silent_seconds = 0.0 if self._is_answering() else time.monotonic() - self._heard_seconds
+        if silent_seconds >= limit_seconds:
             self.timeout_keep_alive_handler()
         else:
-            left_seconds = min(self.timeout_keep_alive, self.timeout_keep_alive - silent_seconds)
+            left_seconds = min(self.timeout_keep_alive, limit_seconds - silent_seconds)
             self._timer = self.loop.call_later(left_seconds, self._look)
+
+    def _is_answering(self) -> bool:
+        """True from the end of a call to the end of its answer."""
+        return self.cycle is not None and not (self.cycle.response_complete or self.cycle.more_body)
 
     # What becomes of it
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import Command, Ended
-from services.postgres import postgres_server
+from services.postgres import PostgresServer, postgres_server
 from wakala.config import load
 
 SHORTCODE = ("shortcode", "add", "--number", "174379", "--consumer-key", "k", "--consumer-secret", "s3cretValue")
@@ -241,6 +241,22 @@ def test_doctor_names_a_wrong_key_file_and_a_silent_gateway(installed: Command, 
     assert "The database was sealed with key" in ended.out
 
 
+def test_doctor_looks_where_callbacks_are_kept(
+    installed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finding() -> dict[str, str]:
+        found: list[dict[str, str]] = json.loads(installed("doctor", "--json").out)
+        return next(one for one in found if one["check"] == "spill folder")
+
+    assert finding()["state"] == "ok"
+    (tmp_path / "wakala.spill-refused").write_bytes(b"sealed\n")
+    assert finding()["state"] == "wrong"
+    assert f"`mv {tmp_path}/wakala.spill-refused {tmp_path}/wakala.spill-63`" in finding()["finding"]
+    monkeypatch.setenv("WAKALA__CALLBACKS__SPILL_FOLDER", str(tmp_path / "nowhere"))
+    assert finding()["state"] == "wrong"
+    assert "callbacks.spill_folder" in finding()["finding"]
+
+
 def test_doctor_says_that_the_server_syncs_nothing(installed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     with postgres_server(settings={"fsync": "off"}) as careless, careless.database() as url:
         monkeypatch.setenv("WAKALA__DATABASE__URL", url)
@@ -249,3 +265,17 @@ def test_doctor_says_that_the_server_syncs_nothing(installed: Command, monkeypat
         assert ended.code == 1
         [finding] = [one for one in json.loads(ended.out) if one["check"] == "database" and one["state"] == "wrong"]
         assert "Set fsync = on" in finding["finding"]
+
+
+def test_doctor_says_that_the_server_takes_no_writes(
+    installed: Command, monkeypatch: pytest.MonkeyPatch, postgres_server: PostgresServer
+) -> None:
+    with postgres_server.database() as url:
+        monkeypatch.setenv("WAKALA__DATABASE__URL", url)
+        assert installed("migrate").code == 0
+        name = url.rpartition("/")[2]
+        postgres_server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # as on a standby
+        ended = installed("doctor", "--json")
+        assert ended.code == 1
+        [finding] = [one for one in json.loads(ended.out) if one["check"] == "database" and one["state"] == "wrong"]
+        assert "takes no writes" in finding["finding"]

@@ -53,6 +53,10 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[deliveries]\nlease_s = 15", "deliveries.answer_limit_s (15) must be shorter than deliveries.lease_s (15)"),
         ("[deliveries]\nlane_limit = 0", "deliveries.lane_limit must be 1 or more"),
         ("[database]\nurl = 'mysql://x'", "sqlite:/// or postgresql://"),
+        ("[retention]\nundelivered_days = -1", "undelivered_days (-1) must be a number from 0 up. 0 is never."),
+        ("[retention]\nexchanges_days = nan", "retention.exchanges_days (nan)"),
+        ("[deliveries]\nschedule_s = [5, -1]", "deliveries.schedule_s (-1) must be a number from 0 up."),
+        ("[server]\ngraceful_stop_s = inf", "server.graceful_stop_s (inf)"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(tmp_path: Path, text: str, said: str) -> None:

@@ -1,6 +1,8 @@
 """The spill file: what was said to be kept is handled, whatever the file, the disk or the process went through."""
 
 import asyncio
+import errno
+import os
 import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -156,6 +158,20 @@ async def test_a_record_that_is_refused_for_good_keeps_no_other_from_being_handl
     assert aside.stat().st_mode & 0o077 == 0
 
 
+async def test_what_was_set_aside_is_handled_once_it_is_put_back(tmp_path: Path) -> None:
+    door = Door()
+    door.refused = {b"2"}
+    async with opened(tmp_path) as one:
+        assert await one.keep(b"2")
+        await one.replay(door.take)
+        assert door.taken == []
+        door.refused = set()
+        (tmp_path / "spill-refused").rename(tmp_path / "spill-63")  # as `wakala doctor` says
+        assert await one.replay(door.take) == 1
+    assert door.taken == [b"2"]
+    assert files(tmp_path) == []
+
+
 async def test_a_record_sealed_with_another_key_is_set_aside_and_not_thrown_away(tmp_path: Path) -> None:
     door = Door()
     async with opened(tmp_path, OTHER_KEY) as other:
@@ -214,6 +230,27 @@ async def test_where_its_place_was_refused_it_has_one_once_the_disk_has_room(tmp
     await one.reopen()
     assert await one.replay(door.take) == 1
     await one.close()
+
+
+async def test_a_file_of_another_account_takes_the_place_of_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "spill-0"
+    theirs.touch()
+    opening = os.open
+
+    def refusing(path: Path, *terms: int) -> int:
+        if path == theirs:  # root's, as of a start by sudo
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opening(path, *terms)
+
+    monkeypatch.setattr(os, "open", refusing)
+    door = Door()
+    async with opened(tmp_path) as one:
+        assert await one.keep(b"1")
+        assert await one.replay(door.take) == 1
+    assert door.taken == [b"1"]
+    assert files(tmp_path) == [theirs]
 
 
 async def test_a_disk_that_hangs_is_waited_for_once_and_memory_takes_over(

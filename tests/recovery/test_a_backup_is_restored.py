@@ -3,12 +3,14 @@
 import asyncio
 import itertools
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from services.ports import free_port
@@ -18,7 +20,7 @@ from services.town import FINAL, QUICK, Gateway, Town
 from services.waiting import until
 from wakala.cli import safekeeping
 from wakala.config import load
-from wakala.errors import DatabaseBusyError, DatabaseFaultError
+from wakala.errors import DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
 from wakala.journal import archive
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import applied, known, migrate
@@ -220,6 +222,49 @@ async def test_a_restore_that_fails_at_its_last_step_leaves_the_database_as_it_w
     after = await town.serve()
     assert (await town.payment(after, "ORDER-1"))["State"] == "succeeded"
     assert len(await town.prompts()) == 1
+
+
+async def test_a_used_database_that_does_not_answer_is_not_taken_for_an_unused_one(postgres_url: str) -> None:
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    await migrate(store)
+    await Journal(store).add_organisation("org_1", "Duka", 1)
+    await store.close()
+    other = await asyncpg.connect(postgres_url)
+    async with other.transaction():  # a VACUUM FULL, say, or another restore
+        await other.execute("LOCK TABLE organisations IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseAwayError):
+            await safekeeping._refuse_used(PostgresDatabase(postgres_url), "here")
+    await other.close()
+
+
+async def test_tables_in_a_schema_that_bears_the_roles_name_are_restored(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    name = "wakala_" + secrets.token_hex(6)
+    postgres_server.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'")
+    postgres_server.execute(f"CREATE DATABASE {name}")  # by somebody else, as a provider gives it
+    postgres_server.execute(f"CREATE SCHEMA {name} AUTHORIZATION {name}", database=name)
+    url = f"postgresql://{name}:secret@127.0.0.1:{postgres_server.port}/{name}"
+    newest, file = known("postgres")[-1].number, tmp_path / "backup"
+    store = PostgresDatabase(url)
+    await store.open()
+    await migrate(store)
+    await Journal(store).add_organisation("org_1", "Duka", 1)
+    archive.dump_postgres(url, file)
+    await Journal(store).add_organisation("org_2", "Later", 1)
+    await store.close()
+    for place in ("the same server", "another, where nobody has made the schema yet"):
+        archive.load_postgres(url, file, newest, 2)
+        store = PostgresDatabase(url)
+        await store.open()
+        assert await Journal(store).organisations() == {"org_1": "Duka"}, place
+        assert await applied(store) == newest
+        await store.close()
+        postgres_server.execute(f"DROP SCHEMA {name} CASCADE", database=name)
+        postgres_server.execute(f"ALTER DATABASE {name} OWNER TO {name}")
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    postgres_server.execute(f"DROP ROLE {name}")
 
 
 async def test_a_gateway_that_connects_before_the_backup_is_in_place_stops_the_restore(

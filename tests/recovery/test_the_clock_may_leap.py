@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway import CUSTOMER, SANDBOX, House, basic, eventually, running_gateway
+from journal.making import exchange
+from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, eventually, running_gateway
 from wakala.identity import Source, made_at_us
+from wakala.journal.rows import Confirmation
+from wakala.rules.accounts import Product
 from wakala.workers.timekeeper import Horizon, Timekeeper
 
 pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
@@ -110,6 +113,63 @@ async def test_what_a_clock_that_was_wrong_put_off_is_due_at_once(
         await Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
         [due] = await journal.payments_due(clock.now_us(), 10)
         assert due.id == payment.id
+
+
+async def test_a_confirmation_that_waits_for_a_clock_that_was_wrong_is_due_at_once(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    """Money that arrived while the clock was two days ahead, and is nobody's yet."""
+    source = Source(clock.now_us, os.urandom)
+    clock.off_us = 48 * HOUR_US
+    slow = {"poll_s": 3_600.0}
+    async with running_gateway(tmp_path, source=source, database_url=url, finisher=slow) as house:
+        journal = house.gateway.journal
+        (shortcode,) = await journal.shortcodes()
+        place = (shortcode.organisation_id, "sandbox", "UKN7777777", "", shortcode.id)
+        waiting = Confirmation(*place, None, "{}", clock.now_us(), clock.now_us() + 180_000_000)
+        assert await journal.record_confirmation(waiting, exchange(id=source.new_id("xch")))
+        clock.off_us = 0
+        await Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
+        assert [one.receipt for one in await journal.confirmations_due(clock.now_us(), 10)] == ["UKN7777777"]
+
+
+async def test_a_payment_that_was_sent_by_a_clock_that_was_ahead_comes_to_its_end(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    """Nobody tells what became of it; its schedule does not begin when the clock is there again, years later."""
+    source = Source(clock.now_us, os.urandom)
+    clock.off_us = 30_000 * HOUR_US
+    finisher = {"schedule_s": [0.2, 0.4], "expire_s": 1.0, "poll_s": 0.02}
+    async with running_gateway(tmp_path, source=source, database_url=url, finisher=finisher) as house:
+        await house.push("ORDER-1")
+        for _ in range(2):
+            await house.box.fault("stk_query", "internal_error")
+        clock.off_us = 0
+        await Timekeeper(house.gateway.journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
+        assert (await house.request_in("ORDER-1", "expired"))["State"] == "expired"
+
+
+async def test_a_list_that_a_clock_read_which_was_ahead_is_read_again(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    source = Source(clock.now_us, os.urandom)
+    pull = {"poll_s": 0.02, "interval_s": 0.1, "settle_s": 0}
+    async with running_gateway(tmp_path, source=source, database_url=url, pull=pull) as house:
+        journal = house.gateway.journal
+        (shortcode,) = await journal.shortcodes()
+        await journal.set_collector(shortcode.id, house.app.app.id)
+        clock.off_us = 48 * HOUR_US
+        await house.admin.add_product(shortcode, Product.PULL)
+        await house.settle_directory()
+
+        async def has_read() -> bool:
+            return await journal.pulled_until(shortcode.id) is not None
+
+        await eventually(has_read)
+        clock.off_us = 0
+        order = {"number": PAYBILL, "msisdn": CUSTOMER, "amount": 70, "account": "INV-7"}
+        receipt = (await house.box.control("c2b/pay", order))["receipt"]  # M-Pesa has no URL to tell us by
+        assert (await house.request_in(f"c2b:{receipt}", "succeeded"))["Evidence"] == "pull"
 
 
 @dataclass

@@ -155,6 +155,28 @@ async def test_several_at_once_are_answered_in_their_order(caller: Caller) -> No
     assert [accepted(await caller.answer()) for _ in names] == names
 
 
+@pytest.mark.parametrize("path", [PATH, f"{PATH}?from=here"])
+@pytest.mark.parametrize("is_apart", [False, True])
+async def test_bytes_that_are_no_call_take_nothing_from_the_answer_to_the_one_before(
+    caller: Caller, path: str, *, is_apart: bool
+) -> None:
+    caller.writer.write(caller.push("A-1", path=path))
+    if is_apart:
+        await caller.writer.drain()
+        await asyncio.sleep(0)
+    caller.writer.write(b"\0")  # as devices send it that count the end of a string
+    answer = await caller.answer()
+    assert accepted(answer) == "A-1"
+    assert answer[1]["connection"] == "close"
+    assert await caller.ended()
+
+
+async def test_bytes_that_are_no_call_are_told_so(caller: Caller) -> None:
+    caller.writer.write(caller.head("Transfer-Encoding: chunked") + b"no chunk")
+    head = await caller.reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+
+
 async def test_a_refusal_is_the_same_problem(caller: Caller) -> None:
     caller.writer.write(caller.push("A-1", amount=-1))
     whole = await caller.answer()
@@ -177,6 +199,15 @@ async def test_a_caller_who_hangs_up_in_the_middle_asked_for_nothing(caller: Cal
     caller.writer.close()
     accepted_later = await caller.house.push("A-2")
     assert accepted_later.status_code == 202
+    assert (await caller.house.get(f"{SANDBOX}/requests/A-1")).status_code == 404
+
+
+async def test_a_caller_who_hangs_up_before_the_last_chunk_asked_for_nothing(caller: Caller) -> None:
+    body = caller.body("A-1")
+    caller.writer.write(caller.head("Transfer-Encoding: chunked") + b"%x\r\n%b\r\n" % (len(body), body))
+    await caller.writer.drain()
+    caller.writer.close()
+    await asyncio.sleep(0.5)
     assert (await caller.house.get(f"{SANDBOX}/requests/A-1")).status_code == 404
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from wakala import reception
 from wakala.one_write import Answering, OneWrite
 
 HEAD, BODY = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", b"hello"
@@ -129,3 +130,27 @@ async def test_a_caller_who_waits_to_be_told_to_go_on_is_told(port: int) -> None
         assert (await reader.readuntil(BODY)).startswith(b"HTTP/1.1 200")
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf"])
+async def test_a_caller_who_falls_silent_in_the_middle_gives_its_place_back(
+    port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(reception, "ARRIVAL_LIMIT_S", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(begun)
+    async with asyncio.timeout(20):
+        while await reader.read(100):
+            pass
+    writer.close()
+
+
+async def test_a_slow_caller_is_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reception, "ARRIVAL_LIMIT_S", 20)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in (b"GET / HT", b"TP/1.1\r\n", b"host: x\r\n\r\n"):
+        writer.write(piece)
+        await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(BODY)).startswith(b"HTTP/1.1 200")
+    writer.close()

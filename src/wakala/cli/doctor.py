@@ -1,11 +1,13 @@
 """`wakala doctor`: what could keep a payment from working, checked in the order in which it would be met."""
 
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -54,7 +56,7 @@ async def _all() -> list[Finding]:
         return [Finding("configuration", "wrong", error.sentence)]
     found = [Finding("configuration", "ok", f"read; public address {settings.public_url}")]
     found.append(_key(settings))
-    found.append(_disk(settings))
+    found += [_disk(settings), _shelter(settings)]
     found += [finding async for finding in _database_and_mpesa(settings)]
     found.append(await _reachable(settings))
     found += _public_url(settings)
@@ -69,21 +71,44 @@ def _key(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    free = shutil.disk_usage(settings.home).free
+    places = (
+        Path(settings.home),
+        settings.spill_path,
+        *([settings.sqlite_path.parent] if settings.sqlite_path else []),
+    )
+    free = min(shutil.disk_usage(place).free for place in places if place.is_dir())
     if free < FREE_DISK_BYTES:
         return Finding("disk", "warning", f"only {free >> 20} MiB are free: make room before the journal needs it.")
     return Finding("disk", "ok", f"{free >> 30} GiB free")
 
 
+def _shelter(settings: Settings) -> Finding:
+    """Where callbacks are kept while the database is away; and those that were, and could not be handled."""
+    from wakala.journal.spill import FILES_LIMIT  # noqa: PLC0415 - keeps --help quick
+    from wakala.runtime import SPILL_NAME  # noqa: PLC0415
+
+    folder, check = settings.spill_path, "spill folder"
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        advice = "no folder that we may write to, so M-Pesa's callbacks are not kept while the database is away"
+        return Finding(check, "wrong", f"{folder} is {advice}: make it, or correct callbacks.spill_folder.")
+    refused = folder / f"{SPILL_NAME}-refused"
+    if refused.exists():
+        advice = (
+            f"callbacks that M-Pesa thinks we have are set aside in {refused}; the log says why. Once that is mended"
+        )
+        again = f"mv {refused} {folder / SPILL_NAME}-{FILES_LIMIT - 1}"
+        return Finding(check, "wrong", f"{advice}: `{again}`, and a running gateway handles them.")
+    return Finding(check, "ok", f"{folder} can be written to")
+
+
 async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
-    from wakala.cli.visits import connected, is_synced, opened_journal  # noqa: PLC0415 - keeps --help quick
-    from wakala.journal.postgres import FSYNC_OFF  # noqa: PLC0415
+    from wakala.cli.visits import connected, opened_journal, server_troubles  # noqa: PLC0415 - keeps --help quick
 
     try:
         async with opened_journal(settings) as journal:
             yield Finding("database", "ok", f"{_engine(settings)}, schema is current")
-            if not await is_synced(settings):
-                yield Finding("database", "wrong", FSYNC_OFF)
+            for sentence in await server_troubles(settings):
+                yield Finding("database", "wrong", sentence)
             shortcodes, apps = await journal.shortcodes(), await journal.apps()
             if not shortcodes:
                 yield Finding("shortcodes", "warning", "none yet: run `wakala shortcode add`.")

@@ -8,7 +8,7 @@ import typer
 
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.config import Settings, master_key
-from wakala.errors import ConfigurationError, DatabaseBusyError, DatabaseFaultError
+from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
 
 if TYPE_CHECKING:
     from wakala.journal.database import Database
@@ -183,6 +183,8 @@ async def _refuse_used(store: "Database", what: str) -> None:
     await store.open()
     try:
         is_used = await Journal(store).is_used()
+    except DatabaseAwayError:  # it does not answer, which says nothing of what is in it
+        raise
     except DatabaseFaultError:  # no tables yet
         is_used = False
     finally:

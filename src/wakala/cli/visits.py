@@ -13,7 +13,7 @@ from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
 from wakala.identity import made_at_us, system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
-from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.postgres import FSYNC_OFF, READ_ONLY, PostgresDatabase
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import Environment, Registration, Shortcode, Side
 from wakala.rules.addresses import require_web_address
@@ -38,16 +38,17 @@ async def opened_journal(settings: Settings) -> AsyncIterator[Journal]:
         await store.close()
 
 
-async def is_synced(settings: Settings) -> bool:
-    """Whether a commit is on disk once the database says so. SQLite is told so by us."""
+async def server_troubles(settings: Settings) -> list[str]:
+    """Why PostgreSQL, though it answers, does not keep what it is given. SQLite is told by us."""
     store = database(settings)
     if not isinstance(store, PostgresDatabase):
-        return True
+        return []
     await store.open()
     try:
-        return await store.is_synced()
+        synced, writes = await store.is_synced(), await store.takes_writes()
     finally:
         await store.close()
+    return [trouble for trouble, is_well in ((FSYNC_OFF, synced), (READ_ONLY, writes)) if not is_well]
 
 
 @asynccontextmanager

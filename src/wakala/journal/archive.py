@@ -5,6 +5,7 @@ writer waits for it), pg_dump reads one snapshot. What was committed before they
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -132,13 +133,32 @@ def load_postgres(url: str, file: Path, schema: int, now_us: int) -> None:
     script = file.with_name(file.name + ".sql")
     script.touch(mode=0o600)
     try:
-        _run("pg_restore", "", "--no-owner", "--no-privileges", f"--file={script}", str(file))
+        schema_name = _schema_name(file)
+        options = ("--no-owner", "--no-privileges", f"--schema={schema_name}", f"--file={script}")
+        _run("pg_restore", "", *options, str(file))
         with script.open("a") as more:
             more.writelines(_settling(schema, now_us))
         options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
-        _run("psql", url, *options, f"--command={_EMPTY_FIRST}", f"--command={_NO_GATEWAYS}", f"--file={script}")
+        steps = (_EMPTY_FIRST, _NO_GATEWAYS, _schema_made(schema_name))
+        _run("psql", url, *options, *(f"--command={step}" for step in steps), f"--file={script}")
     finally:
         script.unlink(missing_ok=True)
+
+
+def _schema_name(file: Path) -> str:
+    """Where our tables stand: often the role's own schema."""
+    table = re.compile(r"\d+; \d+ \d+ TABLE (\S+) migrations .*")
+    for line in _run("pg_restore", "", "--list", str(file)).splitlines():
+        if found := table.fullmatch(line):
+            return found[1]
+    raise ConfigurationError(f"{file} is damaged, or no backup of Wakala's: it has no table migrations.")
+
+
+def _schema_made(name: str) -> str:
+    """On another server it may be missing; where it is there, many a role may not make one."""
+    quoted = '"{}"'.format(name.replace('"', '""'))
+    literal = "'{}'".format(quoted.replace("'", "''"))
+    return f"DO $$ BEGIN IF to_regnamespace({literal}) IS NULL THEN CREATE SCHEMA {quoted}; END IF; END $$"
 
 
 def _settling(schema: int, now_us: int) -> Iterator[str]:

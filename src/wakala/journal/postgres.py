@@ -58,6 +58,10 @@ FSYNC_OFF = (
     "PostgreSQL runs with fsync=off: payments that were acknowledged are gone or damaged when its machine crashes. "
     "Set fsync = on in postgresql.conf and reload the server."
 )
+READ_ONLY = (
+    "PostgreSQL takes no writes here (a standby, or default_transaction_read_only is on), so nothing can be accepted. "
+    "Let database.url lead to the server that does."
+)
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # The server or its disk is in trouble, not the row: nobody's operation would fare better alone.
 _AWAY = (
@@ -100,6 +104,7 @@ class PostgresDatabase:
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
+                connect=_connected,
                 min_size=0,  # asyncpg would fill it up from a task of its own, and print what it cannot reach
                 max_size=READERS + 2,  # and one for each writer, for what cannot be one statement
                 init=_make_durable,
@@ -110,6 +115,8 @@ class PostgresDatabase:
             )
             async with self._pool.acquire():
                 pass  # so that a server that is away is told now
+        except _KeptOutError as error:  # before anything was taken in: a person has to look
+            raise _fault(error.__cause__ or error) from error
         except _FAULTS as error:
             raise _fault(error) from error
         self._writing = asyncio.gather(self._write(), self._stand_in())
@@ -180,6 +187,10 @@ class PostgresDatabase:
     async def is_synced(self) -> bool:
         """False where the server only says that a commit is on disk (`FSYNC_OFF`)."""
         return await self.read("SHOW fsync") == [("on",)]
+
+    async def takes_writes(self) -> bool:
+        """False on a standby, or where somebody has made it so (`READ_ONLY`)."""
+        return await self.read("SHOW transaction_read_only") == [("off",)]
 
     async def gateways(self) -> int:
         """How many connections gateways hold to this database."""
@@ -326,7 +337,7 @@ class _Writer:
     async def _prepare(self, plan: Plan) -> PreparedStatement:
         if self._connection is None or self._connection.is_closed():
             self._prepared.clear()
-            connection = await asyncpg.connect(
+            connection = await _connected(
                 self._url,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
@@ -358,6 +369,18 @@ async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -
         for record in await connection.fetchmany(sql(statement, "postgres"), rows):
             won[owners[record[0]]] = True
     return won
+
+
+class _KeptOutError(ConnectionError):
+    """The server is there and lets us not in: a role, its password, a database that takes nobody."""
+
+
+async def _connected(*place: Any, **terms: Any) -> asyncpg.Connection:
+    """Who is kept out is kept out with everybody's operation: for those the database is away."""
+    try:
+        return await asyncpg.connect(*place, **terms)
+    except asyncpg.PostgresError as error:
+        raise _KeptOutError(str(error)) from error
 
 
 async def _make_durable(connection: asyncpg.Connection) -> None:

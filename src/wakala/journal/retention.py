@@ -30,6 +30,7 @@ class RetentionJournal:
         due_us = now_us + due_limit_us
         writes = (
             Write("payments_pull_in", (now_us, now_us + check_limit_us)),
+            Write("confirmations_pull_in", (now_us, now_us + check_limit_us)),
             Write("notifications_pull_in", (due_us, now_us, now_us + lease_limit_us, due_us)),
             Write("consumers_pull_in", (present_id, now_us, present_id)),
         )

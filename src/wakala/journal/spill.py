@@ -186,7 +186,14 @@ class Spill:
             names = [name for name in names if name in there]
         for name in names:
             path = self._folder / name
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+            except PermissionError as error:
+                if not path.exists():  # it is the folder that does not let us in
+                    raise
+                if create:  # another account's, as of a start as root: it takes the place of no other
+                    log.warning("%s: what it holds waits for the account that made it", error)
+                continue
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 is_there = path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor))

@@ -44,10 +44,20 @@ class Schedule:
     expire_s: float
     send_lease_s: float = 60  # longer than the whole time-out of one call, so that nobody takes over a living one
 
-    def due_us(self, payment: Payment, checks: int) -> int:
-        """When the next question, or the giving up, is due after ``checks`` questions."""
-        after_s = self.asks_s[checks] if checks < len(self.asks_s) else self.expire_s
-        return (payment.sent_us or payment.created_us) + int(after_s * 1_000_000)
+    def due_us(self, payment: Payment, checks: int, now_us: int) -> int:
+        """When the next question, or the giving up, is due after ``checks`` questions.
+
+        What was sent by a clock that was ahead has its pauses from now on: its own time may be years away.
+        """
+        begun_us = _begun_us(payment)
+        if begun_us > now_us:
+            return now_us + int((self._after_s(checks) - self._after_s(checks - 1)) * 1_000_000)
+        return begun_us + int(self._after_s(checks) * 1_000_000)
+
+    def _after_s(self, checks: int) -> float:
+        if checks < 0:
+            return 0.0
+        return self.asks_s[checks] if checks < len(self.asks_s) else self.expire_s
 
     def next_us(self, payment: Payment, checks: int, now_us: int) -> int:
         """The same after a question at ``now_us``, whose own answer may take a moment.
@@ -55,7 +65,7 @@ class Schedule:
         After a long stop everything is overdue; it is still asked one question after the other, no closer than the
         schedule's closest, and not given up in the moment of the last one.
         """
-        return max(self.due_us(payment, checks), now_us + int(self._pause_s() * 1_000_000))
+        return max(self.due_us(payment, checks, now_us), now_us + int(self._pause_s() * 1_000_000))
 
     def _pause_s(self) -> float:
         return min((later - sooner for sooner, later in zip((0.0, *self.asks_s), self.asks_s, strict=False)), default=0)
@@ -63,6 +73,15 @@ class Schedule:
     def is_over(self, payment: Payment) -> bool:
         """True when the last question has been asked."""
         return payment.checks >= len(self.asks_s)
+
+    def has_run_out(self, payment: Payment, now_us: int) -> bool:
+        """True for a payment that is due when, after the last question, its time is over as well."""
+        begun_us = _begun_us(payment)
+        return self.is_over(payment) and not begun_us <= now_us < self.due_us(payment, payment.checks, now_us)
+
+
+def _begun_us(payment: Payment) -> int:
+    return payment.sent_us or payment.created_us
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -141,7 +160,7 @@ def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule)
     }
     detail = {"MerchantRequestID": fact.merchant_request_id, "CheckoutRequestID": fact.checkout_request_id}
     if payment.state in {State.SENDING, State.UNKNOWN}:
-        due = schedule.due_us(payment, payment.checks)
+        due = schedule.due_us(payment, payment.checks, now_us)
         return Change(_next(payment, Step.ACCEPT, now_us, next_check_us=due, **ids), Step.ACCEPT, "accepted", detail)
     if payment.state in {State.RECEIVED, State.HELD}:  # nothing is on its way that could be accepted
         return _noted(payment, "late_answer", detail, now_us)
@@ -177,7 +196,7 @@ def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedu
         now_us,
         **_first_answer(payment, Answer.UNKNOWN, fact.code, fact.reason),
         reason=fact.reason,
-        next_check_us=schedule.due_us(payment, payment.checks),
+        next_check_us=schedule.due_us(payment, payment.checks, now_us),
     )
     return Change(after, Step.LOSE_SIGHT, "lost_sight", detail)
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 
-from wakala.errors import MethodNotAllowedError, PayloadTooLargeError, StoppingError, WakalaError
+from wakala.errors import CallerError, MethodNotAllowedError, PayloadTooLargeError, StoppingError, WakalaError
 from wakala.reception import Call, Leaving, Pairs, header_lines
 from wakala.rules.addresses import Network, client_address, contains, forwarded_hops
 from wakala.rules.exchange import BODY_LIMIT_BYTES, Headers
@@ -130,7 +130,7 @@ class Endpoint:
     async def _read_and_handle(self, scope: Scope, receive: Receive) -> HttpAnswer:
         self._check_method(scope["method"])
         started_ns, started_us = time.perf_counter_ns(), self._surroundings.now_us()
-        message = await receive()
+        message = await self._piece(receive)
         body = message.get("body", b"")
         if message.get("more_body"):
             body = await self._read_rest(body, receive)
@@ -163,10 +163,17 @@ class Endpoint:
             started_ns=started_ns,
         )
 
+    async def _piece(self, receive: Receive) -> Message:
+        """Of the body. Who hangs up before its end has asked for nothing; of a callback is kept what there is."""
+        message = await receive()
+        if message["type"] == "http.disconnect" and not self._truncates:
+            raise CallerError
+        return message
+
     async def _read_rest(self, body: bytes, receive: Receive) -> bytes:
         chunks, size = [body], len(body)
         while True:
-            message: Message = await receive()
+            message = await self._piece(receive)
             chunk = message.get("body", b"")
             size += len(chunk)
             if size <= self.body_max_bytes + len(chunk):
