@@ -20,7 +20,7 @@ from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.journal.partitions import Partitions
-from wakala.journal.postgres import FSYNC_OFF, GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
+from wakala.journal.postgres import GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
 from wakala.journal.spill import Spill
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import Outgoing
@@ -310,8 +310,8 @@ class Gateway:
 
     async def _begin(self) -> None:
         await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)
-        if isinstance(self.database, PostgresDatabase) and not await self.database.is_synced():
-            log.error(FSYNC_OFF)
+        for trouble in await self.database.troubles() if isinstance(self.database, PostgresDatabase) else ():
+            log.error(trouble)
         self.source.go_on_after(await self.journal.newest_notification_id())
         await self.directory.refresh()
         await self.standing.load()

@@ -2,24 +2,31 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from services.gateway import SANDBOX, running_gateway
 from services.postgres import PostgresServer
+from wakala.journal.postgres import SORTS_OTHERWISE, PostgresDatabase
 
-ENGLISH = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'"
 
-
-@pytest.fixture
-def english_url(postgres_server: PostgresServer) -> Iterator[str]:
+@contextmanager
+def sorted_as(postgres_server: PostgresServer, language: str) -> Iterator[str]:
     name = "wakala_" + secrets.token_hex(6)
-    postgres_server.execute(f"CREATE DATABASE {name} {ENGLISH}")
+    as_there = f"TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE '{language}' LOCALE 'C.UTF-8'"
+    postgres_server.execute(f"CREATE DATABASE {name} {as_there}")
     try:
         yield postgres_server.url(name)
     finally:
         postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def english_url(postgres_server: PostgresServer) -> Iterator[str]:
+    with sorted_as(postgres_server, "en-US") as url:
+        yield url
 
 
 async def test_the_newest_are_listed_and_the_youngest_are_seen(english_url: str, tmp_path: Path) -> None:
@@ -33,3 +40,14 @@ async def test_the_newest_are_listed_and_the_youngest_are_seen(english_url: str,
         assert len(await journal.list_notifications(organisation_id, "sandbox")) == 1
         young = (await house.get(f"{SANDBOX}/notifications?seen=0")).json()
         assert [one["NotificationID"] for one in young["Notifications"]] == [post.headers["webhook-id"]]
+
+
+@pytest.mark.parametrize(("language", "sentences"), [("en-US", []), ("sw-KE", []), ("da-DK", [SORTS_OTHERWISE])])
+async def test_a_language_in_which_ids_are_out_of_order_is_named(
+    postgres_server: PostgresServer, language: str, sentences: list[str]
+) -> None:
+    with sorted_as(postgres_server, language) as url:
+        store = PostgresDatabase(url)
+        await store.open()
+        assert await store.troubles() == sentences
+        await store.close()

@@ -13,7 +13,7 @@ from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
 from wakala.identity import made_at_us, system_source
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
-from wakala.journal.postgres import FSYNC_OFF, READ_ONLY, PostgresDatabase
+from wakala.journal.postgres import PostgresDatabase
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import Environment, Registration, Shortcode, Side
 from wakala.rules.addresses import require_web_address
@@ -45,10 +45,9 @@ async def server_troubles(settings: Settings) -> list[str]:
         return []
     await store.open()
     try:
-        synced, writes = await store.is_synced(), await store.takes_writes()
+        return await store.troubles()
     finally:
         await store.close()
-    return [trouble for trouble, is_well in ((FSYNC_OFF, synced), (READ_ONLY, writes)) if not is_well]
 
 
 @asynccontextmanager

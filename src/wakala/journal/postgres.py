@@ -62,6 +62,11 @@ READ_ONLY = (
     "PostgreSQL takes no writes here (a standby, or default_transaction_read_only is on), so nothing can be accepted. "
     "Let database.url lead to the server that does."
 )
+SORTS_OTHERWISE = (
+    "PostgreSQL sorts text in this database by a language in which IDs are out of order (Danish, say), so lists and "
+    "readers by cursor miss some. Restore a backup into one that was made with LOCALE 'C.UTF-8' TEMPLATE template0."
+)
+_IN_ORDER = ("ntf_09", "ntf_0a", "ntf_0f", "ntf_aa", "ntf_ab", "ntf_b0", "ntf_f9", "ntf_ff", "zzz")
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # The server or its disk is in trouble, not the row: nobody's operation would fare better alone.
 _AWAY = (
@@ -191,6 +196,18 @@ class PostgresDatabase:
     async def takes_writes(self) -> bool:
         """False on a standby, or where somebody has made it so (`READ_ONLY`)."""
         return await self.read("SHOW transaction_read_only") == [("off",)]
+
+    async def sorts_ids(self) -> bool:
+        """False where a language has its own mind about letters and digits (`SORTS_OTHERWISE`)."""
+        values = ", ".join(f"('{one}')" for one in _IN_ORDER)
+        return await self.read(f"SELECT id FROM (VALUES {values}) AS ids (id) ORDER BY id") == [  # noqa: S608 - ours
+            (one,) for one in _IN_ORDER
+        ]
+
+    async def troubles(self) -> list[str]:
+        """Why the server, though it answers, does not keep or find what it is given; a sentence each."""
+        checks = ((FSYNC_OFF, self.is_synced), (READ_ONLY, self.takes_writes), (SORTS_OTHERWISE, self.sorts_ids))
+        return [trouble for trouble, check in checks if not await check()]
 
     async def gateways(self) -> int:
         """How many connections gateways hold to this database."""
