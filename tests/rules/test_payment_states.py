@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, paid, payment
 from wakala.errors import BrokenRuleError
 from wakala.rules.decisions import Schedule, decide
-from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, StillOpen, Unsent
+from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, StillOpen, TimedOut, Unsent
 from wakala.rules.payment import FINAL, TABLE, Answer, Evidence, Flag, Payment, State, Step, advance
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.state_words import MEANING
@@ -38,6 +38,8 @@ facts = st.one_of(
     ),
     st.builds(StillOpen, st.just("asked"), st.booleans()),
     st.builds(Misfit, st.sampled_from(Flag), st.just("odd")),
+    st.builds(TimedOut, st.just("in the queue")),
+    st.builds(GaveUp, st.just("too late")),
 )
 
 
@@ -191,3 +193,14 @@ def test_after_a_long_stop_questions_still_have_their_pauses() -> None:
         assert (current.checks, current.next_check_us) == (checks, now_us + 10_000_000)
         now_us += 10_000_000
     assert schedule.is_over(current)
+
+
+def test_what_does_not_fit_again_is_not_asked_about_at_once() -> None:
+    """Else a status answer with another payment's receipt would bring the next question, and that the same answer."""
+    odd = Misfit(Flag.EVIDENCE_CONFLICT, "Another's receipt.")
+    first = after(in_state(State.PENDING, next_check_us=NOW_US + 60), odd).payment
+    assert first.next_check_us == NOW_US
+    asked = after(first, StillOpen("asked", processing=False)).payment
+    assert asked.next_check_us is not None
+    assert asked.next_check_us > NOW_US
+    assert after(asked, odd).payment.next_check_us == asked.next_check_us

@@ -317,12 +317,13 @@ def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedu
 def _misfit(payment: Payment, fact: Misfit, now_us: int) -> Change:
     """Quarantined: the flag is raised and M-Pesa is asked at once, where it can still be asked.
 
-    What M-Pesa turns away, and yet speaks of, may be carried out: it is asked about, and not sent again.
+    What M-Pesa turns away, and yet speaks of, may be carried out: it is asked about, and not sent again. What does not
+    fit for the second time is asked about when its schedule says so, or question and answer would chase each other.
     """
     flags = payment.flags if fact.flag in payment.flags else (*payment.flags, fact.flag)
     may_be_sent_again = payment.state in {State.SENDING, State.HELD}
     state = advance(payment, Step.LOSE_SIGHT) if may_be_sent_again else payment.state
-    ask_now = state in {State.PENDING, State.UNKNOWN}
+    ask_now = state in {State.PENDING, State.UNKNOWN} and (may_be_sent_again or fact.flag not in payment.flags)
     after = replace(
         payment,
         state=state,
@@ -336,6 +337,8 @@ def _misfit(payment: Payment, fact: Misfit, now_us: int) -> Change:
 
 
 def _gave_up(payment: Payment, fact: GaveUp, now_us: int) -> Change:
+    if payment.state is State.SENDING or payment.state.is_final:  # somebody else was faster
+        return _noted(payment, "gave_up", {"reason": fact.reason}, now_us)
     never_sent = payment.state in {State.RECEIVED, State.HELD}
     step = Step.REFUSE if never_sent else Step.GIVE_UP
     after = _next(
