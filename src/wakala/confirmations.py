@@ -15,6 +15,7 @@ from wakala.journal.journal import Confirmation, Journal
 from wakala.payments import Offer, Payments, Stage, Terms, wants_twin
 from wakala.rules.accounts import Shortcode
 from wakala.rules.decisions import Change, decide
+from wakala.rules.delivery import COLLECTED
 from wakala.rules.exchange import Exchange
 from wakala.rules.facts import Fact, Misfit, Settled
 from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
@@ -232,7 +233,7 @@ class Confirmations:
             notifications=1,
         )
         detail = {"receipt": notice.receipt, "by": notice.by.value}
-        return Change(payment, Step.SUCCEED, "collected", detail, notify="collection.succeeded")
+        return Change(payment, Step.SUCCEED, "collected", detail, notify=COLLECTED)
 
     async def collect(self, waiting: Confirmation) -> None:
         """A confirmation that waited goes to its push where that is certain by now; else it is a payment of its own.

@@ -33,7 +33,7 @@ from wakala.rules.accounts import (
 )
 from wakala.rules.commands import BILL_OPT_INS, BY_PATH, SPENDING, Ask
 from wakala.rules.decisions import Change, Schedule, decide
-from wakala.rules.delivery import Notification
+from wakala.rules.delivery import TWIN, Notification
 from wakala.rules.exchange import Exchange
 from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, Unsent
 from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, Scope, State, Step
@@ -46,8 +46,6 @@ from wakala.upstream.door import Asked, Callback, Upstream
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
-TWIN = "payment.confirmed"
-"""A push's C2B confirmation, to a caller of Daraja's paths who registered a URL for such."""
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 

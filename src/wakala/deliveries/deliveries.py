@@ -12,13 +12,14 @@ from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
 from wakala.rules.accounts import App, BodyFormat
 from wakala.rules.decisions import Change
-from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict, judge
+from wakala.rules.delivery import COLLECTED, TWIN, Attempted, DeliveryState, Notification, Verdict, judge
 from wakala.rules.endpoints import Endpoint, lane_of, owner_of, target_of
 from wakala.rules.exchange import Exchange, Headers
-from wakala.rules.payment import Face, Payment, Scope
+from wakala.rules.payment import Evidence, Face, Payment, Scope
 from wakala.rules.signing import Signer, webhook_signatures
 from wakala.wire.notification import headers_of, render
 
+_TOLD_WHERE_REGISTERED = frozenset({COLLECTED, TWIN})
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
 
 
@@ -94,7 +95,8 @@ class Deliveries:
         endpoint = self._endpoint(notification.scope)
         app_url = app.callback_url if app else None
         now_us = self._source.now_us()
-        target = target_of(endpoint, notification.url, app_url, notification.created_us, now_us)
+        own_url = await self._own_url(notification)
+        target = target_of(endpoint, own_url, app_url, notification.created_us, now_us)
         if target.url is None or app is None:  # nobody named a URL, or it was taken away, or it is to be held
             if await self._directory.refresh():  # by what was known here, and others know more: kept is kept for good
                 return await self.attempt(notification)
@@ -105,6 +107,17 @@ class Deliveries:
                 await self._journal.hand_back_notification(notification)  # somebody else has moved it
             return None
         return await self._try(notification, endpoint, target.url, is_own=target.is_own, now_us=now_us)
+
+    async def _own_url(self, notification: Notification) -> str | None:
+        """The URL that came with the request, or that Daraja's caller registered for the shortcode: as it is by now."""
+        url, shortcode = notification.url, self._directory.shortcode(notification.scope.shortcode_id)
+        if not url or notification.type not in _TOLD_WHERE_REGISTERED or shortcode is None:
+            return url
+        if url in {shortcode.confirmation_url, shortcode.bill_url}:
+            return url
+        payment = await self._journal.payment(notification.payment_id)  # seldom: it has moved
+        is_bill = payment is not None and payment.evidence is Evidence.BILL_MANAGER and notification.type == COLLECTED
+        return (shortcode.bill_url if is_bill else shortcode.confirmation_url) or url
 
     async def _try(
         self, notification: Notification, endpoint: Endpoint, url: str, *, is_own: bool, now_us: int

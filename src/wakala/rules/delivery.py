@@ -17,6 +17,11 @@ class DeliveryState(StrEnum):
     GIVEN_UP = "given_up"  # the schedule ended or a URL of the request's own said 410; it can be read and replayed
 
 
+COLLECTED = "collection.succeeded"
+TWIN = "payment.confirmed"
+"""A push's C2B confirmation, to a caller of Daraja's paths who registered a URL for such."""
+
+
 class Notification(msgspec.Struct, frozen=True, gc=False):
     """What we owe the merchant for one change of one payment. The body is final: every attempt sends the same bytes."""
 
