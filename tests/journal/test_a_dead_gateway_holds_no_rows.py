@@ -1,13 +1,18 @@
 """A gateway that vanished in the middle of a transaction, unheard, holds up the others for seconds only."""
 
+import asyncio
+
 import asyncpg
 import pytest
 
 from journal.making import ACCEPTED, after, opening, payment
+from services.gateway import eventually
 from wakala.journal import postgres
+from wakala.journal.database import Operation, Write
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
 from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.rows import payment_row
 
 
 async def test_rows_that_a_vanished_gateway_had_in_hand_are_free_again(
@@ -28,3 +33,35 @@ async def test_rows_that_a_vanished_gateway_had_in_hand_are_free_again(
     finally:
         connection.terminate()  # the server has ended it already
         await living.close()
+
+
+async def test_what_a_vanished_gateway_asked_for_is_not_done_long_after(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres.WRITER, "statement_timeout", "3s")
+    living = PostgresDatabase(postgres_url)
+    await living.open()
+    await migrate(living)
+    change = opening(payment())[-1]
+    asked = Operation(change.payment.id, Write("payment_open", payment_row(change.payment)), ())
+    writer = postgres._Writer(postgres_url, postgres.SESSION | postgres.WRITER | {"application_name": "vanishing"})
+    other = await asyncpg.connect(postgres_url)
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vanishing' AND wait_event_type = 'Lock'"
+    try:
+        async with other.transaction():
+            await other.execute("LOCK TABLE payments IN SHARE MODE")
+            committing = asyncio.create_task(writer.commit([asked]))
+            await eventually(lambda: _counts(living, waits, 1))
+            writer.abort()
+            await asyncio.gather(committing, return_exceptions=True)
+            await eventually(
+                lambda: _counts(living, waits, 0)
+            )  # the server has given up as well, the lock held all the while
+        assert await Journal(living).payment(change.payment.id) is None
+    finally:
+        await other.close()
+        await living.close()
+
+
+async def _counts(database: PostgresDatabase, asked: str, count: int) -> bool:
+    return await database.read(asked) == [(count,)]

@@ -47,6 +47,8 @@ WRITER = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
+    # Who asked has given up by then, and must not find it done minutes later, behind every reader's cursor.
+    "statement_timeout": f"{ANSWER_LIMIT_S:.0f}s",
 }
 # What was acknowledged is on the server's disk, even where role, database or server say ``off``, now or later. Whether
 # a standby has it as well is the operator's choice, and ``local`` is one.
