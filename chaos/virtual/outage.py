@@ -55,6 +55,7 @@ class Hour:
     steady: int  # payments by which the steady rate is measured
     hop_s: float
     down_s: float = HOUR_S  # a test that asks for less than an hour has its reason
+    schedule_s: tuple[float, ...] = SHORT_SCHEDULE_S
 
     def plan(self) -> Plan:
         """Fair weather, life's own rests, and a price for everything."""
@@ -65,7 +66,7 @@ class Hour:
             payments=0,
             is_registered=False,
             refusal="",
-            schedule_s=SHORT_SCHEDULE_S,
+            schedule_s=self.schedule_s,
             weather=Weather(),
             hop_s=self.hop_s,
             prices=MEASURED,

@@ -136,7 +136,7 @@ async def test_a_command_is_carried_out_and_told_once(house: House, face: Face) 
 
 
 async def test_a_refused_command_fails_with_the_reason(house: House, face: Face) -> None:
-    await faulty(house, "refused", often=10, code="21")  # a question whose answer is slow to come is asked again
+    await faulty(house, "refused", often=1_000, code="21")  # a question whose answer is slow to come is asked again
     views = await ask_all(face, house)
     for view in views.values():
         assert (view["State"], view["Evidence"], view["ResultCode"]) == ("failed", "result", "21"), view

@@ -16,6 +16,7 @@ ACROSS_THE_INTERNET_S, NEXT_DOOR_S = 0.02, 0.001
 MINUTES_S = 300.0  # are enough to see what is the same, and what is broken
 HOUR = Hour(seed=1, owed=3_000, steady=1_000, hop_s=ACROSS_THE_INTERNET_S)
 SHORT = Hour(seed=1, owed=1_500, steady=500, hop_s=ACROSS_THE_INTERNET_S, down_s=MINUTES_S)
+PUT_OFF = replace(SHORT, schedule_s=(2 * MINUTES_S, 4 * MINUTES_S))  # whatever was tried is due after the end
 CROWDED = Hour(seed=2, owed=6_000, steady=800, hop_s=NEXT_DOOR_S, down_s=MINUTES_S)
 
 
@@ -41,11 +42,15 @@ def test_the_same_seed_gives_the_same_hour_to_the_last_digit() -> None:
     assert broken(one) == []
 
 
+def test_what_was_put_off_for_long_arrives_with_the_rest() -> None:
+    assert broken(the_hour(PUT_OFF)) == []
+
+
 @pytest.mark.parametrize(
     ("fault", "promise", "hour"),
     [
         ("deliver out of order", "the judge", SHORT),
-        ("leave what was tried to its schedule", "drain rate", SHORT),
+        ("leave what was tried to its schedule", "drain rate", PUT_OFF),
         ("send a backlog at once", "p99 in the drain", replace(CROWDED, owed=2_500)),
         ("forget a lane that is being filled", "at once", SHORT),
     ],

@@ -155,10 +155,10 @@ class PayoutScenes(Scenes):
         """M-Pesa answers by itself."""
 
     async def paid_out(self) -> list[dict[str, Any]]:
-        """What M-Pesa was given of this request. The Broker is given a longer ID, which ends with ours."""
+        """What M-Pesa was given of this request; questions about it are none. The Broker's longer ID ends with ours."""
         name = f"ORDER-{self.count}"
-        commands = await self.town.commands()
-        return [each for each in commands if each["originator_conversation_id"].endswith(name)]
+        payouts = [each for each in await self.town.commands() if each["kind"] == "b2c"]
+        return [each for each in payouts if each["originator_conversation_id"].endswith(name)]
 
     async def ended_right(self, payment: dict[str, Any], answered: Answer | None) -> None:
         """Final, sent once at most, told once, and called paid if and only if M-Pesa paid."""
