@@ -12,7 +12,6 @@ from services.broker import access
 from services.gateway import House, running_gateway
 from wakala.rules.accounts import Product, Shortcode
 from wakala.simulator.broker.listener import Door, Listening, listening
-from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 FINISHER = {"poll_s": 0.02, "schedule_s": [0.3, 0.6, 0.9, 1.2, 1.5, 2], "expire_s": 6.0, "hold_limit_s": 1}
 
@@ -37,9 +36,7 @@ async def broker_house(folder: Path, server: str = "server") -> AsyncIterator[Br
     certificates = folder / "certificates"
     async with running_gateway(folder, finisher=FINISHER) as house:
         shortcode = await house.add_shortcode(number=NUMBER)
-        pem = (await house.box.client.get("/simulator/certificate")).text
-        await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
-        await house.admin.add_product(shortcode, Product.B2C)
+        await house.grant(shortcode, Product.B2C)
         house.box.machine.world.rules = dataclasses.replace(
             house.box.machine.world.rules, result_after_min_seconds=0.01, result_after_max_seconds=0.05
         )

@@ -16,7 +16,6 @@ from broker.line import HOST, Authority, FarEnd, far_end, sample
 from services.gateway import PAYBILL, SANDBOX, House, basic, eventually, running_gateway
 from wakala.rules.accounts import Product
 from wakala.rules.sides import BrokerAccess
-from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 PHONE = "254700000417"
 
@@ -72,9 +71,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
     ours, theirs = Authority("signs the gateways"), Authority("signs the brokers")
     async with running_gateway(tmp_path) as house, far_end(tmp_path, theirs, clients=ours) as end:
         shortcode = house.gateway.directory.shortcodes_of(house.app.app.organisation_id, "sandbox")[0]
-        pem = (await house.box.client.get("/simulator/certificate")).text
-        await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
-        await house.admin.add_product(shortcode, Product.B2C)
+        await house.grant(shortcode, Product.B2C)
         line = Line(house, end, ours, theirs)
         await line.use()
         end.answer = lambda path, body: end.ours("b2c-02-response-accepted")

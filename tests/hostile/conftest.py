@@ -11,20 +11,16 @@ import pytest
 
 from services.gateway import STORE, TILL, House, running_gateway
 from wakala.rules.accounts import Environment, Product
-from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 
 @asynccontextmanager
 async def whole_house(folder: Path) -> AsyncIterator[House]:
     """Everything granted and bound, so that a valid request goes all the way to M-Pesa."""
     async with running_gateway(folder) as house:
-        pem = (await house.box.client.get("/simulator/certificate")).text
         live = await house.add_shortcode(number="600984", environment=Environment.LIVE)
         await house.add_shortcode(number=STORE, till=TILL)
         for shortcode in await house.gateway.journal.shortcodes():
-            await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
-            for product in Product:
-                await house.admin.add_product(shortcode, product)
+            await house.grant(shortcode, *Product)
         await house.gateway.journal.bind_app(house.app.app.organisation_id, house.app.app.id, live.id)
         await house.settle_directory()
         house.gateway.bell.close()  # nobody is kept waiting for a notification here

@@ -6,7 +6,6 @@ import httpx2
 
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, is_problem, running_gateway
 from wakala.rules.accounts import INITIATOR_FAILURES_LIMIT, Product
-from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 
 async def pay(house: House, request_id: str) -> httpx2.Response:
@@ -17,10 +16,7 @@ async def pay(house: House, request_id: str) -> httpx2.Response:
 async def test_a_repeat_is_answered_as_the_first_time(tmp_path: Path) -> None:
     async with running_gateway(tmp_path) as house:
         [shortcode] = await house.gateway.journal.shortcodes()
-        pem = (await house.box.client.get("/simulator/certificate")).text
-        await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
-        await house.admin.add_product(shortcode, Product.B2C)
-        await house.settle_directory()
+        await house.grant(shortcode, Product.B2C)
         first = await pay(house, "WAGES-1")
         assert first.status_code == 202
 

@@ -9,7 +9,6 @@ import pytest
 
 from services.gateway import PAYBILL, SANDBOX, House, basic, running_gateway
 from wakala.rules.accounts import Product, Shortcode
-from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 OTHER = "600984"
 RECEIPT = "TST1ABC234"
@@ -19,9 +18,7 @@ RECEIPT = "TST1ABC234"
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with running_gateway(tmp_path, finisher={"poll_s": 3_600.0}) as house:
         [shortcode] = await house.gateway.journal.shortcodes()
-        pem = (await house.box.client.get("/simulator/certificate")).text
-        await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
-        await house.admin.add_product(shortcode, Product.B2C)
+        await house.grant(shortcode, Product.B2C)
         await house.add_shortcode(number=OTHER)
         await house.box.fault("b2b_result", "lost")
         yield house

@@ -10,17 +10,13 @@ import pytest
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, running_gateway
 from wakala.rules.accounts import Product
 from wakala.rules.payment import Payment, State
-from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with running_gateway(tmp_path, finisher={"poll_s": 3_600.0}) as house:
         [shortcode] = await house.gateway.journal.shortcodes()
-        pem = (await house.box.client.get("/simulator/certificate")).text
-        await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
-        await house.admin.add_product(shortcode, Product.B2C)
-        await house.settle_directory()
+        await house.grant(shortcode, Product.B2C)
         yield house
 
 

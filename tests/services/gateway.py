@@ -26,11 +26,11 @@ from wakala.cli.visits import prepare
 from wakala.config import Settings, master_key, write_private
 from wakala.identity import Source
 from wakala.one_write import Answering
-from wakala.rules.accounts import BodyFormat, Environment, Shortcode, ShortcodeKind
+from wakala.rules.accounts import BodyFormat, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.signing import app_digest
 from wakala.runtime import Gateway
 from wakala.simulator.machine import Start
-from wakala.simulator.sandbox import APP_KEY, APP_SECRET, PASSKEY
+from wakala.simulator.sandbox import APP_KEY, APP_SECRET, INITIATOR_PASSWORD, INITIATORS, PASSKEY
 
 PATIENCE_SECONDS = 30.0  # conditions end when they are met; a busy machine takes longer
 CUSTOMER = "254712345678"
@@ -125,6 +125,14 @@ class House:
         shortcode = await self.admin.add_shortcode(organisation, details)
         await self.settle_directory()
         return shortcode
+
+    async def grant(self, shortcode: Shortcode, *products: Product) -> None:
+        """An API operator that the simulator knows, and what M-Pesa has granted the shortcode."""
+        pem = (await self.box.client.get("/simulator/certificate")).text
+        await self.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
+        for product in products:
+            await self.admin.add_product(shortcode, product)
+        await self.settle_directory()
 
     async def push(self, request_id: str, *, app: NewApp | None = None, **changes: Any) -> httpx2.Response:
         """Ask for a payment; ``path`` and ``headers`` may be given too, ``...`` leaves a field out."""

@@ -9,7 +9,7 @@ import pytest
 from services.gateway import CUSTOMER, PAYBILL, STORE, TILL, House, eventually
 from wakala.rules.accounts import Product
 from wakala.rules.commands import RELAYED
-from wakala.simulator.sandbox import INITIATOR_PASSWORD, INITIATORS, PASSKEY
+from wakala.simulator.sandbox import PASSKEY
 from web.test_daraja_paths_answer_as_daraja_does import PUSH, QUERY, STAMP, post, push_body, query_body, token
 
 URL = "http://127.0.0.1:9/told"
@@ -59,11 +59,7 @@ BILLS = "/v1/billmanager-invoice"
 async def granted(house: House) -> None:
     """The paybill has an operator and every product."""
     (shortcode,) = await house.gateway.journal.shortcodes()
-    pem = (await house.box.client.get("/simulator/certificate")).text
-    await house.admin.set_initiator(shortcode, INITIATORS[0], INITIATOR_PASSWORD, pem)
-    for product in Product:
-        await house.admin.add_product(shortcode, product)
-    await house.settle_directory()
+    await house.grant(shortcode, *Product)
 
 
 def type_is_wrong(party: str, given: str) -> tuple[int, str, str]:
