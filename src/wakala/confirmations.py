@@ -6,6 +6,7 @@ waits a little: the push's own callback names the receipt.
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -160,7 +161,7 @@ class Confirmations:
         known = await self._journal.confirmation(*place)
         if known is None or known.payment_id != owner.id:
             return False
-        by_another_way = json.loads(known.notice).get("by", Evidence.C2B_CONFIRMATION) != Evidence.C2B_CONFIRMATION
+        by_another_way = _spoken_by(json.loads(known.notice)) is not Evidence.C2B_CONFIRMATION
         return by_another_way and await self._journal.reword_confirmation(known, told, exchange)
 
     async def _record(self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change) -> bool:
@@ -246,7 +247,7 @@ class Confirmations:
         now_us = self._source.now_us()
         told = json.loads(waiting.notice)
         payer_name, words = told.pop("payer_name"), told.pop("words", "")
-        notice = Notice(**{**told, "by": Evidence(told.get("by", Evidence.C2B_CONFIRMATION))})
+        notice = Notice(**{**told, "by": _spoken_by(told)})
         _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
         known = await self._journal.payment_by_receipt(collecting_scope(shortcode), waiting.receipt)
         owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
@@ -257,6 +258,11 @@ class Confirmations:
         notification = self._stage(change, now_us)
         if await self._journal.collect_confirmation(waiting, change, notification):
             self._offer(notification)
+
+
+def _spoken_by(kept: dict[str, Any]) -> Evidence:
+    """Who told us of a confirmation that was kept; one of an earlier version does not say, and was M-Pesa's own."""
+    return Evidence(kept.get("by", Evidence.C2B_CONFIRMATION))
 
 
 def _confirmed(notice: Notice, payer_name: str | None) -> Settled:

@@ -111,15 +111,15 @@ class Payments:
             require_collector(shortcode, app)
         received = self._received(ask, app, shortcode, now_us)
         if ask.command.initiated and shortcode.initiator_failures >= INITIATOR_FAILURES_LIMIT:
-            if not await self._is_known(received):
+            if (first := await self._first_of(received)) is None:
                 raise InitiatorStoppedError
-            return await self._repeat(received), True
+            return await self._repeat(first, received), True
         exchange = replace(exchange, payment_id=received.id, scope=received.scope)
         opening = Change(received, Step.CONFIRM, "received", {})
         ready = self._upstream.is_ready(self._directory.credentials(shortcode.id), received)
         changes = [opening, decide(received, Sending(), now_us, self._terms.schedule)] if ready else [opening]
         if not await self._journal.open_payment(changes, exchange):
-            return await self._repeat(received), True
+            return await self._repeat(await self._first_of(received), received), True
         payment = changes[-1].payment
         self._remember(payment)
         if payment.state is State.SENDING:
@@ -162,14 +162,12 @@ class Payments:
             next_check_us=now_us + int(self._terms.schedule.send_lease_s * 1_000_000),
         )
 
-    async def _is_known(self, received: Payment) -> bool:
+    async def _first_of(self, received: Payment) -> Payment | None:
+        """What was asked first under this request ID."""
         scope = received.scope
-        found = await self._journal.payment_by_request(scope.organisation_id, scope.environment, received.request_id)
-        return found is not None
+        return await self._journal.payment_by_request(scope.organisation_id, scope.environment, received.request_id)
 
-    async def _repeat(self, again: Payment) -> Payment:
-        scope = again.scope
-        first = await self._journal.payment_by_request(scope.organisation_id, scope.environment, again.request_id)
+    async def _repeat(self, first: Payment | None, again: Payment) -> Payment:
         if first is None:
             raise DatabaseFaultError
         match repeat_of(first, again.fingerprint):

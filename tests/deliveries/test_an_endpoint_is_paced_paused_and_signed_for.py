@@ -64,8 +64,7 @@ async def test_410_disables_with_an_event_and_a_new_url_enables(house: House) ->
         return await state_of(house) is EndpointState.DISABLED
 
     await eventually(disabled)
-    organisation_id = house.app.app.organisation_id
-    events = await house.gateway.journal.endpoints.events(organisation_id, "~", 10)
+    events = await house.gateway.journal.endpoints.events_of(await desk_of(house).endpoint(house.app.app), 10)
     assert [event.name for event in events] == ["endpoint.disabled"]
     await house.push("G-2", SenderMSISDN="254712000002")
     await house.request_in("G-2", "succeeded")

@@ -93,7 +93,7 @@ async def test_days_of_failure_disable_and_a_resumed_endpoint_is_not_disabled_by
         clock.advance(DAY_S / 2 * 1.1)
         await house.gateway.courier.step()
     assert await state_of(house) is EndpointState.DISABLED
-    events = await house.gateway.journal.endpoints.events(house.app.app.organisation_id, "~", 10)
+    events = await house.gateway.journal.endpoints.events_of(await desk.endpoint(house.app.app), 10)
     told = [event.name for event in reversed(events)]
     assert told == ["endpoint.terms", "endpoint.failing", "endpoint.failing", "endpoint.disabled"]
     assert worst_notice(DISABLE_AFTER_S) == DAY_S
@@ -277,7 +277,7 @@ async def test_a_notice_that_could_not_be_written_down_is_told_in_the_next_turn(
         await gateway.standing.step()
     await gateway.database.script("ALTER TABLE endpoint_events_away RENAME TO endpoint_events")
     await gateway.standing.step()
-    (told,) = await gateway.journal.endpoints.events(endpoint.organisation_id, "~", 10)
+    (told,) = await gateway.journal.endpoints.events_of(endpoint, 10)
     assert told.name == "endpoint.failing"
 
 

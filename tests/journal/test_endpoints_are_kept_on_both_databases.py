@@ -28,7 +28,7 @@ async def test_an_endpoint_changes_state_once_and_keeps_its_terms(journal: Journ
         replace(moved, state=EndpointState.PAUSED, reason="holiday"),
     ]
     assert [one.callback_url for one in await journal.apps()] == ["https://new.example/"]
-    told = await journal.endpoints.events("org_1", "~", 10)
+    told = await journal.endpoints.events_of(endpoint, 10)
     assert sorted(one.name for one in told) == ["endpoint.moved", "endpoint.paused"]
     for number, until_us in ((1, NOW_US + 5), (2, NOW_US + 9)):
         key = SigningKey(f"key_{number}", endpoint.id, known.id, "v1", "sealed", NOW_US)
@@ -51,7 +51,7 @@ async def test_an_endpoint_is_disabled_where_it_leads_and_nowhere_else(journal: 
     assert await journal.endpoints.disable(moved, "gone", event(moved, "endpoint.disabled"))
     assert not await journal.endpoints.disable(moved, "gone", event(moved, "endpoint.disabled"))
     assert await journal.endpoints.endpoints() == [replace(moved, state=EndpointState.DISABLED, reason="gone")]
-    told = await journal.endpoints.events("org_1", "~", 10)
+    told = await journal.endpoints.events_of(moved, 10)
     assert sorted(one.name for one in told) == ["endpoint.disabled", "endpoint.moved"]
 
 

@@ -84,20 +84,18 @@ def _disk(settings: Settings) -> Finding:
 
 def _shelter(settings: Settings) -> Finding:
     """Where callbacks are kept while the database is away; and those that were, and could not be handled."""
-    from wakala.journal.spill import FILES_LIMIT  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.spill import names_of_files, set_aside_in  # noqa: PLC0415 - keeps --help quick
     from wakala.runtime import SPILL_NAME  # noqa: PLC0415
 
     folder, check = settings.spill_path, "spill folder"
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         advice = "no folder that we may write to, so M-Pesa's callbacks are not kept while the database is away"
         return Finding(check, "wrong", f"{folder} is {advice}: make it, or correct callbacks.spill_folder.")
-    refused = folder / f"{SPILL_NAME}-refused"
+    refused = set_aside_in(folder, SPILL_NAME)
     if refused.exists():
-        advice = (
-            f"callbacks that M-Pesa thinks we have are set aside in {refused}; the log says why. Once that is mended"
-        )
-        again = f"mv {refused} {folder / SPILL_NAME}-{FILES_LIMIT - 1}"
-        return Finding(check, "wrong", f"{advice}: `{again}`, and a running gateway handles them.")
+        advice = f"callbacks that M-Pesa thinks we have are set aside in {refused}; the log says why"
+        again = f"mv {refused} {folder / names_of_files(SPILL_NAME)[-1]}"
+        return Finding(check, "wrong", f"{advice}. Once that is mended: `{again}`, and a running gateway handles them.")
     return Finding(check, "ok", f"{folder} can be written to")
 
 

@@ -74,11 +74,6 @@ class EndpointJournal:
         """Something to be told that changes nothing."""
         await self._database.commit(Operation(event.id, None, (_event_write(event),)))
 
-    async def events(self, organisation_id: str, before_id: str, limit: int) -> list[EndpointEvent]:
-        """What happened to an organisation's endpoints, newest first."""
-        row = (organisation_id, before_id, min(limit, PAGE_ROWS))
-        return [EndpointEvent(*found) for found in await self._database.fetch("endpoint_events_listed", row)]
-
     async def events_of(self, endpoint: Endpoint, limit: int) -> list[EndpointEvent]:
         """What happened to one endpoint, newest first."""
         row = (endpoint.organisation_id, *_key(endpoint), min(limit, PAGE_ROWS))

@@ -38,6 +38,16 @@ Take = Callable[[bytes], Awaitable[None]]
 """Handles one record. Raises `DatabaseAwayError` where the rest has to wait."""
 
 
+def names_of_files(name: str) -> list[str]:
+    """One for each process that may share the folder; what lies in any of them is handled by whoever takes it over."""
+    return [f"{name}-{number}" for number in range(FILES_LIMIT)]
+
+
+def set_aside_in(folder: Path, name: str) -> Path:
+    """Where records go that could not be handled; nobody takes that file over by itself."""
+    return folder / f"{name}-refused"
+
+
 class SpillFile:
     """One file of fixed size, locked by this process. Zeros follow the last record."""
 
@@ -180,7 +190,7 @@ class Spill:
 
     def _free_files(self, *, create: bool) -> Iterator[SpillFile]:
         """Files that nobody holds, one after another, locked for us."""
-        names = [f"{self._name}-{number}" for number in range(FILES_LIMIT)]
+        names = names_of_files(self._name)
         if not create:  # asked every second: one look at the folder, not one for each name
             there = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
             names = [name for name in names if name in there]
@@ -264,7 +274,7 @@ class Spill:
 
     def _set_aside(self, line: bytes, reason: str) -> None:
         """One bad record keeps nobody else's from being handled, and is not thrown away."""
-        path = self._folder / f"{self._name}-refused"
+        path = set_aside_in(self._folder, self._name)
         log.error("a kept callback is set aside in %s: %s", path, reason)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             file.write(line + b"\n")
