@@ -40,6 +40,7 @@ check:  ## Lint, formatting, strict types and the table of who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+	MYPYPATH=benchmarks $(BIN)/mypy --strict --exclude peers benchmarks  # has a run.py too, so by itself
 	$(BIN)/python -m pytest tests/test_import_table.py
 
 conformance:  ## Run suites and clients that others wrote against the simulator and through the gateway

@@ -114,8 +114,8 @@ def _outage(app_name: str, payments: int) -> Span:
 def _common(span: Span) -> dict[str, str | int]:
     at = f"({span.first_us} + i * {span.step_us})"
     now_us = int(time.time() * SECOND_US)
-    common = {"i": "i", "k": "k", "at": at, "now": now_us, "later": now_us + HOUR_US, "app": span.app}
-    return common | {"name": span.name, "owed": span.owed, "tried": TRIED}
+    common: dict[str, str | int] = {"i": "i", "k": "k", "at": at, "now": now_us, "later": now_us + HOUR_US}
+    return common | {"app": span.app, "name": span.name, "owed": span.owed, "tried": TRIED}
 
 
 def _sqlite(statement: str, span: Span, start: int, end: int) -> str:

@@ -184,7 +184,8 @@ def two_gateways(bench: "Bench") -> None:
     shares: list[float] = []
     over_one: list[float] = []
     over_apart: list[float] = []
-    name, database = "two_gateways", "postgresql"
+    name = "two_gateways"
+    database: Database = "postgresql"
     with bench.store(database) as url, bench.store(database) as another_url:
         installation = gateway.install(bench.fresh("two"), url)
         stranger = gateway.install(bench.fresh("apart"), another_url)
@@ -194,9 +195,8 @@ def two_gateways(bench: "Bench") -> None:
                 alone, second_port=other.port, second_pid=other.pid, in_flight=2 * alone.in_flight
             )
             for turn in range(bench.plan.pairs):
-                chosen = (
-                    second if turn % 2 else alone
-                )  # one process of the same code may be a tenth quicker than another
+                # one process of the same code may be a tenth quicker than another
+                chosen = second if turn % 2 else alone
                 single = bench.drive(chosen)
                 bench.note("one_gateway", database, single)
                 unrelated_us = _noted_together(bench, "two_apart", bench.drive_at_once(chosen, apart))
@@ -274,10 +274,8 @@ def ten_million(bench: "Bench", database: "Database") -> None:
                     bench.note(name, database, rows[name][-1])
 
     def ratio(column: str) -> float:
-        ours, theirs = (
-            median_high([getattr(row, column) for row in rows[f"ten_million_{each}"]]) for each in ("full", "empty")
-        )
-        return ours / theirs
+        middle = {name: median_high([float(getattr(row, column)) for row in each]) for name, each in rows.items()}
+        return middle["ten_million_full"] / middle["ten_million_empty"]
 
     name = "ten_million_full"
     judge(

@@ -253,9 +253,9 @@ def answer_a_repeat_with_news() -> Iterator[None]:
     """Who repeats a request is told how its payment stands, and not what was answered first."""
     real = Payments._repeat
 
-    async def repeat(self: Payments, again: Payment) -> Payment:
-        first = await real(self, again)
-        return replace(first, answer=Answer.REFUSED if first.state is State.FAILED else first.answer)
+    async def repeat(self: Payments, first: Payment | None, again: Payment) -> Payment:
+        told = await real(self, first, again)
+        return replace(told, answer=Answer.REFUSED if told.state is State.FAILED else told.answer)
 
     with _swapped(Payments, "_repeat", repeat):
         yield

@@ -284,7 +284,8 @@ class _Street(World):
 
     async def _pay(self, shop: int, request_id: str, *, waits: bool = False) -> None:
         """One push, as the shop's program asks for it."""
-        body = {"RequestID": request_id, "Amount": self._amounts.randint(1, 500), "SenderMSISDN": "254700000100"}
+        amount = self._amounts.randint(1, 500)
+        body: dict[str, str | int] = {"RequestID": request_id, "Amount": amount, "SenderMSISDN": "254700000100"}
         body |= {"AccountReference": "INV", "Description": request_id}
         told = self._told[request_id] = asyncio.Event()
         await self.clients.ask("/lnm/customerpaybill", shop, request_id, body)

@@ -115,9 +115,8 @@ class Desk:
         held = await self._hold(before, now_us) if waiting is Waiting.HOLD else 0
         if waiting is Waiting.SEND:
             await self._gather(before)
-        if (
-            await self._as_it_is(before)
-        ).state is EndpointState.DISABLED:  # none can be for the URL before from here on
+        # None can be for the URL before from here on.
+        if (await self._as_it_is(before)).state is EndpointState.DISABLED:
             await self.resume(before, is_elsewhere=is_elsewhere)
         else:
             await self._begin_anew(before, is_elsewhere=is_elsewhere)

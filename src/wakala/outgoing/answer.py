@@ -146,9 +146,8 @@ class AnswerReader:
         elif self.status >= 200:
             self._in_body = True
             self._ends_with_connection = not self._has_length()
-            self.complete = (
-                self._to_head and not self._trouble
-            )  # the parser waits for a body; the connection is given up
+            # Of an answer to HEAD the parser waits for a body; the connection is given up.
+            self.complete = self._to_head and not self._trouble
 
     def _has_length(self) -> bool:
         codings = [
