@@ -24,7 +24,7 @@ from processes.pace import Pace
 from processes.plan import Cast
 from services.ports import free_port, kept_port
 from services.postgres import PostgresServer
-from services.programs import WAKALA, command
+from services.programs import WAKALA, WRONG_CLOCK, command
 from wakala.administration import ShortcodeDetails
 from wakala.cli.visits import administration, register_urls
 from wakala.config import load
@@ -38,6 +38,7 @@ FLOAT_CENTS = 1_000_000_000_00  # payouts never fail for want of money: then a f
 LOOK_LIMIT_S = 1.0
 CONTROL_LIMIT_S = 15.0
 CONTROL_REST_S = 0.2
+CLOCK_OFF_MOST_S = 86_400
 MERCHANT_PROGRAM = str(Path(__file__).with_name("merchant_program.py"))
 
 
@@ -209,14 +210,23 @@ class Town:
             self.ports["database"] = self.server.port
             line = await self._link(f"{name} to database", ["database"])
             settings["database__url"] = self.database_url.replace(f":{self.server.port}/", f":{line.port}/")
-        program = self.gateway_program or (*WAKALA, "-c", str(self.config), "serve")
-        arguments = [str(self.config) if word == "CONFIG" else word for word in program]
+        chance = Random(f"{self.seed} clock of {name}")
 
         async def launch() -> Child:
+            arguments = self._serving_by(chance)
             own = {**settings, "server__port": str(self._new_port(name))}
             return await self.nursery.launch(arguments, own, self.folder / f"{name}.log")
 
         return Process(name, launch, lambda: self.is_serving(f"http://127.0.0.1:{self.ports[name]}/readyz"))
+
+    def _serving_by(self, chance: Random) -> list[str]:
+        """Each start is on another machine, whose clock is wrong: those who share a database share its clock."""
+        serve = ("-c", str(self.config), "serve")
+        if self.gateway_program:
+            return [str(self.config) if word == "CONFIG" else word for word in self.gateway_program]
+        if self.server is None:
+            return [*WAKALA, *serve]
+        return [WRONG_CLOCK, str(chance.randint(-CLOCK_OFF_MOST_S, CLOCK_OFF_MOST_S)), *serve]
 
     # ── ending it ──
 

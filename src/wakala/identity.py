@@ -5,16 +5,62 @@ never be read. So the moment that IDs carry never goes back. While the clock rel
 where they were, at half the pace, until it has caught up; beyond a day it was the clock before that was wrong.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+log = logging.getLogger("wakala.clock")
+
 DRAUGHT_BYTES = 4_096
+CLOCK_APART_US = 2_000_000  # what time synchronisation leaves between two machines is milliseconds
 RELIVED_LIMIT_US = 86_400_000_000
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Clock = Callable[[], int]
 """Microseconds since 1970 UTC."""
+
+
+class CommonClock:
+    """The clock of the database that gateways share, carried on by one of this machine that nobody sets.
+
+    Leases, schedules and the order of notifications are moments that one gateway writes and another one reads. So all
+    of them go by one clock, and what becomes of the machines' own is of no account. Until it is first heard, and where
+    nobody shares a database, it is the machine's own.
+    """
+
+    __slots__ = ("_ahead_us", "_own_us", "_was_apart", "steady_us")
+
+    def __init__(self, own_us: Clock, steady_us: Clock) -> None:
+        self.steady_us = steady_us
+        self._own_us = own_us
+        self._ahead_us: int | None = None
+        self._was_apart = False
+
+    def __call__(self) -> int:
+        """The moment, in microseconds."""
+        return self._own_us() if self._ahead_us is None else self._ahead_us + self.steady_us()
+
+    def hear(self, shown_us: int, asked_us: int, told_us: int) -> None:
+        """The database's clock showed this, at some moment between these two of the steady one.
+
+        What we have stays where it fits between the two, so that answers which take long do not shake it.
+        """
+        least_us, most_us = shown_us - told_us, shown_us - asked_us
+        if self._ahead_us is None:
+            self._ahead_us = (least_us + most_us) // 2
+        self._ahead_us = min(max(self._ahead_us, least_us), most_us)
+        apart_us = self._own_us() - self()
+        is_apart = abs(apart_us) > CLOCK_APART_US
+        if is_apart and not self._was_apart:
+            which = "ahead of" if apart_us > 0 else "behind"
+            log.warning(
+                "this machine's clock is %d s %s the database's: the database's counts. Turn on time synchronisation.",
+                round(abs(apart_us) / 1_000_000),
+                which,
+            )
+        self._was_apart = is_apart
 
 
 class _Floor:
@@ -23,6 +69,10 @@ class _Floor:
     __slots__ = ("_at_us", "_steady_us")
 
     def __init__(self) -> None:
+        self.lower()
+
+    def lower(self) -> None:
+        """Begin anew at any moment."""
         self._at_us = 0
         self._steady_us: int | None = None
 
@@ -53,6 +103,10 @@ class Source:
     def id_us(self) -> int:
         """The moment that an ID carries which is made now: by it, and not by the clock, IDs are compared."""
         return self._floor.raised(self.now_us(), self.steady_us)
+
+    def begin_anew(self) -> None:
+        """The clock was set, and no ID made before is written down anywhere."""
+        self._floor.lower()
 
     def go_on_after(self, newest_id: str) -> None:
         """No ID is made before this one, which an earlier process left; unless it lies more than a day ahead."""
@@ -99,6 +153,20 @@ class _Well:
         return self._bytes[start : self._place]
 
 
-def system_source() -> Source:
-    """The machine's own clock and randomness. Not to be shared between threads."""
-    return Source(lambda: time.time_ns() // 1000, _Well().draw, time.thread_time, lambda: time.monotonic_ns() // 1000)
+def common_clock() -> CommonClock:
+    """To be set by the clock of a database; the machine's own till then."""
+    return CommonClock(_own_us, _steady_us)
+
+
+def system_source(clock: Clock | None = None) -> Source:
+    """The machine's own clock, or the one given, and its randomness. Not to be shared between threads."""
+    return Source(clock or _own_us, _Well().draw, time.thread_time, _steady_us)
+
+
+def _own_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _steady_us() -> int:
+    """Nobody sets it; where the system has such a clock, it goes on while a machine sleeps."""
+    return time.clock_gettime_ns(_STEADY) // 1000

@@ -15,7 +15,7 @@ from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.errors import DatabaseAwayError, StoppingError, WakalaError
-from wakala.identity import Source, system_source
+from wakala.identity import CommonClock, Source, common_clock, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
@@ -54,6 +54,7 @@ from wakala.workers.timekeeper import Horizon, Timekeeper
 
 log = logging.getLogger("wakala")
 
+CLOCK_REST_S = 5.0  # how soon it is seen that the database's clock was set; between, this machine's carries it on
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
@@ -76,6 +77,20 @@ def database(settings: Settings, *, exclusive: bool = False) -> Database:
     if path is not None:
         return SqliteDatabase(path, exclusive=exclusive)
     return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
+
+
+async def source_at(store: Database) -> Source:
+    """For a short visit: the database's clock where gateways on several machines may share it, else this machine's."""
+    if not isinstance(store, PostgresDatabase):
+        return system_source()
+    clock = common_clock()
+    await _hear(clock, store)
+    return system_source(clock)
+
+
+async def _hear(clock: CommonClock, store: PostgresDatabase) -> None:
+    asked_us = clock.steady_us()
+    clock.hear(await store.now_us(), asked_us, clock.steady_us())
 
 
 def horizon(settings: Settings) -> Horizon:
@@ -111,7 +126,8 @@ class Gateway:
         client: Callable[..., Outgoing] = Outgoing,
     ) -> None:
         self.settings = settings
-        self.source = source or system_source()
+        self._clock = common_clock()
+        self.source = source or system_source(self._clock)
         master = master_key(settings)
         finisher = settings.finisher
         terms = Terms(
@@ -242,6 +258,7 @@ class Gateway:
         pulling = Pulling(self.journal, self.directory, self.daraja, self.confirmations, self.source, patience)
         finishing = Finisher(self.journal, self.payments, self.confirmations, self.source)
         self._loops = [
+            Loop("clock", self._set_clock, CLOCK_REST_S),
             Loop("directory", self._refresh, DIRECTORY_REST_S),
             Loop("standing", self.standing.step, STANDING_REST_S),
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
@@ -312,6 +329,8 @@ class Gateway:
         await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)
         for trouble in await self.database.troubles() if isinstance(self.database, PostgresDatabase) else ():
             log.error(trouble)
+        await self._set_clock()
+        self.source.begin_anew()
         self.source.go_on_after(await self.journal.newest_notification_id())
         await self.directory.refresh()
         await self.standing.load()
@@ -354,6 +373,11 @@ class Gateway:
         hurry.cancel()
         for fault in await _ended(tasks):
             log.warning("while stopping: %s", fault)
+
+    async def _set_clock(self) -> bool:
+        if isinstance(self.database, PostgresDatabase):
+            await _hear(self._clock, self.database)
+        return False
 
     async def _refresh(self) -> bool:
         if await self.directory.refresh():

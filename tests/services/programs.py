@@ -13,6 +13,8 @@ from services.waiting import until
 
 COMMAND_LIMIT_S = 60
 WAKALA = ("-m", "wakala")
+WRONG_CLOCK = str(Path(__file__).with_name("wrong_clock.py"))
+"""``wakala`` too; its first argument says by how many seconds the machine's clock is ahead."""
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -38,12 +38,12 @@ def token(
     an empty body. A good token that is refused later (404.001.03): the app lacks that API's product, or the hour is
     over.
     """
-    from wakala.cli.visits import connected, find_shortcode, opened_journal  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import connected, find_shortcode, opened  # noqa: PLC0415 - keeps --help quick
 
     async def work() -> str | None:
-        async with opened_journal(CONTEXT.settings()) as journal:
+        async with opened(CONTEXT.settings()) as (journal, source):
             shortcode = await find_shortcode(journal, number, environment)
-            async with connected(CONTEXT.settings(), journal) as (directory, daraja, _):
+            async with connected(CONTEXT.settings(), journal, source) as (directory, daraja, _):
                 trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))
                 if trouble is None:
                     return None

@@ -16,8 +16,9 @@ import typer
 from wakala.cli.context import CONTEXT, print_json, print_table, run
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
+from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply, refusal, resolve
-from wakala.rules.accounts import Environment, Shortcode, Side
+from wakala.rules.accounts import App, Environment, Shortcode, Side
 from wakala.rules.payment import Scope
 from wakala.upstream.broker import Broker
 from wakala.upstream.door import Credentials
@@ -100,20 +101,17 @@ def _shelter(settings: Settings) -> Finding:
 
 
 async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
-    from wakala.cli.visits import connected, opened_journal, server_troubles  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import connected, opened, server_troubles  # noqa: PLC0415 - keeps --help quick
 
     try:
-        async with opened_journal(settings) as journal:
+        async with opened(settings) as (journal, source):
             yield Finding("database", "ok", f"{_engine(settings)}, schema is current")
             for sentence in await server_troubles(settings):
                 yield Finding("database", "wrong", sentence)
             shortcodes, apps = await journal.shortcodes(), await journal.apps()
-            if not shortcodes:
-                yield Finding("shortcodes", "warning", "none yet: run `wakala shortcode add`.")
-            if not apps:
-                yield Finding("apps", "warning", "none yet: run `wakala app create`.")
-            yield await _clock(settings)
-            async with connected(settings, journal) as (directory, daraja, broker):
+            for finding in (*_missing(shortcodes, apps), *await _clocks(settings, source)):
+                yield finding
+            async with connected(settings, journal, source) as (directory, daraja, broker):
                 for shortcode in shortcodes:
                     name = f"token {shortcode.number} ({shortcode.environment})"
                     trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))
@@ -158,18 +156,40 @@ def _engine(settings: Settings) -> str:
     return f"SQLite {apsw.sqlite_lib_version()} at {settings.sqlite_path}, WAL with full sync"
 
 
-async def _clock(settings: Settings) -> Finding:
-    """Against the Date header of M-Pesa's own server, where it sends one."""
+def _missing(shortcodes: list[Shortcode], apps: list[App]) -> list[Finding]:
+    wanted = (("shortcodes", shortcodes, "shortcode add"), ("apps", apps, "app create"))
+    return [Finding(what, "warning", f"none yet: run `wakala {make}`.") for what, known, make in wanted if not known]
+
+
+async def _clocks(settings: Settings, source: Source) -> list[Finding]:
+    own = [_own_clock(source)] if settings.sqlite_path is None else []
+    return [*own, await _clock(settings, source)]
+
+
+def _own_clock(source: Source) -> Finding:
+    """Gateways go by their database's, so one on a machine that is wrong is only hard to compare with other logs."""
+    check, off_s = "clock of this machine", time.time() - source.now_us() / 1_000_000
+    if abs(off_s) > CLOCK_LIMIT_S:
+        which = "ahead of" if off_s > 0 else "behind"
+        advice = f"{abs(off_s):,.0f} s {which} the database's, which counts: turn on time synchronisation."
+        return Finding(check, "warning", advice)
+    return Finding(check, "ok", f"within {CLOCK_LIMIT_S} s of the database's")
+
+
+async def _clock(settings: Settings, source: Source) -> Finding:
+    """The one that counts, against the Date header of M-Pesa's own server, where it sends one."""
     reply = await _get(settings.daraja.sandbox_url)
     if isinstance(reply, NoReply):
         return Finding("M-Pesa (sandbox)", "wrong", f"{settings.daraja.sandbox_url} cannot be reached: {reply.reason}.")
     date = next((value for name, value in reply.headers if name.lower() == "date"), None)
+    now_s = source.now_us() / 1_000_000
     if date is None:
-        now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now_s))
         return Finding("clock", "ok", f"{now} UTC; M-Pesa's server names no time to compare it with")
-    off_s = abs(parsedate_to_datetime(date).timestamp() - time.time())
+    off_s = abs(parsedate_to_datetime(date).timestamp() - now_s)
     if off_s > CLOCK_LIMIT_S:
-        return Finding("clock", "wrong", f"{off_s:.0f} s away from M-Pesa's: turn on time synchronisation.")
+        whose = "" if settings.sqlite_path else "the database's is "
+        return Finding("clock", "wrong", f"{whose}{off_s:.0f} s away from M-Pesa's: turn on time synchronisation.")
     return Finding("clock", "ok", f"within {CLOCK_LIMIT_S} s of M-Pesa's")
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from wakala.administration import Administration
-from wakala.cli.visits import opened_journal
+from wakala.cli.visits import opened, opened_journal
 from wakala.config import Settings, master_key
 from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
-from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import App, Environment
@@ -40,8 +39,8 @@ async def endpoint_desk(
     settings: Settings, app: str, shortcode: str | None, environment: Environment
 ) -> AsyncIterator[AtDesk]:
     """The desk, with an app's endpoint on it: its own, or that of a shortcode."""
-    async with opened_journal(settings) as journal:
-        master, source = master_key(settings), system_source()
+    async with opened(settings) as (journal, source):
+        master = master_key(settings)
         administration, desk = Administration(journal, master, source), Desk(journal, master, source)
         directory = await _directory(settings, journal)
         known = await administration.app(app)
@@ -68,8 +67,8 @@ async def read_endpoint(
     settings: Settings, app: str, shortcode: str | None, environment: Environment
 ) -> dict[str, Any]:
     """One endpoint, with what happened to it lately."""
-    async with opened_journal(settings) as journal:
-        master, source = master_key(settings), system_source()
+    async with opened(settings) as (journal, source):
+        master = master_key(settings)
         administration = Administration(journal, master, source)
         known = await administration.app(app)
         branch = await administration.shortcode(shortcode, environment) if shortcode else None

@@ -36,14 +36,13 @@ def prune(
 
 
 async def _pruned(settings: Settings, *, dry_run: bool) -> "Gone":
-    from wakala.identity import system_source  # noqa: PLC0415 - keeps --help quick
-    from wakala.journal.migrations import require_newest  # noqa: PLC0415
-    from wakala.runtime import database, pruner  # noqa: PLC0415
+    from wakala.journal.migrations import require_newest  # noqa: PLC0415 - keeps --help quick
+    from wakala.runtime import database, pruner, source_at  # noqa: PLC0415
 
     store = database(settings)
     await store.open()
     try:
         await require_newest(store)
-        return await pruner(settings, store, system_source()).run(dry_run=dry_run)
+        return await pruner(settings, store, await source_at(store)).run(dry_run=dry_run)
     finally:
         await store.close()

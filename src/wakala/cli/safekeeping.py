@@ -158,22 +158,21 @@ def _set_aside(path: Path) -> None:
 
 
 async def _restored_postgres(settings: Settings, file: Path, schema: int, *, force: bool) -> None:
-    from wakala.identity import system_source  # noqa: PLC0415 - keeps --help quick
-    from wakala.journal import archive  # noqa: PLC0415
+    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
     from wakala.journal.postgres import PostgresDatabase  # noqa: PLC0415
 
     url = settings.database.url
     target = PostgresDatabase(url)
     await target.open()
     try:
-        running = await target.gateways()
+        running, now_us = await target.gateways(), await target.now_us()
     finally:
         await target.close()
     if running:
         raise DatabaseBusyError(f"Gateways are connected to this database ({running}): stop them first.")
     if not force:
         await _refuse_used(PostgresDatabase(url), "the database that the settings name")
-    archive.load_postgres(url, file, schema, system_source().now_us())
+    archive.load_postgres(url, file, schema, now_us)
 
 
 async def _refuse_used(store: "Database", what: str) -> None:
@@ -195,13 +194,13 @@ async def _refuse_used(store: "Database", what: str) -> None:
 
 async def _settled(store: "Database") -> None:
     """Of this program's schema, with nothing in it that would be sent again."""
-    from wakala.identity import system_source  # noqa: PLC0415 - keeps --help quick
-    from wakala.journal.journal import Journal  # noqa: PLC0415
+    from wakala.journal.journal import Journal  # noqa: PLC0415 - keeps --help quick
     from wakala.journal.migrations import migrate  # noqa: PLC0415
+    from wakala.runtime import source_at  # noqa: PLC0415
 
     await store.open()
     try:
         await migrate(store)
-        await Journal(store).after_restore(system_source().now_us())
+        await Journal(store).after_restore((await source_at(store)).now_us())
     finally:
         await store.close()

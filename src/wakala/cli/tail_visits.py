@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from wakala.administration import Administration
-from wakala.cli.visits import opened_journal
+from wakala.cli.visits import opened
 from wakala.config import Settings, master_key
 from wakala.errors import DatabaseFaultError, NotFoundError
-from wakala.identity import first_id, system_source
+from wakala.identity import Clock, Source, first_id
 from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
 from wakala.rules.accounts import Environment
 from wakala.rules.exchange import Exchange
@@ -37,15 +37,15 @@ class Wanted:
 
 async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, warn: Warn, ended: asyncio.Event) -> str:
     """Show what ends until ``ended``; the cursor to go on after. A database that is away for a while is waited for."""
-    async with opened_journal(settings) as journal:
-        tail = _Tail(journal, await _filter(settings, journal, wanted), show, warn)
-        return await tail.follow(after or first_id(PREFIX, system_source().now_us()), ended)
+    async with opened(settings) as (journal, source):
+        tail = _Tail(journal, await _filter(settings, journal, source, wanted), show, warn, source.now_us)
+        return await tail.follow(after or first_id(PREFIX, source.now_us()), ended)
 
 
-async def _filter(settings: Settings, journal: Journal, wanted: Wanted) -> Filter:
+async def _filter(settings: Settings, journal: Journal, source: Source, wanted: Wanted) -> Filter:
     app_id = payment_id = ""
     if wanted.app:
-        app_id = (await Administration(journal, master_key(settings), system_source()).app(wanted.app)).id
+        app_id = (await Administration(journal, master_key(settings), source).app(wanted.app)).id
     if wanted.request:
         for organisation_id in await journal.organisations():
             found = await journal.payment_by_request(organisation_id, wanted.environment, wanted.request)
@@ -56,14 +56,14 @@ async def _filter(settings: Settings, journal: Journal, wanted: Wanted) -> Filte
 
 
 class _Tail:
-    def __init__(self, journal: Journal, wanted: Filter, show: Show, warn: Warn) -> None:
+    def __init__(self, journal: Journal, wanted: Filter, show: Show, warn: Warn, now_us: Clock) -> None:
         self._journal = journal
         self._wanted = wanted
         self._show = show
         self._warn = warn
         self._is_warned = False
         self._requests: dict[str, str] = {}
-        self._now_us = system_source().now_us
+        self._now_us = now_us
 
     async def follow(self, cursor: str, ended: asyncio.Event) -> str:
         follower, is_behind = Follower(cursor), True

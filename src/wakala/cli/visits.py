@@ -10,7 +10,7 @@ from wakala.administration import Administration
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
 from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
-from wakala.identity import made_at_us, system_source
+from wakala.identity import Source, made_at_us
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.journal.postgres import PostgresDatabase
@@ -19,7 +19,7 @@ from wakala.rules.accounts import Environment, Registration, Shortcode, Side
 from wakala.rules.addresses import require_web_address
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
-from wakala.runtime import database
+from wakala.runtime import database, source_at
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.wire.trace import shown_phone, trace_view
@@ -27,15 +27,22 @@ from wakala.wire.view import payment_view, time_text
 
 
 @asynccontextmanager
-async def opened_journal(settings: Settings) -> AsyncIterator[Journal]:
-    """The journal, as long as the visit lasts."""
+async def opened(settings: Settings) -> AsyncIterator[tuple[Journal, Source]]:
+    """The journal as long as the visit lasts, and the time by which its gateways go."""
     store = database(settings)
     await store.open()
     try:
         await require_newest(store)
-        yield Journal(store)
+        yield Journal(store), await source_at(store)
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def opened_journal(settings: Settings) -> AsyncIterator[Journal]:
+    """The journal, for who asks for no time and makes no ID."""
+    async with opened(settings) as (journal, _):
+        yield journal
 
 
 async def server_troubles(settings: Settings) -> list[str]:
@@ -53,12 +60,14 @@ async def server_troubles(settings: Settings) -> list[str]:
 @asynccontextmanager
 async def administration(settings: Settings) -> AsyncIterator[Administration]:
     """The administrator's desk."""
-    async with opened_journal(settings) as journal:
-        yield Administration(journal, master_key(settings), system_source())
+    async with opened(settings) as (journal, source):
+        yield Administration(journal, master_key(settings), source)
 
 
 @asynccontextmanager
-async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple[Directory, Daraja, Broker]]:
+async def connected(
+    settings: Settings, journal: Journal, source: Source
+) -> AsyncIterator[tuple[Directory, Daraja, Broker]]:
     """The directory and a line to each of M-Pesa's sides."""
     base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
     directory = Directory(journal, master_key(settings), base_urls)
@@ -67,8 +76,8 @@ async def connected(settings: Settings, journal: Journal) -> AsyncIterator[tuple
     await outgoing.open()
     try:
         limit_s = settings.daraja.answer_limit_s
-        daraja = Daraja(outgoing, system_source(), answer_limit_s=limit_s)
-        yield directory, daraja, Broker(outgoing, system_source(), answer_limit_s=limit_s)
+        daraja = Daraja(outgoing, source, answer_limit_s=limit_s)
+        yield directory, daraja, Broker(outgoing, source, answer_limit_s=limit_s)
     finally:
         await outgoing.close()
 
@@ -92,7 +101,10 @@ async def register_urls(
     """
     if validation_url:
         require_web_address(validation_url)
-    async with opened_journal(settings) as journal, connected(settings, journal) as (directory, daraja, broker):
+    async with (
+        opened(settings) as (journal, source),
+        connected(settings, journal, source) as (directory, daraja, broker),
+    ):
         shortcode = await find_shortcode(journal, number, environment)
         key = master_key(settings).derive("callback")
 
@@ -117,7 +129,7 @@ async def register_urls(
         registered = Registration(
             shortcode.response_type, validation_url=validation_url, app_id=shortcode.collector_app_id
         )
-        await journal.mark_registered(shortcode.id, registered, system_source().now_us())
+        await journal.mark_registered(shortcode.id, registered, source.now_us())
         return {"Shortcode": number, "ConfirmationPath": "/callbacks/c2b_confirmation/" + shortcode.id + "/[secret]"}
 
 
@@ -125,7 +137,10 @@ async def change_broker_password(
     settings: Settings, number: str, environment: Environment, new_password: str, key: bytes, vector: bytes
 ) -> None:
     """Give the Broker a new spPassword, and use it from then on. The old one stays where it is not taken."""
-    async with opened_journal(settings) as journal, connected(settings, journal) as (directory, _, broker):
+    async with (
+        opened(settings) as (journal, source),
+        connected(settings, journal, source) as (directory, _, broker),
+    ):
         shortcode = await find_shortcode(journal, number, environment)
         access = directory.credentials(shortcode.id).broker
         if access is None or shortcode.side != Side.BROKER:
@@ -136,7 +151,7 @@ async def change_broker_password(
             await journal.record_exchange(exchange)
         if refusal is not None:
             raise UpstreamError(f"The Broker did not take the new password. {refusal}")
-        desk = Administration(journal, master_key(settings), system_source())
+        desk = Administration(journal, master_key(settings), source)
         await desk.use_broker(shortcode, replace(access, sp_password=new_password))
 
 

@@ -191,6 +191,11 @@ class PostgresDatabase:
         except _FAULTS as error:
             raise _fault(error) from error
 
+    async def now_us(self) -> int:
+        """What the server's clock shows: the one that all gateways on it have in common."""
+        shown = await self.read("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        return int(shown[0][0])
+
     async def is_synced(self) -> bool:
         """False where the server only says that a commit is on disk (`FSYNC_OFF`)."""
         return await self.read("SHOW fsync") == [("on",)]
