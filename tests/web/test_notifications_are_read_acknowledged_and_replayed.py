@@ -104,6 +104,26 @@ async def test_consumers_are_limited(house: House, monkeypatch: pytest.MonkeyPat
     is_problem(await _post(house, f"{BASE}/acknowledge", {"Consumer": "b", "Cursor": "ntf_1"}), 422)
 
 
+async def test_a_consumer_that_will_not_come_again_is_found_and_forgotten(house: House) -> None:
+    assert (await house.get(f"{BASE}/consumers")).json() == {"Consumers": []}
+    at = "ntf_019ac0000000" + "0" * 16
+    await _post(house, f"{BASE}/acknowledge", {"Consumer": "ledger", "Cursor": at})
+    await _post(house, f"{BASE}/acknowledge", {"Consumer": "old-till", "Cursor": at})
+    (ledger, old) = (await house.get(f"{BASE}/consumers")).json()["Consumers"]
+    assert (ledger["Consumer"], old["Consumer"]) == ("ledger", "old-till")
+    assert ledger["Cursor"] == at
+    assert ledger["UpTo"] == "2025-11-26T11:50:16.832000Z"
+    assert ledger["AcknowledgedAt"] > "2025"
+    stranger = await house.add_app("demo", "stranger")
+    assert (await house.get(f"{BASE}/consumers", app=stranger)).json() == {"Consumers": []}
+    forget = {"Consumer": "old-till"}
+    is_problem(await _post(house, f"{BASE}/forget", {"Consumer": "nobody"}), 404)
+    is_problem(await _post(house, f"{BASE}/forget", {"Consumer": "a b"}), 422)
+    is_problem(await house.client.post(f"{BASE}/forget", json=forget, headers=basic(stranger)), 404)
+    assert (await _post(house, f"{BASE}/forget", forget)).json() == {"Consumer": "old-till", "Cursor": None}
+    assert [one["Consumer"] for one in (await house.get(f"{BASE}/consumers")).json()["Consumers"]] == ["ledger"]
+
+
 @pytest.mark.parametrize("query", ["wait=x", "wait=-1", "seen=1.5", "limit=0", "consumer=a%20b", "wait=99999999"])
 async def test_a_senseless_question_is_refused_with_a_sentence(house: House, query: str) -> None:
     is_problem(await house.get(f"{BASE}?{query}"), 422)

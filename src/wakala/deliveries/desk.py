@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from wakala.deliveries.events import event_of
 from wakala.errors import CallerError, FieldFault, InvalidFieldsError, NotFoundError
 from wakala.identity import Source, first_id
-from wakala.journal.endpoints import PAGE_ROWS
+from wakala.journal.endpoints import PAGE_ROWS, Consumer
 from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
@@ -29,7 +29,7 @@ OVERLAP_S = 86_400.0  # old and new secret both sign for a day (experience.md 6.
 OVERLAP_MAX_S = 604_800.0
 KEY_BYTES = 32
 # What is younger may have a neighbour whose commit is still under way, for 8 s in the queue and 8 s at the database, or
-# that was made by a gateway whose clock is five seconds late: a cursor must not pass it.
+# whose gateway has not yet heard, for 5 s, that the database's clock was set: a cursor must not pass it.
 SETTLE_US = 25_000_000
 REPLAY_LIMIT = 100_000  # are looked at in one call; the answer says where to go on
 CONSUMERS_LIMIT = 50  # of an app in an environment: each is a row for ever
@@ -248,12 +248,22 @@ class Desk:
 
     async def acknowledge_up_to(self, scope: Scope, consumer: str, cursor: str) -> None:
         """A consumer has all of it up to ``cursor``; what is too young to be sure of stays ahead of it."""
-        known = await self._journal.endpoints.consumers(scope.app_id, scope.environment)
+        known = {one.name for one in await self.consumers(scope)}
         if consumer not in known and len(known) >= CONSUMERS_LIMIT:
-            message = f"This app has {len(known)} consumers, which is the limit: use one of their names."
+            message = f"This app has {len(known)} consumers, which is the limit: use one's name, or forget one."
             raise InvalidFieldsError(faults=(FieldFault("/Consumer", message),))
         sure = min(cursor, self.settled_id())
         await self._journal.endpoints.move_cursor(scope, consumer, sure, self._source.now_us())
+
+    async def consumers(self, scope: Scope) -> list[Consumer]:
+        """Those who read the app's notifications by a cursor that is kept here."""
+        return await self._journal.endpoints.consumers(scope.app_id, scope.environment)
+
+    async def forget_consumer(self, scope: Scope, consumer: str) -> None:
+        """Its name is free; who reads under it again begins at the beginning."""
+        if consumer not in {one.name for one in await self.consumers(scope)}:
+            raise NotFoundError(f"No consumer {consumer} has acknowledged a cursor here.")
+        await self._journal.endpoints.forget_consumer(scope, consumer)
 
     async def own(self, scope: Scope, notification_id: str) -> Notification:
         """One of the app's notifications in this environment."""

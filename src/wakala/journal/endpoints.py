@@ -30,6 +30,14 @@ class EndpointEvent(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Consumer(msgspec.Struct, frozen=True):
+    """Who reads an app's notifications by a cursor that is kept here, up to where, and since when."""
+
+    name: str
+    cursor: str
+    updated_us: int
+
+
 class EndpointJournal:
     """One method per thing that can happen to an endpoint or to a reader of notifications."""
 
@@ -141,9 +149,14 @@ class EndpointJournal:
         row = (scope.organisation_id, scope.environment, scope.app_id, before_id, min(limit, PAGE_ROWS))
         return [notification_of(found) for found in await self._database.fetch("notifications_before", row)]
 
-    async def consumers(self, app_id: str, environment: str) -> list[str]:
-        """The names of all that ever acknowledged a cursor."""
-        return [row[0] for row in await self._database.fetch("consumers_of_app", (app_id, environment))]
+    async def consumers(self, app_id: str, environment: str) -> list[Consumer]:
+        """All that ever acknowledged a cursor, and were not forgotten; by their names."""
+        return [Consumer(*row) for row in await self._database.fetch("consumers_of_app", (app_id, environment))]
+
+    async def forget_consumer(self, scope: Scope, consumer: str) -> None:
+        """Nothing is kept for it: it would begin at the beginning."""
+        row = (scope.app_id, scope.environment, consumer)
+        await self._database.commit(Operation(consumer, None, (Write("consumer_forget", row),)))
 
     async def cursor(self, app_id: str, environment: str, consumer: str) -> str:
         """How far a consumer has acknowledged."""

@@ -52,6 +52,8 @@ def build(
         fixed[f"{prefix}/notifications"] = endpoint(api.notifications.listed(environment), "GET")
         fixed[f"{prefix}/notifications/replay"] = endpoint(api.notifications.replay_window(environment), "POST")
         fixed[f"{prefix}/notifications/acknowledge"] = endpoint(api.notifications.read_up_to(environment), "POST")
+        fixed[f"{prefix}/notifications/consumers"] = endpoint(api.notifications.consumers(environment), "GET")
+        fixed[f"{prefix}/notifications/forget"] = endpoint(api.notifications.forget(environment), "POST")
         fixed[f"{prefix}/endpoints"] = endpoint(api.endpoints.listed(environment), "GET")
         for name, handled in _endpoint_changes(api).items():
             fixed[f"{prefix}/endpoints/{name}"] = endpoint(handled(environment), "POST")

@@ -16,7 +16,7 @@ from wakala.deliveries.desk import Desk, Window
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
 from wakala.identity import made_at_us
-from wakala.journal.endpoints import PAGE_ROWS
+from wakala.journal.endpoints import PAGE_ROWS, Consumer
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Environment
 from wakala.rules.delivery import DeliveryState, Notification
@@ -32,6 +32,7 @@ WAIT_LIMIT_S = 25  # proxies hang up on a silent connection after 30 s and more
 SEEN_LIMIT = 1_000  # in the few seconds before the cursor may pass them
 NOW = "now"  # as a cursor: what is staged from here on
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NAME_WANTED = "Send 1 to 64 letters, digits, underscores, dots or hyphens."
 _LIMIT = re.compile(r"[1-9][0-9]{0,5}")
 _COUNT = re.compile(r"[0-9]{1,6}")
 
@@ -52,6 +53,12 @@ class ReadBody(msgspec.Struct, forbid_unknown_fields=True):
 
     Consumer: str
     Cursor: str
+
+
+class ForgetBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A consumer that will not come again."""
+
+    Consumer: str
 
 
 class Notifications:
@@ -157,13 +164,31 @@ class Notifications:
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
             asked = read_body(ReadBody, incoming.body)
-            for name, value in (("Consumer", asked.Consumer), ("Cursor", asked.Cursor)):
-                if not _NAME.fullmatch(value):
-                    message = "Send 1 to 64 letters, digits, underscores, dots or hyphens."
-                    raise InvalidFieldsError(faults=(FieldFault(f"/{name}", message),))
+            _require_names(Consumer=asked.Consumer, Cursor=asked.Cursor)
             await self._desk.acknowledge_up_to(scope, asked.Consumer, asked.Cursor)
             cursor = await self._journal.endpoints.cursor(scope.app_id, environment, asked.Consumer)
             return plain(200, {"Consumer": asked.Consumer, "Cursor": cursor})
+
+        return handle
+
+    def consumers(self, environment: Environment) -> Handler:
+        """``GET .../notifications/consumers``: who reads by a cursor that is kept here, and how far each has come."""
+
+        async def handle(incoming: Incoming) -> HttpAnswer:
+            known = await self._desk.consumers(self._scope(incoming, environment))
+            return plain(200, {"Consumers": [_consumer(one) for one in known]})
+
+        return handle
+
+    def forget(self, environment: Environment) -> Handler:
+        """``POST .../notifications/forget``: a consumer's cursor is dropped, and its name is free."""
+
+        async def handle(incoming: Incoming) -> HttpAnswer:
+            scope = self._scope(incoming, environment)
+            asked = read_body(ForgetBody, incoming.body)
+            _require_names(Consumer=asked.Consumer)
+            await self._desk.forget_consumer(scope, asked.Consumer)
+            return plain(200, {"Consumer": asked.Consumer, "Cursor": None})
 
         return handle
 
@@ -195,6 +220,22 @@ class Notifications:
         if not _NAME.fullmatch(notification_id):
             raise NotFoundError
         return await self._desk.own(scope, notification_id)
+
+
+def _require_names(**given: str) -> None:
+    for name, value in given.items():
+        if not _NAME.fullmatch(value):
+            raise InvalidFieldsError(faults=(FieldFault(f"/{name}", _NAME_WANTED),))
+
+
+def _consumer(consumer: Consumer) -> dict[str, Any]:
+    """``UpTo`` is the moment that its cursor stands for: what is younger is still to be read."""
+    return {
+        "Consumer": consumer.name,
+        "Cursor": consumer.cursor,
+        "UpTo": time_text(made_at_us(consumer.cursor)),
+        "AcknowledgedAt": time_text(consumer.updated_us),
+    }
 
 
 def _us(moment: dt.datetime) -> int:
@@ -238,7 +279,7 @@ class Feed:
 def _feed(query: str) -> Feed:
     given = dict(parse_qsl(query, encoding="latin-1"))
     faults = [
-        FieldFault(f"/{name}", "Send 1 to 64 letters, digits, underscores, dots or hyphens.")
+        FieldFault(f"/{name}", _NAME_WANTED)
         for name in ("after", "consumer")
         if given.get(name) and not _NAME.fullmatch(given[name])
     ]

@@ -100,6 +100,10 @@ def _notification_paths(prefix: str, environment: Environment) -> dict[str, Any]
         f"{base}/acknowledge": {
             "post": _read("acknowledge_up_to", "A consumer has read up to here", [], environment, _READ_UP_TO)
         },
+        f"{base}/consumers": {"get": _read("consumers", "Who reads by a cursor, and how far", [], environment)},
+        f"{base}/forget": {
+            "post": _read("forget_consumer", "A consumer will not come again", [], environment, _FORGET)
+        },
         f"{base}/{{NotificationID}}": {"get": _read("notification", "One notification", one, environment)},
         f"{base}/{{NotificationID}}/acknowledge": {
             "post": _read("acknowledge", "You have it: nothing is tried any more", one, environment)
@@ -178,6 +182,12 @@ _READ_UP_TO = {
     "required": ["Consumer", "Cursor"],
     "additionalProperties": False,
     "properties": {"Consumer": _NAME, "Cursor": _NAME},
+}
+_FORGET = {
+    "type": "object",
+    "required": ["Consumer"],
+    "additionalProperties": False,
+    "properties": {"Consumer": _NAME},
 }
 
 _CURSOR = [

@@ -1,0 +1,1 @@
+DELETE FROM consumers WHERE app_id = ? AND environment = ? AND name = ?
