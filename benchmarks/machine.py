@@ -1,13 +1,15 @@
 """The machine under measurement: which core does what, what a process has used, programs started and ended."""
 
+import itertools
 import os
 import platform
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +18,14 @@ SERVER_CORE = CORES[0]
 LOAD_CORE = CORES[-1]  # on a machine with one core both share it, and the ratios still mean something
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
+SYNC_REST_S = 0.005
 # On disk, where the default temporary folder may be memory and make every commit look free.
 DISK = Path("/var/tmp")
 # As docs/running.md advises; PostgreSQL's defaults are for a small machine.
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "4GB", "min_wal_size": "4GB"}
+WRITE_OUT_BYTES = 4 << 20
+DIRTY_BYTES = Path("/proc/sys/vm/dirty_background_bytes")
+DIRTY_PERCENT = DIRTY_BYTES.with_name("dirty_background_ratio")
 LOG_SEGMENTS_COUNT = 128  # of 16 MB, as many as it uses from one checkpoint to the next
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -135,7 +141,22 @@ def describe() -> dict[str, str | int | float]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "disk_syncs_per_s": round(disk_syncs_per_s()),
+        "dirty_background_bytes": int(DIRTY_BYTES.read_text()) if DIRTY_BYTES.exists() else 0,
     }
+
+
+@contextmanager
+def writing_out_early() -> Iterator[None]:
+    """What Linux holds for the disk goes there in small pieces, as docs/running.md advises, while the block lasts."""
+    before, before_percent = DIRTY_BYTES.read_text(), DIRTY_PERCENT.read_text()
+    DIRTY_BYTES.write_text(str(WRITE_OUT_BYTES))
+    try:
+        yield
+    finally:  # the two exclude each other, and 0 is none
+        if int(before):
+            DIRTY_BYTES.write_text(before)
+        else:
+            DIRTY_PERCENT.write_text(before_percent)
 
 
 def disk_syncs_per_s(seconds: float = 0.4) -> float:
@@ -146,18 +167,57 @@ def disk_syncs_per_s(seconds: float = 0.4) -> float:
 
 def disk_sync_waits_s(seconds: float = 0.4) -> list[float]:
     """How long each of them takes, shortest first."""
+    end_s = time.perf_counter() + seconds
+    with _synced_file() as sync:
+        waits_s = [sync()]
+        while time.perf_counter() < end_s:
+            waits_s.append(sync())
+    return sorted(waits_s)
+
+
+@contextmanager
+def disk_syncs_meanwhile() -> Iterator[list[float]]:
+    """The same beside whatever else the disk has to do, one every few milliseconds for as long as the block lasts.
+
+    Who would have come while one was waited for counts too, with what was left of the wait.
+    """
+    waits_s: list[float] = []
+    stop = threading.Event()
+
+    def look() -> None:
+        with _synced_file() as sync:
+            while not stop.wait(SYNC_REST_S):
+                left_s = sync()
+                while left_s > 0:
+                    waits_s.append(left_s)
+                    left_s -= SYNC_REST_S
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield waits_s
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _synced_file() -> Iterator[Callable[[], float]]:
+    """Writes 8 KB in place and waits until they are on the disk; says for how long, in seconds."""
     path = DISK / f"wakala-disk-{os.getpid()}"
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    waits_s: list[float] = []
+    block, places = os.urandom(8192), itertools.cycle(range(0, 1 << 20, 8192))
+
+    def sync() -> float:
+        start_s = time.perf_counter()
+        os.pwrite(file, block, next(places))
+        os.fdatasync(file)
+        return time.perf_counter() - start_s
+
     try:
         os.write(file, bytes(1 << 20))
         os.fsync(file)
-        block, end_s = os.urandom(8192), time.perf_counter() + seconds
-        while (start_s := time.perf_counter()) < end_s:
-            os.pwrite(file, block, (len(waits_s) % 128) * 8192)
-            os.fdatasync(file)
-            waits_s.append(time.perf_counter() - start_s)
-        return sorted(waits_s)
+        yield sync
     finally:
         os.close(file)
         path.unlink()

@@ -225,10 +225,15 @@ def _noted_together(bench: "Bench", name: str, parts: list[Measured]) -> float:
 
 
 def added_latency(bench: "Bench", database: "Database") -> None:
-    """The simulator asked directly and through the gateway, at half of what the gateway could take just before."""
+    """The simulator asked directly and through the gateway, at half of what the gateway could take just before.
+
+    What one sync of the disk takes is measured alone, before and after, and once more beside the load: there the disk
+    is also busy with what was written half a minute ago, ours and others'.
+    """
     key, secret = mpesas.KEY_AND_SECRET.split(":")
     syncs_s = machine.disk_sync_waits_s(1)
     added_ms: dict[str, list[float]] = {"p99_ms": [], "told_p99_ms": []}
+    meanwhile_ms: list[float] = []
     with (
         bench.store(database) as url,
         mpesas.simulator(bench.folder, core=machine.LOAD_CORE, answer_after_ms=SHOPPER_MS) as mpesa,
@@ -243,7 +248,9 @@ def added_latency(bench: "Bench", database: "Database") -> None:
                 through = msgspec.structs.asdict(full)
                 through |= {"per_s": most.rate_per_s / 2, "seconds": bench.plan.pace_s}
                 direct = bench.drive_for(Pace(**(through | straight)), "paced.py", Paced)
-                ours = bench.drive_for(Pace(**through), "paced.py", Paced)
+                with machine.disk_syncs_meanwhile() as waits_s:
+                    ours = bench.drive_for(Pace(**through), "paced.py", Paced)
+                meanwhile_ms.append(percentile_ms(waits_s, 99))
                 bench.report.note("direct_half_load", database, msgspec.to_builtins(direct))
                 bench.report.note("gateway_half_load", database, msgspec.to_builtins(ours))
                 for column, turns in added_ms.items():
@@ -251,6 +258,7 @@ def added_latency(bench: "Bench", database: "Database") -> None:
             syncs_s += machine.disk_sync_waits_s(1)
     sync_ms = percentile_ms(syncs_s, 99)
     print(f"    one sync of the disk: p50 {percentile_ms(syncs_s, 50):.2f} ms, p99 {sync_ms:.2f} ms", flush=True)
+    print(f"    the same beside the load, p99 by turns: {_listed(meanwhile_ms)} ms", flush=True)
     for what, column in (("request to answer", "p99_ms"), ("request to news of the outcome", "told_p99_ms")):
         bound_ms = ADDED_MOST_MS + sync_ms
         judge_turns(bench, "gateway_half_load", database, f"added p99, {what}", added_ms[column], bound_ms, " ms")

@@ -7,13 +7,14 @@ and CPU time, not rates. Servers run on one core, the load on another; all traff
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -336,9 +337,15 @@ def main() -> None:
     parser.add_argument("--ceiling", action="store_true", help="only what the machine can do, without Wakala")
     parser.add_argument("--only", type=_rows, default=frozenset(), metavar="ROW,ROW", help=f"of {', '.join(WORDS)}")
     parser.add_argument("--ten-million", action="store_true", help="the rows on ten million payments too: see README")
+    parser.add_argument(
+        "--write-out-early", action="store_true", help="with the kernel's setting that docs/running.md advises; as root"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
     arguments = parser.parse_args()
+    if arguments.write_out_early and not os.access(machine.DIRTY_BYTES, os.W_OK):
+        parser.error(f"--write-out-early sets {machine.DIRTY_BYTES} for as long as it runs: be root on Linux.")
     with (
+        machine.writing_out_early() if arguments.write_out_early else nullcontext(),
         postgres_server(machine.DISK, machine.POSTGRES) as postgres,
         tempfile.TemporaryDirectory(prefix="wakala-bench-", dir=machine.DISK) as folder,
     ):
