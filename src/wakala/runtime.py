@@ -326,7 +326,9 @@ class Gateway:
             self._is_open = True
 
     async def _begin(self) -> None:
-        await migrate(self.database) if self.database.dialect == "sqlite" else await require_newest(self.database)
+        if self.database.dialect == "sqlite":
+            await migrate(self.database)
+        await require_newest(self.database)
         for trouble in await self.database.troubles() if isinstance(self.database, PostgresDatabase) else ():
             log.error(trouble)
         await self._set_clock()

@@ -10,6 +10,8 @@ import pytest
 from services.ports import free_port
 from services.town import FINAL, Gateway, Town
 from services.waiting import until
+from wakala.config import load
+from wakala.runtime import database
 
 REFUSALS = 15  # of both couriers together: enough that each has to try again
 
@@ -43,6 +45,33 @@ async def test_a_link_to_the_sqlite_file_is_the_same_file(town: Town) -> None:
     assert await second.program.ended() == 1
     assert f"process {first.program.process.pid}" in second.program.said
     assert "stop that gateway first, or move to PostgreSQL" in second.program.said
+
+
+async def test_an_older_program_does_not_start_on_a_newer_schema(town: Town) -> None:
+    store = database(load(town.folder / "wakala.toml"))
+    await store.open()
+    await store.script("INSERT INTO migrations (number, name) VALUES (9999, 'of the next version')")
+    await store.close()
+    migrating = await town.run("migrate")
+    assert migrating.code == 1
+    assert "update Wakala" in migrating.err
+    gateway = town.launch()
+    assert await gateway.program.ended() == 1
+    assert "The database has schema 9999, newer than this program's" in gateway.program.said
+    assert "Traceback" not in gateway.program.said
+
+
+async def test_a_schema_is_not_changed_under_a_gateway_at_work(town: Town) -> None:
+    gateway = await town.serve()
+    assert (await town.run("migrate")).code == 0, "there is nothing to do"
+    store = database(load(town.folder / "wakala.toml"))
+    await store.open()
+    await store.script("DELETE FROM migrations WHERE number = (SELECT max(number) FROM migrations)")
+    migrating = await town.run("migrate")
+    assert migrating.code == 1
+    assert "stop" in migrating.err
+    await gateway.program.kill()
+    await store.close()
 
 
 async def test_sigterm_stops_in_order_and_exits_zero(town: Town) -> None:

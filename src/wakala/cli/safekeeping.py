@@ -8,7 +8,7 @@ import typer
 
 from wakala.cli.context import CONTEXT, print_json, run, say
 from wakala.config import Settings, master_key
-from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
+from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultError
 
 if TYPE_CHECKING:
     from wakala.journal.database import Database
@@ -165,11 +165,10 @@ async def _restored_postgres(settings: Settings, file: Path, schema: int, *, for
     target = PostgresDatabase(url)
     await target.open()
     try:
-        running, now_us = await target.gateways(), await target.now_us()
+        await target.require_alone()
+        now_us = await target.now_us()
     finally:
         await target.close()
-    if running:
-        raise DatabaseBusyError(f"Gateways are connected to this database ({running}): stop them first.")
     if not force:
         await _refuse_used(PostgresDatabase(url), "the database that the settings name")
     archive.load_postgres(url, file, schema, now_us)

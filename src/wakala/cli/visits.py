@@ -1,7 +1,7 @@
 """Short visits to an installation: open the journal, do one thing, leave. A gateway may be running meanwhile."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,9 +11,11 @@ from wakala.config import Settings, master_key
 from wakala.directory import Directory
 from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
 from wakala.identity import Source, made_at_us
+from wakala.journal.database import Database
 from wakala.journal.journal import Journal
-from wakala.journal.migrations import migrate, require_newest
+from wakala.journal.migrations import is_behind, migrate, require_newest
 from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.sqlite import gateway_lock
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import Environment, Registration, Shortcode, Side
 from wakala.rules.addresses import require_web_address
@@ -83,13 +85,24 @@ async def connected(
 
 
 async def prepare(settings: Settings) -> list[str]:
-    """Bring the schema to this program's version; the names of what was applied."""
+    """Bring the schema to this program's version; the names of what was applied. No gateway may be at work on it."""
     store = database(settings)
     await store.open()
     try:
-        return [f"{migration.number:04d}_{migration.name}" for migration in await migrate(store)]
+        async with _alone(settings, store) if await is_behind(store) else nullcontext():
+            done = await migrate(store)
+        await require_newest(store)
+        return [f"{migration.number:04d}_{migration.name}" for migration in done]
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _alone(settings: Settings, store: Database) -> AsyncIterator[None]:
+    if isinstance(store, PostgresDatabase):
+        await store.require_alone()
+    with gateway_lock(settings.sqlite_path) if settings.sqlite_path else nullcontext():
+        yield
 
 
 async def register_urls(

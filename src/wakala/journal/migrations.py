@@ -60,6 +60,11 @@ async def migrate(database: Database, up_to: int | None = None) -> list[Migratio
     return done
 
 
+async def is_behind(database: Database) -> bool:
+    """True where `migrate` has something to do."""
+    return await applied(database) < known(database.dialect)[-1].number
+
+
 async def require_newest(database: Database) -> None:
     """Refuse to run on a schema that this program does not know."""
     have, newest = await applied(database), known(database.dialect)[-1].number

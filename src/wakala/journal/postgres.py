@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from wakala.errors import DatabaseAwayError, DatabaseFaultError
+from wakala.errors import DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
 from wakala.journal.database import (
     ANSWER_LIMIT_S,
     CLOSE_LIMIT_S,
@@ -224,6 +224,11 @@ class PostgresDatabase:
                 return int(await connection.fetchval(asked, GATEWAY_NAME))
         except _FAULTS as error:
             raise _fault(error) from error
+
+    async def require_alone(self) -> None:
+        """Refuse to change what gateways are at work on."""
+        if count := await self.gateways():
+            raise DatabaseBusyError(f"Gateways are connected to this database ({count}): stop them first.")
 
     # ── the writer ──
 
