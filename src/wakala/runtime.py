@@ -258,7 +258,6 @@ class Gateway:
         pulling = Pulling(self.journal, self.directory, self.daraja, self.confirmations, self.source, patience)
         finishing = Finisher(self.journal, self.payments, self.confirmations, self.source)
         self._loops = [
-            Loop("clock", self._set_clock, CLOCK_REST_S),
             Loop("directory", self._refresh, DIRECTORY_REST_S),
             Loop("standing", self.standing.step, STANDING_REST_S),
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
@@ -269,6 +268,8 @@ class Gateway:
             Loop("timekeeper", Timekeeper(self.journal, self.source, horizon(settings)).step, TIMEKEEPER_REST_S),
             Loop("pruner", pruner(settings, self.database, self.source).step, settings.retention.pause_s),
         ]
+        if isinstance(self.database, PostgresDatabase):
+            self._loops.append(Loop("clock", self._set_clock, CLOCK_REST_S))
 
     @property
     def app(self) -> ASGIApp:

@@ -109,9 +109,10 @@ async def test_a_consumer_that_will_not_come_again_is_found_and_forgotten(house:
     at = "ntf_019ac0000000" + "0" * 16
     await _post(house, f"{BASE}/acknowledge", {"Consumer": "ledger", "Cursor": at})
     await _post(house, f"{BASE}/acknowledge", {"Consumer": "old-till", "Cursor": at})
-    (ledger, old) = (await house.get(f"{BASE}/consumers")).json()["Consumers"]
-    assert (ledger["Consumer"], old["Consumer"]) == ("ledger", "old-till")
-    assert ledger["Cursor"] == at
+    await _post(house, f"{BASE}/acknowledge", {"Consumer": "any-word", "Cursor": "a_ffffffffffff"})
+    (word, ledger, old) = (await house.get(f"{BASE}/consumers")).json()["Consumers"]
+    assert (word["Consumer"], ledger["Consumer"], old["Consumer"]) == ("any-word", "ledger", "old-till")
+    assert (word["Cursor"], word["UpTo"], ledger["Cursor"]) == ("a_ffffffffffff", None, at)
     assert ledger["UpTo"] == "2025-11-26T11:50:16.832000Z"
     assert ledger["AcknowledgedAt"] > "2025"
     stranger = await house.add_app("demo", "stranger")
@@ -121,7 +122,8 @@ async def test_a_consumer_that_will_not_come_again_is_found_and_forgotten(house:
     is_problem(await _post(house, f"{BASE}/forget", {"Consumer": "a b"}), 422)
     is_problem(await house.client.post(f"{BASE}/forget", json=forget, headers=basic(stranger)), 404)
     assert (await _post(house, f"{BASE}/forget", forget)).json() == {"Consumer": "old-till", "Cursor": None}
-    assert [one["Consumer"] for one in (await house.get(f"{BASE}/consumers")).json()["Consumers"]] == ["ledger"]
+    left = (await house.get(f"{BASE}/consumers")).json()["Consumers"]
+    assert [one["Consumer"] for one in left] == ["any-word", "ledger"]
 
 
 @pytest.mark.parametrize("query", ["wait=x", "wait=-1", "seen=1.5", "limit=0", "consumer=a%20b", "wait=99999999"])

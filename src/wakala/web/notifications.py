@@ -229,11 +229,12 @@ def _require_names(**given: str) -> None:
 
 
 def _consumer(consumer: Consumer) -> dict[str, Any]:
-    """``UpTo`` is the moment that its cursor stands for: what is younger is still to be read."""
+    """``UpTo`` is the moment that its cursor stands for; None where that is none of ours, for it may be any word."""
+    stands_for_us = made_at_us(consumer.cursor) if consumer.cursor.startswith("ntf_") else None
     return {
         "Consumer": consumer.name,
         "Cursor": consumer.cursor,
-        "UpTo": time_text(made_at_us(consumer.cursor)),
+        "UpTo": time_text(stands_for_us),
         "AcknowledgedAt": time_text(consumer.updated_us),
     }
 
