@@ -8,6 +8,7 @@ where they were, at half the pace, until it has caught up; beyond a day it was t
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ log = logging.getLogger("wakala.clock")
 DRAUGHT_BYTES = 4_096
 CLOCK_APART_US = 2_000_000  # what time synchronisation leaves between two machines is milliseconds
 RELIVED_LIMIT_US = 86_400_000_000
+PAST_MOMENTS = 16  # one every five seconds: more than a minute
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Clock = Callable[[], int]
@@ -99,14 +101,34 @@ class Source:
     cpu_s: Callable[[], float] = float
     steady_us: Clock = int
     _floor: _Floor = field(default_factory=_Floor, init=False, repr=False, compare=False)
+    _past: deque[tuple[int, int]] = field(
+        default_factory=lambda: deque(maxlen=PAST_MOMENTS), init=False, repr=False, compare=False
+    )
 
     def id_us(self) -> int:
         """The moment that an ID carries which is made now: by it, and not by the clock, IDs are compared."""
         return self._floor.raised(self.now_us(), self.steady_us)
 
+    def remember(self) -> None:
+        """Note what moment it is, to know later what moment it was; to be called every few seconds."""
+        self._past.append((self.steady_us(), self.id_us()))
+
+    def settled_us(self, settle_us: int) -> int:
+        """Whatever was made so long ago, here or by another gateway, carries an earlier moment than this.
+
+        A clock that leaps ahead does not take this along at once: what was made before the leap may still be under way.
+        """
+        settled_us, steady_us = self.id_us() - settle_us, self.steady_us()
+        if not self._past or not steady_us:
+            return settled_us
+        before_us = steady_us - settle_us
+        noted_us, shown_us = next((one for one in reversed(self._past) if one[0] <= before_us), self._past[0])
+        return min(settled_us, shown_us - max(0, noted_us - before_us))
+
     def begin_anew(self) -> None:
         """The clock was set, and no ID made before is written down anywhere."""
         self._floor.lower()
+        self._past.clear()
 
     def go_on_after(self, newest_id: str) -> None:
         """No ID is made before this one, which an earlier process left; unless it lies more than a day ahead."""

@@ -209,6 +209,8 @@ async def test_a_reader_by_cursor_misses_nothing_when_the_clock_leaps_back(
         await house.push("RELIVED", SenderMSISDN=PHONES[0])
         await house.merchant.received("/wakala", 2)
         assert (await _read_all(house, cursor))[0] == [], "it is too young for the cursor to pass it"
+        steady.us += 10_000
+        source.remember()
         steady.us += 60_000_000
         told, cursor = await _read_all(house, cursor)
         assert told == ["RELIVED"], "although the clock is not yet where it was"
@@ -216,7 +218,29 @@ async def test_a_reader_by_cursor_misses_nothing_when_the_clock_leaps_back(
         await house.push("AFTER", SenderMSISDN=PHONES[1])
         await house.merchant.received("/wakala", 3)
         clock.off_us += 60_000_000
+        source.remember()
+        steady.us += 60_000_000
         assert (await _read_all(house, cursor))[0] == ["AFTER"]
+
+
+async def test_a_cursor_is_not_taken_along_by_a_clock_that_leaps_ahead(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    """What was made a moment before the leap may still be under way, here or at another gateway."""
+    steady = Steady(60_000_000)
+    source = Source(clock.now_us, os.urandom, steady_us=steady.now_us)
+    async with running_gateway(tmp_path, source=source, database_url=url) as house:
+        before = source.new_id("ntf")
+        source.remember()
+        clock.off_us += HOUR_US
+        for second in range(0, 25, 5):
+            cursor = (await house.get(f"{SANDBOX}/notifications")).json()["After"]
+            assert cursor < before, f"{second} seconds after the leap"
+            steady.us += 5_000_000
+            source.remember()
+        steady.us += 5_000_000
+        cursor = (await house.get(f"{SANDBOX}/notifications")).json()["After"]
+        assert cursor > before
 
 
 async def test_ids_go_on_where_the_process_before_left_them(tmp_path: Path, url: str | None, clock: Clock) -> None:

@@ -231,7 +231,7 @@ class Desk:
 
     def settled_id(self) -> str:
         """Sorts after every notification that no reader can have missed."""
-        return first_id("ntf", self._source.id_us() - SETTLE_US)
+        return first_id("ntf", self._source.settled_us(SETTLE_US))
 
     def present_id(self) -> str:
         """Sorts before every notification that is still to come."""

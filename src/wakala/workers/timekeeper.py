@@ -40,6 +40,7 @@ class Timekeeper:
 
     async def step(self) -> bool:
         """At the start, for the clock may have been wrong before it, and again while it is earlier than it was."""
+        self._source.remember()
         now_us, now_s = self._source.now_us(), asyncio.get_running_loop().time()
         is_start, has_leapt = self._latest_us == 0, now_us < self._latest_us - LEAP_US
         self._latest_us = max(self._latest_us, now_us)
