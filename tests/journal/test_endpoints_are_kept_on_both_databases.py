@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from journal.making import ACCEPTED, NOW_US, SCOPE, after, app, new_id, notification, opening, payment
-from wakala.journal.endpoints import EndpointEvent
+from wakala.journal.endpoints import Consumer, EndpointEvent
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState
 from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, Waiting
@@ -94,4 +94,9 @@ async def test_notifications_are_read_acknowledged_replayed_and_held(journal: Jo
     await journal.endpoints.move_cursor(scope, "ledger", "ntf_2", NOW_US)
     await journal.endpoints.move_cursor(scope, "ledger", "ntf_1", NOW_US)
     assert await journal.endpoints.cursor(scope.app_id, scope.environment, "ledger") == "ntf_2"
-    assert await journal.endpoints.consumers(scope.app_id, scope.environment) == ["ledger"]
+    ledger = Consumer("ledger", "ntf_2", NOW_US)
+    assert await journal.endpoints.consumers(scope.app_id, scope.environment) == [ledger]
+    await journal.endpoints.forget_consumer(replace(scope, app_id="another"), "ledger")
+    assert await journal.endpoints.consumers(scope.app_id, scope.environment) == [ledger]
+    await journal.endpoints.forget_consumer(scope, "ledger")
+    assert await journal.endpoints.consumers(scope.app_id, scope.environment) == []
