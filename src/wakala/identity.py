@@ -5,17 +5,13 @@ never be read. So the moment that IDs carry never goes back. While the clock rel
 where they were, at half the pace, until it has caught up; beyond a day it was the clock before that was wrong.
 """
 
-import logging
 import os
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-log = logging.getLogger("wakala.clock")
-
 DRAUGHT_BYTES = 4_096
-CLOCK_APART_US = 2_000_000  # what time synchronisation leaves between two machines is milliseconds
 RELIVED_LIMIT_US = 86_400_000_000
 PAST_MOMENTS = 16  # one every five seconds: more than a minute
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -32,13 +28,12 @@ class CommonClock:
     nobody shares a database, it is the machine's own.
     """
 
-    __slots__ = ("_ahead_us", "_own_us", "_was_apart", "steady_us")
+    __slots__ = ("_ahead_us", "_own_us", "steady_us")
 
     def __init__(self, own_us: Clock, steady_us: Clock) -> None:
         self.steady_us = steady_us
         self._own_us = own_us
         self._ahead_us: int | None = None
-        self._was_apart = False
 
     def __call__(self) -> int:
         """The moment, in microseconds."""
@@ -53,16 +48,11 @@ class CommonClock:
         if self._ahead_us is None:
             self._ahead_us = (least_us + most_us) // 2
         self._ahead_us = min(max(self._ahead_us, least_us), most_us)
-        apart_us = self._own_us() - self()
-        is_apart = abs(apart_us) > CLOCK_APART_US
-        if is_apart and not self._was_apart:
-            which = "ahead of" if apart_us > 0 else "behind"
-            log.warning(
-                "this machine's clock is %d s %s the database's: the database's counts. Turn on time synchronisation.",
-                round(abs(apart_us) / 1_000_000),
-                which,
-            )
-        self._was_apart = is_apart
+
+    @property
+    def own_is_ahead_us(self) -> int:
+        """By how much the machine's own clock is ahead of this one; negative where it is behind."""
+        return self._own_us() - self()
 
 
 class _Floor:

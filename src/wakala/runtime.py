@@ -55,6 +55,7 @@ from wakala.workers.timekeeper import Horizon, Timekeeper
 log = logging.getLogger("wakala")
 
 CLOCK_REST_S = 5.0  # how soon it is seen that the database's clock was set; between, this machine's carries it on
+CLOCK_APART_S = 2  # what time synchronisation leaves between two machines is milliseconds
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
@@ -139,7 +140,7 @@ class Gateway:
         )
         base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
         self._is_leaving = False
-        self._is_open = self._has_begun = False
+        self._is_open = self._has_begun = self._is_apart = False
         self._beginning: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self.database = store or database(settings, exclusive=True)
@@ -380,7 +381,15 @@ class Gateway:
     async def _set_clock(self) -> bool:
         if isinstance(self.database, PostgresDatabase):
             await _hear(self._clock, self.database)
+            self._say_whose_clock_counts()
         return False
+
+    def _say_whose_clock_counts(self) -> None:
+        ahead_s = round(self._clock.own_is_ahead_us / SECOND_US)
+        was_apart, self._is_apart = self._is_apart, abs(ahead_s) >= CLOCK_APART_S
+        if self._is_apart and not was_apart:
+            how = f"{abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} the database's"
+            log.warning("this machine's clock is %s, which counts here: turn on time synchronisation", how)
 
     async def _refresh(self) -> bool:
         if await self.directory.refresh():
