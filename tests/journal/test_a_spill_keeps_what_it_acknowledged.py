@@ -128,6 +128,26 @@ async def test_a_living_process_takes_over_the_records_of_one_that_died_beside_i
     assert door.taken == [b"1"]
 
 
+async def test_what_another_process_took_over_meanwhile_keeps_nothing_else_from_being_handled(tmp_path: Path) -> None:
+    taken: list[bytes] = []
+    async with opened(tmp_path) as living:
+        dead = [spill(tmp_path) for _ in range(3)]
+        for number, process in enumerate(dead):
+            process.open()
+            assert await process.keep(b"%d" % number)
+        for process in dead:
+            assert process._own is not None
+            process._own.close(remove=False)
+
+        async def take(record: bytes) -> None:
+            taken.append(record)
+            (tmp_path / "spill-2").unlink(missing_ok=True)  # it has handled the second one's, and removed the file
+
+        assert await living.replay(take) == 2
+    assert taken == [b"0", b"2"]
+    assert files(tmp_path) == []
+
+
 async def test_a_line_that_a_crash_cut_short_costs_only_itself(tmp_path: Path) -> None:
     door = Door()
     dead = spill(tmp_path)

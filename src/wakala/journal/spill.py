@@ -198,6 +198,10 @@ class Spill:
             path = self._folder / name
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+            except FileNotFoundError:
+                if create:  # it is the folder that is missing
+                    raise
+                continue  # since we looked another process has handled what it held
             except PermissionError as error:
                 if not path.exists():  # it is the folder that does not let us in
                     raise
