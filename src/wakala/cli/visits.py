@@ -31,20 +31,26 @@ from wakala.wire.view import payment_view, time_text
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[Journal, Source]]:
     """The journal as long as the visit lasts, and the time by which its gateways go."""
-    store = database(settings)
-    await store.open()
-    try:
-        await require_newest(store)
+    async with _opened_store(settings) as store:
         yield Journal(store), await source_at(store)
-    finally:
-        await store.close()
 
 
 @asynccontextmanager
 async def opened_journal(settings: Settings) -> AsyncIterator[Journal]:
     """The journal, for who asks for no time and makes no ID."""
-    async with opened(settings) as (journal, _):
-        yield journal
+    async with _opened_store(settings) as store:
+        yield Journal(store)
+
+
+@asynccontextmanager
+async def _opened_store(settings: Settings) -> AsyncIterator[Database]:
+    store = database(settings)
+    await store.open()
+    try:
+        await require_newest(store)
+        yield store
+    finally:
+        await store.close()
 
 
 async def server_troubles(settings: Settings) -> list[str]:

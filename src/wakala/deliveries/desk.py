@@ -250,7 +250,7 @@ class Desk:
         """A consumer has all of it up to ``cursor``; what is too young to be sure of stays ahead of it."""
         known = {one.name for one in await self.consumers(scope)}
         if consumer not in known and len(known) >= CONSUMERS_LIMIT:
-            message = f"This app has {len(known)} consumers, which is the limit: use one's name, or forget one."
+            message = f"This app has {len(known)} consumers, which is the limit: use one of their names, or forget one."
             raise InvalidFieldsError(faults=(FieldFault("/Consumer", message),))
         sure = min(cursor, self.settled_id())
         await self._journal.endpoints.move_cursor(scope, consumer, sure, self._source.now_us())
