@@ -116,9 +116,11 @@ async def answering(head: Callable[[], bytes]) -> AsyncIterator[str]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    server.close()
-    await server.wait_closed()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 RETRY_AFTER: list[tuple[bytes, float, float]] = [
@@ -232,10 +234,12 @@ async def hanging() -> AsyncIterator[tuple[str, list[Posted]]]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", got
-    release.set()
-    server.close()
-    await server.wait_closed()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", got
+    finally:
+        release.set()
+        server.close()
+        await server.wait_closed()
 
 
 PHONE = "2547{:08}"

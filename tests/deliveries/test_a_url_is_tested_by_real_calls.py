@@ -58,9 +58,11 @@ async def receiver(receive: Receive, tls: ssl.SSLContext | None = None) -> Async
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     scheme = "https" if tls else "http"
-    yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/wakala"
-    server.close()
-    await server.wait_closed()
+    try:
+        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/wakala"
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 async def grading_of(

@@ -59,10 +59,12 @@ async def saying(
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    release.set()
-    server.close()
-    await server.wait_closed()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        release.set()
+        server.close()
+        await server.wait_closed()
 
 
 async def test_the_merchant_is_asked_in_m_pesas_words_and_can_verify_who_asks(house: House) -> None:

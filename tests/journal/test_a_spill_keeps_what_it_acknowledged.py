@@ -29,8 +29,10 @@ def spill(folder: Path, key: bytes = KEY, limit_bytes: int = LIMIT_BYTES) -> Spi
 async def opened(folder: Path, key: bytes = KEY, limit_bytes: int = LIMIT_BYTES) -> AsyncIterator[Spill]:
     one = spill(folder, key, limit_bytes)
     one.open()
-    yield one
-    await one.close()
+    try:
+        yield one
+    finally:
+        await one.close()
 
 
 def files(folder: Path) -> list[Path]:

@@ -178,8 +178,10 @@ async def running_merchant() -> AsyncIterator[Merchant]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     merchant.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield merchant
-    await runner.cleanup()
+    try:
+        yield merchant
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -187,8 +189,10 @@ async def running_box(merchant: Merchant, start: Start, state_file: Path | None 
     machine = Simulator(start)
     server = QuickServer(configure(create_app(machine, state_file), "127.0.0.1", 0))
     url = await server.begin()
-    async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
-        yield Box(url, machine, client, merchant)
+    try:
+        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
+            yield Box(url, machine, client, merchant)
+    finally:
         if state_file is None:  # a world that is kept keeps its time
             machine.clock.advance(24 * 3600)  # wakes whoever still hangs
-    await server.end()
+        await server.end()

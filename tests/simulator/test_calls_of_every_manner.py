@@ -60,8 +60,10 @@ async def calling(box: Box) -> AsyncIterator[Caller]:
     box.bearer = (await box.token()).json()["access_token"]
     host, _, port = box.url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    yield Caller(reader, writer, box)
-    writer.close()
+    try:
+        yield Caller(reader, writer, box)
+    finally:
+        writer.close()
 
 
 def accepted(answer: tuple[int, dict[str, str], Any]) -> str:
