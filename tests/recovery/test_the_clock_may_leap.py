@@ -133,6 +133,27 @@ async def test_a_confirmation_that_waits_for_a_clock_that_was_wrong_is_due_at_on
         assert [one.receipt for one in await journal.confirmations_due(clock.now_us(), 10)] == ["UKN7777777"]
 
 
+async def test_what_was_under_way_when_the_clock_was_put_right_is_looked_at_too(
+    tmp_path: Path, url: str | None, clock: Clock
+) -> None:
+    """It is written after the leap was seen, by the clock from before it."""
+    source = Source(clock.now_us, os.urandom)
+    clock.off_us = 48 * HOUR_US
+    slow = {"poll_s": 3_600.0}
+    async with running_gateway(tmp_path, source=source, database_url=url, finisher=slow) as house:
+        journal = house.gateway.journal
+        (shortcode,) = await journal.shortcodes()
+        keeper = Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US))
+        await keeper.step()
+        place = (shortcode.organisation_id, "sandbox", "UKN7777777", "", shortcode.id)
+        under_way = Confirmation(*place, None, "{}", clock.now_us(), clock.now_us() + 180_000_000)
+        clock.off_us = 0
+        await keeper.step()
+        assert await journal.record_confirmation(under_way, exchange(id=source.new_id("xch")))
+        await keeper.step()
+        assert [one.receipt for one in await journal.confirmations_due(clock.now_us(), 10)] == ["UKN7777777"]
+
+
 async def test_a_payment_that_was_sent_by_a_clock_that_was_ahead_comes_to_its_end(
     tmp_path: Path, url: str | None, clock: Clock
 ) -> None:
@@ -141,7 +162,8 @@ async def test_a_payment_that_was_sent_by_a_clock_that_was_ahead_comes_to_its_en
     clock.off_us = 30_000 * HOUR_US
     finisher = {"schedule_s": [0.2, 0.4], "expire_s": 1.0, "poll_s": 0.02}
     async with running_gateway(tmp_path, source=source, database_url=url, finisher=finisher) as house:
-        await house.push("ORDER-1")
+        answer = await house.push("ORDER-1")
+        assert answer.status_code == 202, answer.text
         for _ in range(2):
             await house.box.fault("stk_query", "internal_error")
         clock.off_us = 0

@@ -17,6 +17,7 @@ log = logging.getLogger("wakala.timekeeper")
 
 LEAP_US = 5_000_000  # what time synchronisation may step on a healthy machine is less
 AGAIN_S = 60.0  # while the clock relives a time that was, what is newly put off is looked at so often
+# ... but the first time in the very next step: what was under way at the leap puts off by the clock it had begun with.
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Timekeeper:
         self._source = source
         self._horizon = horizon
         self._latest_us = 0
+        self._is_reliving = False
         self._next_s = 0.0
 
     async def step(self) -> bool:
@@ -44,10 +46,11 @@ class Timekeeper:
         now_us, now_s = self._source.now_us(), asyncio.get_running_loop().time()
         is_start, has_leapt = self._latest_us == 0, now_us < self._latest_us - LEAP_US
         self._latest_us = max(self._latest_us, now_us)
+        was_reliving, self._is_reliving = self._is_reliving, has_leapt
         if not (is_start or has_leapt) or now_s < self._next_s:
             return False
         if has_leapt:
-            self._next_s = now_s + AGAIN_S
+            self._next_s = now_s + (AGAIN_S if was_reliving else 0.0)
             log.warning("the clock is %s s earlier than it was", (self._latest_us - now_us) // 1_000_000)
         horizon = self._horizon
         present_id = first_id("ntf", self._source.id_us())
