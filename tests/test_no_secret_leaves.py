@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import asyncpg
 import pytest
 
 from services.gateway import LIVE, SANDBOX, House, basic, eventually, proxyapi_basic, running_gateway
@@ -84,9 +85,11 @@ async def echoing_mpesa() -> AsyncIterator[str]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
-    await server.wait_closed()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 @asynccontextmanager
@@ -105,9 +108,11 @@ async def echoing_merchant() -> AsyncIterator[tuple[str, list[bytes]]]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook", got
-    server.close()
-    await server.wait_closed()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook", got
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 @pytest.fixture
@@ -355,3 +360,20 @@ async def test_no_record_shows_a_secret_in_its_repr(tmp_path: Path) -> None:
             master_key(house.gateway.settings),
         ]
         assert not Sinks([(type(one).__name__, repr(one).encode()) for one in shown]).leaks(secrets)
+
+
+async def test_a_row_that_the_database_refuses_is_not_shown(
+    tmp_path: Path, postgres_url: str, everything_is_logged: pytest.LogCaptureFixture
+) -> None:
+    """PostgreSQL tells the whole row: a customer's number, what was sent, what is sealed."""
+    async with running_gateway(tmp_path, database_url=postgres_url) as house:
+        stranger = await asyncpg.connect(postgres_url)
+        await stranger.execute("ALTER TABLE payments ADD CONSTRAINT none_of_these CHECK (reference <> 'canaryAccount')")
+        answer = await house.push("REFUSED", AccountReference="canaryAccount")
+        await stranger.close()
+    assert answer.status_code == 503
+    assert "none_of_these" in answer.json()["detail"]
+    logged = "\n".join(logging.Formatter().format(record) for record in everything_is_logged.records)
+    for where in (answer.text, logged):
+        assert "canaryAccount" not in where
+        assert "DETAIL" not in where

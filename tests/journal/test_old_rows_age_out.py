@@ -1,18 +1,21 @@
 """Retention on both databases: raw bytes and delivered notifications go by age; what may still be needed never does."""
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass
 
+import asyncpg
 import pytest
 from msgspec.structs import replace
 
 from journal.making import SCHEDULE, exchange, notification, opening, paid, payment
+from services.waiting import until
 from wakala.identity import Source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
-from wakala.journal.partitions import AHEAD_WEEKS, WEEK_MS, Partitions
+from wakala.journal.partitions import AHEAD_WEEKS, WEEK_MS, Partitions, bound
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.decisions import decide
@@ -27,6 +30,8 @@ YOUNG_US = THEN_US + 30 * DAY_US
 NOW_US = THEN_US + 100 * DAY_US
 SEVENTY_YEARS_US = 70 * 365 * DAY_US
 AGES = Ages(exchanges_days=90, notifications_days=90, undelivered_days=0)
+
+LOCK_WAITERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 only_on_postgres = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 
@@ -287,6 +292,30 @@ async def test_a_row_without_a_week_of_its_own_is_kept_and_moves_to_it(database:
     await Partitions(database).make_ahead(YOUNG_US // 1000)
     assert await database.read("SELECT count(*) FROM exchanges_default") == [(0,)]
     assert len(await journal.exchanges(far.id)) == 1
+
+
+@only_on_postgres
+async def test_a_row_that_is_written_while_its_week_is_made_is_kept_in_it(
+    database: Database, journal: Journal, request: pytest.FixtureRequest
+) -> None:
+    """PostgreSQL sends it to the default partition, lets it wait there, and refuses it when the week is attached."""
+    first, last = bound(YOUNG_US // 1000), bound(YOUNG_US // 1000 + WEEK_MS)
+    gateway, watcher = [await asyncpg.connect(request.getfixturevalue("postgres_url")) for _ in range(2)]
+    async with gateway.transaction():
+        await gateway.execute(
+            "CREATE TABLE exchanges_week (LIKE exchanges INCLUDING DEFAULTS);"
+            f"ALTER TABLE exchanges ATTACH PARTITION exchanges_week FOR VALUES FROM ('{first}') TO ('{last}')"
+        )
+        written = asyncio.create_task(with_history(journal, YOUNG_US))
+
+        async def is_waited_for() -> bool:
+            return bool(await watcher.fetchval(LOCK_WAITERS))
+
+        await until(is_waited_for, "a row that waits for the default partition")
+    await written
+    assert await database.read("SELECT count(*) FROM exchanges_week") == [(1,)]
+    await gateway.close()
+    await watcher.close()
 
 
 async def test_exchanges_of_before_the_partitions_are_there_after_the_migration(postgres_url: str) -> None:

@@ -83,6 +83,10 @@ _AWAY = (
     TimeoutError,
 )
 
+# It met somebody else in that instant, and the same fares well the next time: a row that waited to enter the default
+# partition while that of its week was attached, or two who waited for each other.
+_MET = (asyncpg.CheckViolationError, asyncpg.DeadlockDetectedError)
+
 PAYMENT_BY_ID = "payment_by_id"
 
 _CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
@@ -308,17 +312,23 @@ class PostgresDatabase:
             self._wake()
         return True
 
-    async def _commit_together(self, operations: list[Operation], carry_out: _CarryOut) -> list[bool | Exception]:
-        """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone."""
+    async def _commit_together(
+        self, operations: list[Operation], carry_out: _CarryOut, *, is_last: bool = False
+    ) -> list[bool | Exception]:
+        """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone.
+
+        One that failed by whom it met gets another.
+        """
+        is_one = len(operations) == 1
         try:
             won = await carry_out(operations)
         except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
-            if len(operations) == 1 or isinstance(error, _AWAY):
+            if is_last or isinstance(error, _AWAY) or (is_one and not isinstance(error, _MET)):
                 return [_fault(error) for _ in operations]
         else:
             self._patience.answered()
             return list(won)
-        return [(await self._commit_together([operation], carry_out))[0] for operation in operations]
+        return [(await self._commit_together([one], carry_out, is_last=is_one))[0] for one in operations]
 
     async def _transaction(self, operations: list[Operation]) -> list[bool]:
         """What cannot be one statement: guards first, then the writes of those who won, a pipeline a statement."""
@@ -421,7 +431,12 @@ async def _no_reset(_connection: asyncpg.Connection) -> None:
 
 
 def _fault(error: BaseException) -> DatabaseFaultError:
-    """A lost connection may hide a commit that happened, so nothing is claimed; guards make a second try harmless."""
+    """A lost connection may hide a commit that happened, so nothing is claimed; guards make a second try harmless.
+
+    What PostgreSQL tells of it in detail is the row that it refused, which is nothing for answers and logs.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        error.detail = None
     what = f"PostgreSQL refused: {str(error) or type(error).__name__}."
     if isinstance(error, _AWAY):
         away = DatabaseAwayError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
