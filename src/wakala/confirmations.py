@@ -87,8 +87,11 @@ class Confirmations:
         found = await self._journal.pushes_without_receipt(shortcode.id, notice.amount_cents, since_us)
         return [push for push in found if push.sent_us is not None]
 
-    def _match(self, notice: Notice, pushes: list[Payment], shortcode: Shortcode) -> tuple[Match, Payment | None]:
-        found = match(notice, [_candidate(push, shortcode) for push in pushes], self._terms.match_window_us)
+    def _match(
+        self, notice: Notice, pushes: list[Payment], shortcode: Shortcode, *, among_equals: bool = False
+    ) -> tuple[Match, Payment | None]:
+        candidates = [_candidate(push, shortcode) for push in pushes]
+        found = match(notice, candidates, self._terms.match_window_us, among_equals=among_equals)
         wanted = found.payment_id if isinstance(found, Matched) else None
         return found, next((push for push in pushes if push.id == wanted), None)
 
@@ -248,7 +251,7 @@ class Confirmations:
         told = json.loads(waiting.notice)
         payer_name, words = told.pop("payer_name"), told.pop("words", "")
         notice = Notice(**{**told, "by": _spoken_by(told)})
-        _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode)
+        _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode, among_equals=True)
         known = await self._journal.payment_by_receipt(collecting_scope(shortcode), waiting.receipt)
         owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
         if owner is not None:
@@ -287,4 +290,5 @@ def _candidate(push: Payment, shortcode: Shortcode) -> Candidate:
         msisdn=push.msisdn,
         created_us=push.created_us,
         receipt=push.receipt,
+        is_paid=push.state is State.SUCCEEDED,
     )

@@ -154,6 +154,29 @@ async def test_a_confirmation_after_the_query_brings_the_receipt_of_the_same_pay
     assert prompt["account"] == payment["AccountReference"]
 
 
+@both_sides
+async def test_receipts_of_two_equal_payments_that_queries_settled_make_no_third_one(town: Town) -> None:
+    """Nothing that M-Pesa says tells them apart; both are known to be paid, so either receipt is right for either."""
+    gateway = await town.serve(finisher__confirmation_wait_s="1")
+    await town.register(PAYBILL)
+    await town.fault("c2b_confirmation", "late", delay_ms=3_600_000, times=2)
+    for order in ("ORDER-1", "ORDER-2"):
+        await town.fault("stk_callback", "lost")
+        await open_order(town, gateway, order)
+        await customer_pays(town)
+        await town.is_told(order)
+        assert (await town.payment(gateway, order))["MpesaReceiptNumber"] is None
+
+    await town.control("clock", {"advance_seconds": 3_600})
+    for order in ("ORDER-1", "ORDER-2"):
+        await town.has_note("payment.updated", order)
+    payments = await town.all_payments(gateway)
+    receipts = {prompt["receipt"] for prompt in await town.prompts()}
+    assert set(payments) == {"ORDER-1", "ORDER-2"}
+    assert {each["MpesaReceiptNumber"] for each in payments.values()} == receipts
+    assert all(each["Flags"] == [] for each in payments.values())
+
+
 def forged_result(side: Side, conversation_id: str, amount: int = AMOUNT) -> bytes:
     """A Result that says that a payout was made, in the words of either side."""
     told = {"ResultType": 0, "ResultCode": 0, "ResultDesc": "Done.", "OriginatorConversationID": conversation_id}

@@ -194,3 +194,53 @@ def test_a_twin_makes_it_ambiguous(told: Confirmation, waiting: list[Candidate])
         push = next(each for each in waiting if each.payment_id == found.payment_id)
         twin = replace(push, payment_id="twin")
         assert match(told, [*waiting, twin], WINDOW_US) == Ambiguous((push.payment_id, "twin"))
+
+
+PAID = replace(PUSH, is_paid=True)
+LATER = replace(PAID, payment_id="pay_2", created_us=BORN_US + SECOND_US)
+
+
+def test_of_equal_payments_that_are_all_paid_the_first_is_taken_when_nobody_will_tell_more() -> None:
+    equals = [LATER, PAID]
+    assert match(TOLD, equals, WINDOW_US) == Ambiguous(("pay_2", "pay_1")), "as long as a callback may name the receipt"
+    assert match(TOLD, equals, WINDOW_US, among_equals=True) == Matched("pay_1", "fields")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(LATER, is_paid=False),
+        replace(LATER, msisdn="254700999142"),
+    ],
+    ids=["may be unpaid", "another customer behind the same mask"],
+)
+def test_payments_that_are_not_equal_are_told_apart_by_nobody(other: Candidate) -> None:
+    assert match(TOLD, [PAID, other], WINDOW_US, among_equals=True) == Ambiguous(("pay_1", "pay_2"))
+
+
+def test_two_orders_of_one_customer_at_a_till_are_not_equal() -> None:
+    """The till tells no reference, so the receipt of one order might be shown with the other."""
+    orders = [replace(TILL_PUSH, is_paid=True), replace(TILL_PUSH, payment_id="pay_2", is_paid=True, reference="OTHER")]
+    assert match(TILL_TOLD, orders, WINDOW_US, among_equals=True) == Ambiguous(("pay_1", "pay_2"))
+
+
+def test_an_amount_alone_proves_nothing_however_equal_the_payments_are() -> None:
+    told = replace(TILL_TOLD, msisdn="")
+    equals = [replace(TILL_PUSH, is_paid=True), replace(TILL_PUSH, payment_id="pay_2", is_paid=True)]
+    assert match(told, equals, WINDOW_US, among_equals=True) == Ambiguous(("pay_1", "pay_2"))
+
+
+@given(pushes=st.integers(1, 5), told=st.integers(0, 7))
+def test_what_equal_payments_do_not_take_is_money_of_its_own_and_no_more(pushes: int, told: int) -> None:
+    open_ones = {f"pay_{n}": replace(PAID, payment_id=f"pay_{n}") for n in range(pushes)}
+    left = 0
+    for n in range(told):
+        receipt = f"UCE1Q0Z8M{n}"
+        match match(replace(TOLD, receipt=receipt), open_ones.values(), WINDOW_US, among_equals=True):
+            case Matched(payment_id):
+                open_ones[payment_id] = replace(open_ones[payment_id], receipt=receipt)
+            case Unmatched():
+                left += 1
+            case other:
+                pytest.fail(f"{other}")
+    assert left == max(0, told - pushes)

@@ -35,7 +35,10 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A push that may be the one. ``till`` is set for Buy Goods, whose shortcode is the store number."""
+    """A push that may be the one. ``till`` is set for Buy Goods, whose shortcode is the store number.
+
+    ``is_paid`` where a query has settled it, which tells no receipt (daraja.md 2.2).
+    """
 
     payment_id: str
     shortcode: str
@@ -45,6 +48,7 @@ class Candidate:
     msisdn: str
     created_us: int
     receipt: str | None
+    is_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +79,47 @@ def reference_as_sent(reference: str) -> str:
     return " ".join(reference.split())[:REFERENCE_MAX_CHARS].rstrip()
 
 
-def match(confirmation: Confirmation, candidates: Iterable[Candidate], window_us: int) -> Match:
-    """The payment that this confirmation settles, paid within ``window_us`` of its creation; never a guess."""
+def match(
+    confirmation: Confirmation, candidates: Iterable[Candidate], window_us: int, *, among_equals: bool = False
+) -> Match:
+    """The payment that this confirmation settles, paid within ``window_us`` of its creation; never a guess.
+
+    With ``among_equals``, when nobody will tell more, it is the first of several that are known to be paid and that
+    M-Pesa's words cannot tell apart. Each of them has a confirmation of its own, so the money adds up whichever it is;
+    given to none of them, it would be told once more.
+    """
     waiting = tuple(candidates)
     by_receipt = [each for each in waiting if each.receipt and each.receipt == confirmation.receipt]
     if by_receipt:
         return _only(by_receipt, by="receipt")
     fitting = [each for each in waiting if _fits(confirmation, each, window_us)]
-    return _by_phone(confirmation, fitting)
+    alike = _alike_by_phone(confirmation, fitting)
+    if alike is None:
+        return _unsure(fitting)
+    if among_equals and _are_paid_and_equal(alike):
+        return Matched(min(alike, key=lambda each: (each.created_us, each.payment_id)).payment_id, "fields")
+    return _only(alike, by="fields")
 
 
-def _by_phone(confirmation: Confirmation, fitting: Sequence[Candidate]) -> Match:
-    """Those that agree in all but the phone: a full number or hash beats a mask, a mask beats nothing at all."""
+def _alike_by_phone(confirmation: Confirmation, fitting: Sequence[Candidate]) -> Sequence[Candidate] | None:
+    """Those that agree in the phone too: a full number or hash beats a mask, a mask beats nothing at all.
+
+    None where neither payer nor purpose is known; an amount alone proves nothing.
+    """
     alike: dict[Likeness, list[Candidate]] = {likeness: [] for likeness in Likeness}
     for each in fitting:
         alike[could_be(confirmation.msisdn, each.msisdn)].append(each)
     if alike[Likeness.SAME]:
-        return _only(alike[Likeness.SAME], by="fields")
+        return alike[Likeness.SAME]
     if alike[Likeness.UNREADABLE] and not confirmation.reference.strip():
-        return _unsure(fitting)  # neither payer nor purpose is known; an amount alone proves nothing
-    return _only(alike[Likeness.COMPATIBLE] + alike[Likeness.UNREADABLE], by="fields")
+        return None
+    return alike[Likeness.COMPATIBLE] + alike[Likeness.UNREADABLE]
+
+
+def _are_paid_and_equal(candidates: Sequence[Candidate]) -> bool:
+    """Several of one customer, for the same, none of them in doubt."""
+    asked = {(each.msisdn, _folded(reference_as_sent(each.reference))) for each in candidates}
+    return len(candidates) > 1 and len(asked) == 1 and all(each.is_paid for each in candidates)
 
 
 def _fits(confirmation: Confirmation, candidate: Candidate, window_us: int) -> bool:
