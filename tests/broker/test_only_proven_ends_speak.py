@@ -49,7 +49,7 @@ async def test_the_doctor_says_which(at_broker: BrokerHouse, who: str, sentence:
     await at_broker.show(who)
     gateway = at_broker.house.gateway
     shortcode = next(each for each in await gateway.journal.shortcodes() if each.number == NUMBER)
-    broker = Broker(gateway.to_mpesa, gateway.source, answer_limit_s=2)
+    broker = Broker(gateway.to_mpesa, gateway.source, answer_limit_s=30)
     found = await _broker(shortcode, gateway.directory.credentials(shortcode.id), broker)
     assert sentence in " ".join(each.finding for each in found), found
     assert (found[-1].state == "ok") is (who == "client")

@@ -32,7 +32,7 @@ from wakala.runtime import Gateway
 from wakala.simulator.machine import Start
 from wakala.simulator.sandbox import APP_KEY, APP_SECRET, INITIATOR_PASSWORD, INITIATORS, PASSKEY
 
-PATIENCE_SECONDS = 30.0  # conditions end when they are met; a busy machine takes longer
+PATIENCE_SECONDS = 60.0  # conditions end when they are met; a busy machine takes longer
 CUSTOMER = "254712345678"
 SANDBOX = "/sandbox/mpesa/v1"
 LIVE = "/mpesa/v1"

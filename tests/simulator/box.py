@@ -20,7 +20,7 @@ from wakala.simulator.main import configure
 from wakala.simulator.sandbox import PASSKEY
 
 SAMPLES = Path(__file__).parent / "samples"
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0  # only a test that fails ever waits this long
 CUSTOMER = "254712345678"
 TIMESTAMP = "20260314101501"
 

