@@ -240,6 +240,10 @@ class DatabaseAwayError(DatabaseFaultError):
     """The same where nobody's operation would fare better: no connection, no answer in time, no place to write."""
 
 
+class UnwrittenError(DatabaseAwayError):
+    """What became of a request could not be written down: it may have gone to M-Pesa."""
+
+
 class BrokenRuleError(WakalaError):
     """A step that the table of states does not have: a bug of ours, stopped before it could do harm."""
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from wakala.directory import Directory
 from wakala.errors import (
+    DatabaseFaultError,
     ForbiddenError,
     InitiatorStoppedError,
     NotAllowedHereError,
@@ -21,6 +22,7 @@ from wakala.errors import (
     RequestIdSpentError,
     RequestInFlightError,
     UnauthenticatedError,
+    UnwrittenError,
     WakalaError,
 )
 from wakala.identity import Source
@@ -214,7 +216,10 @@ class Facade:
             status, headers, body = self._answer(payment)
             return ApiAnswer(exchange.id, status, headers, body, incoming.elapsed_us())
 
-        payment, is_repeat = await self._payments.accept(ask, app, shortcode, exchange, answered)
+        try:
+            payment, is_repeat = await self._payments.accept(ask, app, shortcode, exchange, answered)
+        except DatabaseFaultError as fault:
+            raise UnwrittenError(fault.sentence) from fault
         if is_repeat and not key:
             raise refusals.duplicate()
         answer = self._answer(payment)
@@ -293,6 +298,8 @@ def _in_daraja(error: WakalaError) -> RefusedInDarajaError:
             return RefusedInDarajaError(500, "500.001.1001", error.sentence)
         case ForbiddenError():
             return refusals.no_such_merchant()
+        case UnwrittenError():
+            return refusals.broken()
         case OperatorError():
             return refusals.busy()
         case _:
