@@ -12,6 +12,7 @@ from wakala.rules.accounts import Product, Shortcode
 
 OTHER = "600984"
 RECEIPT = "TST1ABC234"
+HOUR_US = 3_600_000_000
 
 
 @pytest.fixture
@@ -80,6 +81,18 @@ async def test_a_transfer_is_done_though_its_receiver_was_told_first(house: Hous
     await done(house, told)
     view = await house.request("MOVE-1")
     assert (view["State"], view["Flags"]) == ("succeeded", [])
+    assert await told_of(house) == ["collection.succeeded", "payment.succeeded"]
+
+
+async def test_a_transfer_takes_no_confirmation_that_waits_at_its_receiver(house: House) -> None:
+    """A customer was just asked for the same amount there, so whose it is was not certain when it came."""
+    told = await transfer(house)
+    assert (await house.push("PUSH-1", ReceiverShortcode=OTHER)).json()["State"] == "pending"
+    await arrived(house)
+    await done(house, told)
+    journal = house.gateway.journal
+    [waiting] = await journal.confirmations_due(house.gateway.source.now_us() + HOUR_US, 10)
+    await house.gateway.confirmations.collect(waiting)
     assert await told_of(house) == ["collection.succeeded", "payment.succeeded"]
 
 

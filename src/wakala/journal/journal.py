@@ -86,7 +86,8 @@ class Journal:
         if also is not None:
             more = (*more, Write("notification_stage", rows.notification_row(also)))
         if claims_receipt is not None:
-            key = (after.id, after.scope.organisation_id, after.scope.environment, claims_receipt)
+            scope = after.scope
+            key = (after.id, scope.organisation_id, scope.environment, claims_receipt, scope.shortcode_id)
             more = (*more, Write("confirmation_claim", key))
         shortcode_id = after.scope.shortcode_id
         if registered is not None:
@@ -140,11 +141,13 @@ class Journal:
     ) -> bool:
         """A confirmation that nobody claimed becomes a payment of its own. False: it was claimed meanwhile."""
         payment = change.payment
-        key = (payment.id, waiting.organisation_id, waiting.environment, waiting.receipt)
+        place = (waiting.organisation_id, waiting.environment, waiting.receipt, waiting.shortcode_id)
         opening = Write("payment_open_new", rows.payment_row(payment))
         event = rows.event_row(payment, change, None, None)
         writes = (opening, *rows.writes_of(event, (), notification))
-        return await self._database.commit(Operation(waiting.receipt, Write("confirmation_claim", key), writes))
+        return await self._database.commit(
+            Operation(waiting.receipt, Write("confirmation_claim", (payment.id, *place)), writes)
+        )
 
     async def record_exchange(self, exchange: Exchange) -> None:
         """An exchange that changes no payment: a read, a refused request, a callback in quarantine."""
