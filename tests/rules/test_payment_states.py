@@ -96,6 +96,24 @@ def test_a_callback_before_the_answer_settles_and_the_answer_is_only_noted() -> 
     assert late.payment.answer is Answer.ACCEPTED
 
 
+def test_a_callback_of_something_else_that_was_faster_than_the_answer_is_flagged() -> None:
+    other = msgspec.structs.replace(paid("UKN0000001"), checkout_request_id="ws_CO_of_another_prompt")
+    settled = after(in_state(State.SENDING), other)
+    late = after(settled.payment, ACCEPTED)
+    assert (late.payment.flags, late.notify) == ((Flag.EVIDENCE_CONFLICT,), "payment.flagged")
+    assert late.payment.checkout_request_id == "ws_CO_of_another_prompt"
+    assert late.payment.answer is Answer.ACCEPTED
+
+
+def test_what_m_pesa_named_though_it_did_not_say_that_it_took_it_can_be_asked_about() -> None:
+    doubtful = after(in_state(State.SENDING), LostSight("http-500", "?", "1-2-3", "ws_CO_1")).payment
+    assert (doubtful.state, doubtful.merchant_request_id, doubtful.checkout_request_id) == (
+        State.UNKNOWN,
+        "1-2-3",
+        "ws_CO_1",
+    )
+
+
 @pytest.mark.parametrize(
     "late",
     [LostSight("no_answer", "silence"), Refused("500.001.1001", "refused"), Unsent("busy", "busy", NOW_US + 10)],

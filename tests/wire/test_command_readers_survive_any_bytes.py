@@ -318,6 +318,15 @@ def test_an_id_with_a_refusal_leaves_the_payout_unknown() -> None:
     assert answer.trouble is Trouble.UNKNOWN
 
 
+@pytest.mark.parametrize(("status", "code"), [(200, "500.003.02"), (400, "0"), (429, "0"), (500, "0"), (503, "0")])
+def test_whatever_else_is_said_of_a_payout_that_has_an_id_it_may_be_under_way(status: int, code: str) -> None:
+    told = {"OriginatorConversationID": "R-1", "ConversationID": "AG_1", "ResponseCode": code}
+    answer = read_ack(status, json.dumps(told | {"ResponseDescription": "System is busy."}).encode())
+    assert isinstance(answer, DecodedError)
+    assert answer.trouble is Trouble.UNKNOWN
+    assert (answer.merchant_request_id, answer.checkout_request_id) == ("R-1", "AG_1")
+
+
 def test_a_refusal_without_an_id_is_a_refusal() -> None:
     for fields in ({"ResponseCode": "1"}, {"ResponseHeader": {"responseCode": "1050"}}, {"code": "4104"}):
         answer = acknowledged(**fields)

@@ -294,6 +294,22 @@ def test_an_id_with_a_refusal_leaves_the_prompt_unknown() -> None:
     assert answer.trouble is Trouble.UNKNOWN
 
 
+@pytest.mark.parametrize("status", [200, 400, 429, 500, 503])
+@pytest.mark.parametrize("said", ["0", "500.003.02"])
+def test_whatever_else_is_said_of_a_prompt_that_has_an_id_it_may_be_out_and_can_be_asked_about(
+    status: int, said: str
+) -> None:
+    """Sent again it would be a second prompt, and without its ID nobody could ask what became of the first."""
+    told = {"MerchantRequestID": "1-2-3", "CheckoutRequestID": "ws_CO_1", "ResponseCode": said}
+    answer = daraja.read_stk_answer(status, json.dumps(told | {"ResponseDescription": "System is busy."}).encode())
+    if status == 200 and said == "0":
+        assert isinstance(answer, daraja.StkAccepted)
+        return
+    assert isinstance(answer, DecodedError)
+    assert answer.trouble is Trouble.UNKNOWN
+    assert (answer.merchant_request_id, answer.checkout_request_id) == ("1-2-3", "ws_CO_1")
+
+
 def test_a_refusal_without_an_id_is_a_refusal() -> None:
     answer = answered(ResponseCode="1", ResponseDescription="Rejected")
     assert isinstance(answer, DecodedError)

@@ -164,6 +164,10 @@ def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule)
         return Change(_next(payment, Step.ACCEPT, now_us, next_check_us=due, **ids), Step.ACCEPT, "accepted", detail)
     if payment.state in {State.RECEIVED, State.HELD}:  # nothing is on its way that could be accepted
         return _noted(payment, "late_answer", detail, now_us)
+    if payment.checkout_request_id not in {None, "", fact.checkout_request_id}:  # it ended by news of something else
+        found = _contradicted(payment, Flag.EVIDENCE_CONFLICT, detail, now_us)
+        first = _first_answer(payment, Answer.ACCEPTED, "0", fact.description)
+        return replace(found, payment=replace(found.payment, **first))
     after = _next(payment, Step.CONFIRM, now_us, **ids)  # the callback was faster than the answer (daraja.md 9)
     return Change(after, Step.CONFIRM, "accepted_late", detail)
 
@@ -196,6 +200,8 @@ def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedu
         now_us,
         **_first_answer(payment, Answer.UNKNOWN, fact.code, fact.reason),
         reason=fact.reason,
+        merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
+        checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
         next_check_us=schedule.due_us(payment, payment.checks, now_us),
     )
     return Change(after, Step.LOSE_SIGHT, "lost_sight", detail)

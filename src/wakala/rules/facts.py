@@ -36,10 +36,12 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class LostSight(msgspec.Struct, frozen=True):
-    """Sent, and no answer that says what became of it."""
+    """Sent, and no answer that says what became of it; with M-Pesa's IDs where it named them all the same."""
 
     code: str
     reason: str
+    merchant_request_id: str | None = None
+    checkout_request_id: str | None = None
 
 
 class Settled(msgspec.Struct, frozen=True):

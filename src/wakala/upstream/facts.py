@@ -77,7 +77,7 @@ def of_trouble(error: DecodedError, retry_at_us: int, by: Evidence) -> Fact:
         case Trouble.BUSY:
             return Unsent(code, text, retry_at_us)
         case _:
-            return LostSight(code, text)
+            return LostSight(code, text, error.merchant_request_id, error.checkout_request_id)
 
 
 def unanswered(reply: NoReply, retry_at_us: int) -> Fact:

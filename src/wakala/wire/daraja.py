@@ -24,6 +24,7 @@ from wakala.wire.daraja_codes import (
     decode_error,
     decode_result,
     explain,
+    in_doubt,
     refused_politely,
 )
 from wakala.wire.daraja_inbound import (
@@ -197,14 +198,18 @@ def stk_push_request(
 
 def read_stk_answer(status: int, body: bytes) -> StkAccepted | DecodedError:
     """Queued, or not. An answer with an ID that does not say "accepted" is unknown: the prompt may be out there."""
-    found = _success(status, body)
+    found = read_object(body) or {}
     merchant_request_id = text(found.get("MerchantRequestID")) or ""
     checkout_request_id = text(found.get("CheckoutRequestID")) or ""
     code = text(found.get("ResponseCode"))
     told = text(found.get("ResponseDescription")) or ""
-    if checkout_request_id and (code is None or _ACCEPTED_CODE.fullmatch(code)) and "errorCode" not in found:
-        return StkAccepted(merchant_request_id, checkout_request_id, told, text(found.get("CustomerMessage")) or "")
-    if code and not checkout_request_id and not _ACCEPTED_CODE.fullmatch(code):
+    is_success = 200 <= status < 300
+    if checkout_request_id:
+        is_accepted = (code is None or _ACCEPTED_CODE.fullmatch(code)) and "errorCode" not in found
+        if is_success and is_accepted:
+            return StkAccepted(merchant_request_id, checkout_request_id, told, text(found.get("CustomerMessage")) or "")
+        return in_doubt(decode_error(status, body), merchant_request_id, checkout_request_id)
+    if is_success and code and not _ACCEPTED_CODE.fullmatch(code):
         return refused_politely(status, code, told)
     return decode_error(status, body)
 

@@ -7,7 +7,7 @@ The tables are `daraja_errors.py` (daraja.md 1.2, 1.4, 1.5), `stk_results.py` (4
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -38,6 +38,7 @@ __all__ = [
     "decode_result_of",
     "explain",
     "family_of",
+    "in_doubt",
     "refused_politely",
 ]
 
@@ -67,12 +68,17 @@ _TORN_MESSAGE = re.compile(rb'"(?:errorMessage|faultstring)"\s*:\s*"([^"\\]{0,30
 
 @dataclass(frozen=True, slots=True)
 class DecodedError:
-    """An answer that is not what was asked for: what kind of trouble, and the outcome with M-Pesa's own words."""
+    """An answer that is not what was asked for: what kind of trouble, and the outcome with M-Pesa's own words.
+
+    The last two are the IDs by which M-Pesa would speak of a command, where it names them all the same.
+    """
 
     trouble: Trouble
     outcome: Outcome
     http_status: int
     request_id: str | None = None
+    merchant_request_id: str | None = None
+    checkout_request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,16 @@ def decode_error(http_status: int, body: bytes) -> DecodedError:
     row = _row_for(http_status, told)
     outcome = outcome_of(row, told.code or row.code, _cleaned(told.message))
     return DecodedError(row.trouble, outcome, http_status, told.request_id)
+
+
+def in_doubt(error: DecodedError, merchant_request_id: str, checkout_request_id: str) -> DecodedError:
+    """The same of a command that M-Pesa has given IDs of its own: whatever else it says, it may have it."""
+    return replace(
+        error,
+        trouble=Trouble.UNKNOWN,
+        merchant_request_id=merchant_request_id or None,
+        checkout_request_id=checkout_request_id or None,
+    )
 
 
 def refused_politely(http_status: int, code: str, description: str) -> DecodedError:

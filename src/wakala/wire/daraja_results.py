@@ -19,7 +19,7 @@ from wakala.wire.daraja_callbacks import (
     read_express_callback,
     read_standing_order_callback,
 )
-from wakala.wire.daraja_codes import DecodedError, decode_error, refused_politely
+from wakala.wire.daraja_codes import DecodedError, decode_error, in_doubt, refused_politely
 from wakala.wire.daraja_direct import Direct, PulledPayment, read_direct, read_pull
 from wakala.wire.loose_json import read_object, text
 from wakala.wire.loose_results import (
@@ -78,9 +78,11 @@ def read_ack(status: int, body: bytes) -> Ack | DecodedError:
 
     An answer with conversation IDs that does not say "accepted" is unknown: the command may be on its way.
     """
-    found = folded(read_object(body) or {}) if 200 <= status < 300 else {}
-    if "errorcode" in found or not found:
-        return decode_error(status, body)
+    found = folded(read_object(body) or {})
+    originator, conversation = _conversation(found)
+    if not 200 <= status < 300 or "errorcode" in found or not found:
+        error = decode_error(status, body)
+        return in_doubt(error, originator, conversation) if conversation else error
     header = inner_folded(found, "responseheader")
     if header:
         return _read_order_ack(status, body, header)
@@ -89,16 +91,22 @@ def read_ack(status: int, body: bytes) -> Ack | DecodedError:
     return _read_command_ack(status, body, found)
 
 
-def _read_command_ack(status: int, body: bytes, found: dict[str, object]) -> Ack | DecodedError:
+def _conversation(found: dict[str, object]) -> tuple[str, str]:
+    """Our ID of a command and M-Pesa's, each empty where it is not told."""
     originator = text(found.get("originatorconversationid")) or text(found.get("originatorcoversationid")) or ""
-    conversation = text(found.get("conversationid")) or ""
+    return originator, text(found.get("conversationid")) or ""
+
+
+def _read_command_ack(status: int, body: bytes, found: dict[str, object]) -> Ack | DecodedError:
+    originator, conversation = _conversation(found)
     code = text(found.get("responsecode"))
     told = text(found.get("responsedescription")) or ""
     if (originator or conversation) and (not code or _ACCEPTED.fullmatch(code)):
         return Ack(originator, conversation, code or "0", told)
     if code and not (originator or conversation) and not _ACCEPTED.fullmatch(code):
         return refused_politely(status, code[:CODE_MAX_CHARS], told)
-    return decode_error(status, body)
+    error = decode_error(status, body)
+    return in_doubt(error, originator, conversation) if originator or conversation else error
 
 
 def _read_order_ack(status: int, body: bytes, header: dict[str, object]) -> Ack | DecodedError:
