@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from wakala.confirmations import Confirmations
 from wakala.directory import Directory
+from wakala.errors import WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Shortcode
@@ -96,8 +97,20 @@ class Pulling:
                 break
             seen.update(row.receipt for row in fresh)
             for row in fresh:
-                entered += await self._enter(row, shortcode, exchanges[-1])
+                entered += await self._enter_or_keep(row, shortcode, exchanges[-1])
         return entered
+
+    async def _enter_or_keep(self, row: PulledPayment, shortcode: Shortcode, page: Exchange) -> bool:
+        """A row that meets a bug of ours goes into quarantine and keeps no other from its turn."""
+        try:
+            return await self._enter(row, shortcode, page)
+        except WakalaError:
+            raise
+        except Exception:
+            log.exception("payment %s in the list of %s could not be entered", row.receipt, shortcode.number)
+            verdict = "quarantined: the gateway could not handle it; its log says why"
+            await self._journal.record_exchange(replace(self._row_of(page, row), verdict=verdict))
+            return False
 
     async def _enter(self, row: PulledPayment, shortcode: Shortcode, page: Exchange) -> bool:
         """True for a payment that nobody had told us of."""
@@ -117,13 +130,11 @@ class Pulling:
             received_us=self._source.now_us(),
             by=Evidence.PULL,
         )
-        # The page is kept whole beside the shortcode; the payment's own trace shows its row of it.
-        told = replace(
-            page,
-            id=self._source.new_id("xch"),
-            name="pull_row",
-            answer_body=json.dumps(asdict(row), ensure_ascii=False).encode(),
-        )
-        await self._confirmations.receive(notice, None, shortcode, told)
+        await self._confirmations.receive(notice, None, shortcode, self._row_of(page, row))
         log.info("payment %s to %s was found in M-Pesa's list", row.receipt, shortcode.number)
         return True
+
+    def _row_of(self, page: Exchange, row: PulledPayment) -> Exchange:
+        """The page is kept whole beside the shortcode; the payment's own trace shows its row of it."""
+        told = json.dumps(asdict(row), ensure_ascii=False).encode()
+        return replace(page, id=self._source.new_id("xch"), name="pull_row", answer_body=told)

@@ -154,6 +154,21 @@ async def test_a_confirmation_after_the_query_brings_the_receipt_of_the_same_pay
     assert prompt["account"] == payment["AccountReference"]
 
 
+async def test_an_answer_about_another_prompt_settles_nothing(town: Town) -> None:
+    gateway = await town.serve()
+    await town.fault("stk_query", "mixed_up", times=2)
+    await open_order(town, gateway, "ORDER-1")
+
+    async def have_struck() -> bool:
+        return not (await town.control("faults"))["faults"]
+
+    await until(have_struck, "two questions that got the answer of another prompt")
+    assert (await town.payment(gateway, "ORDER-1"))["State"] == "pending"
+    await customer_pays(town)
+    await town.is_told("ORDER-1")
+    assert (await town.payment(gateway, "ORDER-1"))["Evidence"] == "stk_callback"
+
+
 @both_sides
 async def test_receipts_of_two_equal_payments_that_queries_settled_make_no_third_one(town: Town) -> None:
     """Nothing that M-Pesa says tells them apart; both are known to be paid, so either receipt is right for either."""

@@ -57,7 +57,7 @@ def test_any_text_may_be_asked_for_its_date(text: str) -> None:
     assert date_hint(text) is None or is_receipt(text)
 
 
-@given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)).map(lambda moment: moment.replace(microsecond=0)))  # noqa: DTZ001
+@given(st.datetimes(datetime(2006, 1, 1), datetime(2099, 12, 31)).map(lambda moment: moment.replace(microsecond=0)))  # noqa: DTZ001
 def test_a_clock_reading_survives_the_way_there_and_back(moment: datetime) -> None:
     stamp = moment.strftime("%Y%m%d%H%M%S")
     us = nairobi_to_us(stamp)
@@ -75,6 +75,7 @@ def test_nairobi_is_three_hours_ahead() -> None:
 @pytest.mark.parametrize(
     "stamp",
     [
+        *("00010101000000", "99991231235959", 10101000000),  # dates of programs that have none
         *(None, "", "2026", "20261314101528", "20260230101528", "20260314241528", "14.03.2026 10:15:28"),
         *(True, -1, 10**5000, 1.5, float("nan"), float("inf"), [], {}, b"20260314101528", "٢٠٢٦٠٣١٤١٠١٥٢٨"),
     ],

@@ -243,6 +243,15 @@ async def test_a_query_flake_denies_an_id_that_exists(box: Box) -> None:
     assert (await box.query(checkout)).json()["ResultCode"] == "4999"
 
 
+async def test_a_query_can_be_given_the_answer_of_another_prompt(box: Box) -> None:
+    checkout = await box.pushed()
+    await box.fault("stk_query", "mixed_up")
+    told = (await box.query(checkout)).json()
+    assert told["ResultCode"] == "0"
+    assert told["CheckoutRequestID"] != checkout
+    assert (await box.query(checkout)).json()["ResultCode"] == "4999"
+
+
 async def test_a_query_can_meet_a_server_error(box: Box) -> None:
     checkout = await box.pushed()
     await box.fault("stk_query", "error_500")

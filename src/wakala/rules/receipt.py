@@ -17,6 +17,7 @@ _PLACEHOLDER = re.compile(r"[A-Z][A-L][1-9A-V]0{7}")
 _STAMP = re.compile(r"[0-9]{14}")
 
 _FIRST_YEAR = 2006  # written A
+_END_YEAR = 2100  # a date so far ahead is none
 _DAY_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"  # day 31 is V
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +56,8 @@ def _us_of_digits(digits: str) -> int | None:
         return None
     year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:8])
     hour, minute, second = int(digits[8:10]), int(digits[10:12]), int(digits[12:])
+    if not _FIRST_YEAR <= year < _END_YEAR:  # .NET's empty date is in the year 1
+        return None
     try:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=NAIROBI)
     except ValueError:

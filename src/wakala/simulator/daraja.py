@@ -21,6 +21,8 @@ BLOCKED = "The rule ignored_block keeps it from this phone, which ignored too ma
 QUERY_ACCEPTED = "The service request has been accepted successsfully"
 """With three s, as in most captures; compare codes, never texts (daraja.md 2.2)."""
 
+ANOTHER_PROMPT = "ws_CO_010120260000000000700000000"
+
 
 async def token(simulator: Simulator, call: Incoming) -> Answer:
     """A bearer token for a key and secret (daraja.md 1.2). ``expires_in`` is a string on the wire."""
@@ -60,12 +62,15 @@ async def stk_query(simulator: Simulator, call: Incoming) -> Answer:
     shortcode = _merchant(simulator, app, query.shortcode)
     _check_password(shortcode, query)
     payment = simulator.world.checkouts.get(query.checkout_id)
-    contradicts = await mishaps.at_query(simulator, call, payment)
+    struck = await mishaps.at_query(simulator, call, payment)
     if payment is None or payment.shortcode is not shortcode:
         raise refusals.no_such_transaction(f"Shortcode {shortcode.number} has no prompt with this CheckoutRequestID.")
     if payment.result is None and simulator.world.rules.pending_as_500:
         raise refusals.still_processing()
-    if contradicts and payment.result is not None:
+    if "mixed_up" in struck:
+        answer = _query_answer(payment, results.PAID) | {"CheckoutRequestID": ANOTHER_PROMPT}
+        return Answer(answer, reason="Fault mixed_up: this is the answer of another prompt.")
+    if "contradicts" in struck and payment.result is not None:
         wrong = results.NO_RESPONSE if payment.paid else results.PAID
         return Answer(_query_answer(payment, wrong), reason="Fault contradicts: the callback said the opposite.")
     return Answer(_query_answer(payment, payment.result))

@@ -52,6 +52,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "refused_token": "a good token is called invalid",
         "does_not_exist": "an id that exists is said not to",
         "contradicts": "says the opposite of the callback: failed for what was paid, paid for what failed",
+        "mixed_up": "the answer is that of another prompt, which was paid",
         "error_500": "HTTP 500, System internal error",
         "slow": "the answer takes its milliseconds",
         "hang": "the socket stays silent until its bounded end",

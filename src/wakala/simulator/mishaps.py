@@ -1,5 +1,7 @@
 """What each fault does to a call that comes in. Faults of what goes out are the courier's business."""
 
+from collections.abc import Collection
+
 from wakala.simulator import command_results, refusals, results
 from wakala.simulator.commands import Command, Instruction
 from wakala.simulator.exchange import Incoming
@@ -66,10 +68,10 @@ async def after_prompt(simulator: Simulator, call: Incoming, payment: Payment) -
     return bool(struck)
 
 
-async def at_query(simulator: Simulator, call: Incoming, payment: Payment | None) -> bool:
-    """Trouble with the answer to a query. Says whether the answer is to contradict the callback."""
+async def at_query(simulator: Simulator, call: Incoming, payment: Payment | None) -> Collection[str]:
+    """Trouble with the answer to a query; the faults that are in what it says are for who writes it."""
     msisdn = payment.phone.msisdn if payment is not None else ""
-    struck = _take(simulator, call, ("slow", "hang", "error_500", "does_not_exist", "contradicts"), msisdn)
+    struck = _take(simulator, call, ("slow", "hang", "error_500", "does_not_exist", "contradicts", "mixed_up"), msisdn)
     if "slow" in struck:
         await simulator.clock.sleep(struck["slow"])
     if "hang" in struck:
@@ -78,7 +80,7 @@ async def at_query(simulator: Simulator, call: Incoming, payment: Payment | None
         raise refusals.internal_error("Fault error_500 of kind stk_query.")
     if "does_not_exist" in struck:
         raise refusals.no_such_transaction("Fault does_not_exist: the id exists all the same.")
-    return "contradicts" in struck
+    return struck
 
 
 async def before_command(simulator: Simulator, call: Incoming, asked: Instruction) -> None:

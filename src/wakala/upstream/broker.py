@@ -10,7 +10,7 @@ from wakala.errors import CallerError
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange
-from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen
+from wakala.rules.facts import Accepted, Fact, Misfit, Refused, Settled, StillOpen
 from wakala.rules.payment import Evidence, Payment, Scope
 from wakala.rules.sides import BrokerAccess
 from wakala.upstream.door import Asked, Callback, Credentials
@@ -135,7 +135,7 @@ class Broker:
         logged: tuple[Exchange, ...] = ()
         if payment.merchant_request_id is None:
             found = await self._ask_log(access, credentials, payment)
-            if not isinstance(found.fact, StillOpen):
+            if not _says_nothing(found.fact):
                 return found
             logged = found.exchanges
         asked = await self._ask_core(access, credentials, payment, callback)
@@ -266,6 +266,11 @@ def _refusal(answer: Ack | DecodedError) -> str | None:
     if isinstance(answer, Ack):
         return None
     return f"{answer.outcome.cause.en} {answer.outcome.next_step.en}"
+
+
+def _says_nothing(logged: Fact) -> bool:
+    """It knows nothing, or a Result that does not fit or settles nothing, tomorrow as today: the core is asked."""
+    return isinstance(logged, StillOpen | Misfit) or (isinstance(logged, Settled) and logged.paid is None)
 
 
 def _logged_fact(payment: Payment, logged: Logged | DecodedError) -> Fact:

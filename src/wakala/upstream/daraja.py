@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 
+from wakala.errors import MalformedUpstreamError
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
 from wakala.rules.commands import BILL_OPT_INS, BILL_PREFIX, BY_PATH, KEPT_BY_GATEWAY, RELAYED_PATHS, Mode
@@ -237,7 +238,7 @@ class Daraja:
 
         exchanges: list[Exchange] = []
         reply = await self._call(credentials, payment, "stk_query", request, exchanges)
-        return Asked(_query_fact(reply), tuple(exchanges))
+        return Asked(_query_fact(reply, checkout_request_id), tuple(exchanges))
 
     async def register(
         self, credentials: Credentials, scope: Scope, response_type: str, confirmation_url: str, validation_url: str
@@ -302,7 +303,10 @@ class Daraja:
             return _why(answer), tuple(exchanges)
         if not answer.is_success:
             return f"M-Pesa answered {answer.code}: {answer.description}", tuple(exchanges)
-        return read_pull(reply.body), tuple(exchanges)
+        try:
+            return read_pull(reply.body), tuple(exchanges)
+        except MalformedUpstreamError as error:
+            return error.sentence, tuple(exchanges)
 
     # ── one call: a token, the request, and once again with a new token where the old one was refused ──
 
@@ -439,7 +443,7 @@ def _why(trouble: NoReply | Fact | DecodedError) -> str:
             return getattr(trouble, "reason", "")
 
 
-def _query_fact(reply: Reply | NoReply | Fact) -> Fact:
+def _query_fact(reply: Reply | NoReply | Fact, checkout_request_id: str) -> Fact:
     if isinstance(reply, NoReply):
         return StillOpen(f"M-Pesa gave no answer to the query: {reply.reason}.", processing=False)
     if not isinstance(reply, Reply):
@@ -448,6 +452,8 @@ def _query_fact(reply: Reply | NoReply | Fact) -> Fact:
     if isinstance(answer, DecodedError):
         processing = answer.trouble is Trouble.PENDING
         return StillOpen(f"M-Pesa answered: {answer.outcome.description}", processing=processing)
+    if answer.checkout_request_id not in {"", checkout_request_id}:
+        return StillOpen("M-Pesa answered of another prompt than it was asked about.", processing=False)
     result = answer.result
     if result.kind is ResultClass.PENDING:
         return StillOpen(f"M-Pesa answered: {result.outcome.description}", processing=True)
