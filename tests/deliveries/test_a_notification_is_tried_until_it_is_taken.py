@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -294,6 +295,51 @@ async def test_more_slow_endpoints_than_hands_hold_up_nobody_else(
             await house.push(f"F-{number}", SenderMSISDN=PHONE.format(500 + number))
         await house.merchant.received("/wakala", 20)
         assert await delivered(house) == 20
+
+
+@pytest.fixture
+def one_machine_behind_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a platform has it: a name a shop."""
+
+    def look_up(_host: str, port: int, **_: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.mark.usefixtures("one_machine_behind_many_names")
+async def test_an_app_with_many_hosts_that_hang_leaves_hands_to_other_apps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, limit in {"TOTAL_LIMIT": 8, "FIRST_LIMIT": 8, "APP_LIMIT": 4, "APP_FIRST_LIMIT": 6}.items():
+        monkeypatch.setattr(f"wakala.workers.courier.{name}", limit)
+    async with (
+        running_gateway(tmp_path, deliveries={"answer_limit_s": 60, "lane_limit": 2}) as house,
+        hanging() as (slow_url, stuck),
+    ):
+        await house.autopilot("pay")
+        platform = await house.add_app("demo", "platform", callback_url=slow_url)
+        for number in range(12):
+            url = slow_url.replace("127.0.0.1", f"shop-{number}.example")
+            await house.push(f"S-{number}", app=platform, SenderMSISDN=PHONE.format(number), CallbackUrl=url)
+        await eventually(lambda: len(stuck) == 6)
+        for number in range(20):
+            await house.push(f"F-{number}", SenderMSISDN=PHONE.format(500 + number))
+        await house.merchant.received("/wakala", 20)
+        assert len(stuck) == 6
+
+
+@pytest.mark.usefixtures("one_machine_behind_many_names")
+async def test_the_hosts_of_an_app_take_turns_with_its_hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, limit in {"APP_LIMIT": 1, "APP_FIRST_LIMIT": 2}.items():
+        monkeypatch.setattr(f"wakala.workers.courier.{name}", limit)
+    async with running_gateway(tmp_path, deliveries={"lane_limit": 2}) as house:
+        await house.autopilot("pay")
+        for number in range(24):
+            url = house.merchant.url.replace("127.0.0.1", f"shop-{number % 8}.example")
+            await house.push(f"S-{number}", SenderMSISDN=PHONE.format(number), CallbackUrl=f"{url}/hook")
+        await house.merchant.received("/hook", 24)
+        assert not house.gateway.courier._short_of or not any(house.gateway.courier._short_of.values())
 
 
 async def test_what_memory_has_no_room_for_does_not_wait_for_the_end_of_its_lease(

@@ -9,6 +9,7 @@ All ways end in the same attempt.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from wakala.errors import DatabaseFaultError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import Endpoint, full_bucket
+from wakala.rules.endpoints import Endpoint, full_bucket, owner_of
 from wakala.workers.lanes import Lane, Turnstile
 
 log = logging.getLogger("wakala.courier")
@@ -32,6 +33,9 @@ LANES_PAGE = 64  # lanes that are looked at in one turn; some milliseconds of th
 TOTAL_LIMIT = 512  # attempts at once over all lanes
 CUT_LIMIT_S = 1.0  # an attempt that is cancelled ends in a few turns of the loop
 FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
+# The same two of one app, which may name any number of hosts; fewer than the names that `outgoing` looks up at once.
+APP_LIMIT = 96
+APP_FIRST_LIMIT = 120
 
 
 class Courier:
@@ -54,7 +58,9 @@ class Courier:
         self._lane_limit = lane_limit
         self._lanes: dict[str, Lane] = {}
         self._short: dict[str, Lane] = {}  # lanes that found no hand free, in the order in which they asked
+        self._short_of: dict[str, dict[str, Lane]] = {}  # the same of apps that have all the hands of one app
         self._running = 0
+        self._running_of: Counter[str] = Counter()
         self._turnstile = Turnstile(source.cpu_s, backlog_limit_per_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursor = ""
@@ -201,6 +207,10 @@ class Courier:
         """Put to work as many hands as the lane may have; where they are short it stands in line for the next."""
         limit = self._limit(self._deliveries.lane_terms(name))
         while lane.has_work and lane.running < limit and not self._stopping:
+            app_id, _ = owner_of(name)
+            if self._running_of[app_id] >= max(limit, APP_LIMIT if lane.running else APP_FIRST_LIMIT):
+                self._short_of.setdefault(app_id, {})[name] = lane
+                return
             if not self._has_hands(lane):
                 self._short[name] = lane
                 return
@@ -211,6 +221,7 @@ class Courier:
                 return
             lane.running += 1
             self._running += 1
+            self._running_of[app_id] += 1
             self._spawn(self._work(name, lane, notification))
 
     def _may_go_on(self, name: str, lane: Lane) -> bool:
@@ -242,6 +253,9 @@ class Courier:
             return None
         if self._short and lane.running > TOTAL_LIMIT // len(self._lanes):
             return None
+        siblings = self._short_of.get(owner_of(name)[0])
+        if siblings and lane.running > APP_LIMIT // (1 + len(siblings)):
+            return None
         lane.running -= 1
         try:
             goes_on = lane.running < self._limit(self._deliveries.lane_terms(name)) and self._may_go_on(name, lane)
@@ -272,6 +286,7 @@ class Courier:
         finally:
             lane.running -= 1
             self._running -= 1
+            self._running_of[owner_of(name)[0]] -= 1
             self._pass_on(name, lane)
 
     def _pass_on(self, name: str, lane: Lane) -> None:
@@ -279,6 +294,9 @@ class Courier:
         while self._short and self._running < TOTAL_LIMIT:
             waiting = next(iter(self._short))
             self._start(waiting, self._short.pop(waiting))
+        if siblings := self._short_of.get(owner_of(name)[0]):
+            waiting = next(iter(siblings))
+            self._start(waiting, siblings.pop(waiting))
         self._fill_in_time(name, lane)
         self._start(name, lane)
         self._forget_if_idle(name, lane)
@@ -287,6 +305,11 @@ class Courier:
         if lane.is_idle and self._lanes.get(name) is lane and not self._owes_rest(name, lane):
             del self._lanes[name]
             self._short.pop(name, None)
+            app_id, _ = owner_of(name)
+            self._short_of.get(app_id, {}).pop(name, None)
+            if not self._running_of[app_id] and not self._short_of.get(app_id):
+                self._running_of.pop(app_id, None)
+                self._short_of.pop(app_id, None)
 
     def _owes_rest(self, name: str, lane: Lane) -> bool:
         """True while the rate limit still counts what was sent; `step` looks again."""
