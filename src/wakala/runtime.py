@@ -257,14 +257,14 @@ class Gateway:
             settle_us=int(pull.settle_s * SECOND_US),
         )
         pulling = Pulling(self.journal, self.directory, self.daraja, self.confirmations, self.source, patience)
-        finishing = Finisher(self.journal, self.payments, self.confirmations, self.source)
+        self.finisher = Finisher(self.journal, self.payments, self.confirmations, self.source)
         self._loops = [
             Loop("directory", self._refresh, DIRECTORY_REST_S),
             Loop("standing", self.standing.step, STANDING_REST_S),
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("spill", self.spill.reopen, SPILL_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
-            Loop("finisher", finishing.step, finisher.poll_s),
+            Loop("finisher", self.finisher.step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),
             Loop("timekeeper", Timekeeper(self.journal, self.source, horizon(settings)).step, TIMEKEEPER_REST_S),
             Loop("pruner", pruner(settings, self.database, self.source).step, settings.retention.pause_s),
@@ -359,7 +359,8 @@ class Gateway:
         if self._beginning is not None:
             self._beginning.cancel()
             await asyncio.wait({self._beginning})
-        await self._finish([self.courier.stop(), *(loop.stop() for loop in self._loops)], limit_s * FINISH_SHARE)
+        works = [self.courier.stop(), self.finisher.stop(), *(loop.stop() for loop in self._loops)]
+        await self._finish(works, limit_s * FINISH_SHARE)
         await self.courier.cut_short()
         last = [self.courier.hand_back(), self.payments.hand_back(), self.standing.step()]
         await self._finish(last, limit_s * LAST_WORDS_SHARE)

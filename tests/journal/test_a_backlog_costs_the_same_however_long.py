@@ -11,6 +11,7 @@ from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write, sql
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
+from wakala.rules.payment import Scope
 
 FEW, MANY = 100, 4_000
 PAGE = 20
@@ -75,3 +76,19 @@ async def test_a_page_is_claimed_at_the_same_cost_however_much_waits_behind_it(d
     assert await cost(database, "notifications_claim", (*row[:1], LATER_US + 2, LATER_US + 2, PAGE, LATER_US + 3)) <= (
         SLACK * few
     )
+
+
+async def let_be_due(database: Database, shortcode_id: str, count: int) -> None:
+    open_ones = [payment(scope=Scope("org_1", "app_1", shortcode_id, "live")) for _ in range(count)]
+    writes = [Operation(one.id, Write("payment_open", rows.payment_row(one))) for one in open_ones]
+    await asyncio.gather(*(database.commit(write) for write in writes))
+
+
+async def test_what_is_due_is_found_at_the_same_cost_however_much_is_due(database: Database) -> None:
+    for shortcode_id in ("sc_1", "sc_2", "sc_3"):
+        await let_be_due(database, shortcode_id, FEW)
+    looks: list[tuple[str, Row]] = [("shortcodes_due", (LATER_US,)), ("payments_due", ("sc_3", LATER_US, PAGE))]
+    few = [await cost(database, *look) for look in looks]
+    await let_be_due(database, "sc_1", MANY)
+    for look, before in zip(looks, few, strict=True):
+        assert await cost(database, *look) <= SLACK * before + PAGE, look  # each row may lie on a page of its own

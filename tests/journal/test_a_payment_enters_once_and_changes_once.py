@@ -152,12 +152,12 @@ async def test_an_exchange_is_completed_by_its_answer_and_keeps_no_secret(journa
 
 async def test_what_is_due_is_found_and_claimed_by_one(journal: Journal) -> None:
     early = await opened(journal)
-    due = await journal.payments_due(NOW_US + 61_000_000, 10)
+    due = await journal.payments_due(SCOPE.shortcode_id, NOW_US + 61_000_000, 10)
     assert early in due
-    assert await journal.payments_due(NOW_US, 10) == []
+    assert await journal.payments_due(SCOPE.shortcode_id, NOW_US, 10) == []
     claims = await asyncio.gather(*(journal.claim_payment(early, NOW_US + 99_000_000) for _ in range(5)))
     assert sum(claims) == 1
-    assert await journal.payments_due(NOW_US + 61_000_000, 10) == []
+    assert await journal.payments_due(SCOPE.shortcode_id, NOW_US + 61_000_000, 10) == []
 
 
 async def test_a_confirmation_is_compared_with_pushes_of_its_shortcode_and_amount(journal: Journal) -> None:

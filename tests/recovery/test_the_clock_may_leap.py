@@ -109,9 +109,9 @@ async def test_what_a_clock_that_was_wrong_put_off_is_due_at_once(
         payment = await journal.payment_by_request(await organisation(house), "sandbox", "ORDER-1")
         assert payment is not None
         clock.off_us = 0
-        assert await journal.payments_due(clock.now_us(), 10) == []
+        assert await journal.payments_due(payment.scope.shortcode_id, clock.now_us(), 10) == []
         await Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
-        [due] = await journal.payments_due(clock.now_us(), 10)
+        [due] = await journal.payments_due(payment.scope.shortcode_id, clock.now_us(), 10)
         assert due.id == payment.id
 
 

@@ -12,7 +12,7 @@ from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
-from wakala.journal.rows import Confirmation, Event
+from wakala.journal.rows import Confirmation, Event, ShortcodeDue
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
@@ -181,9 +181,14 @@ class Journal:
         row = (shortcode_id, amount_cents, since_us, CANDIDATE_LIMIT_ROWS)
         return [rows.payment_of(r) for r in await self._database.fetch("payment_candidates", row)]
 
-    async def payments_due(self, now_us: int, limit: int) -> list[Payment]:
-        """Open payments whose next question, sending or giving up is due."""
-        return [rows.payment_of(r) for r in await self._database.fetch("payments_due", (now_us, limit))]
+    async def shortcodes_due(self, now_us: int) -> list[ShortcodeDue]:
+        """The shortcodes of which a payment is due: a row each, however many payments there are."""
+        return [ShortcodeDue(*row) for row in await self._database.fetch("shortcodes_due", (now_us,))]
+
+    async def payments_due(self, shortcode_id: str, now_us: int, limit: int) -> list[Payment]:
+        """A shortcode's open payments whose next question, sending or giving up is due, longest due first."""
+        row = (shortcode_id, now_us, limit)
+        return [rows.payment_of(r) for r in await self._database.fetch("payments_due", row)]
 
     async def claim_payment(self, payment: Payment, until_us: int) -> bool:
         """Own a due payment until ``until_us``; False where another worker was faster."""

@@ -49,6 +49,14 @@ class Confirmation(msgspec.Struct, frozen=True):
     due_us: int | None
 
 
+class ShortcodeDue(msgspec.Struct, frozen=True):
+    """A shortcode of which a payment is due, and since when."""
+
+    id: str
+    environment: str
+    due_us: int
+
+
 def scope_row(scope: Scope) -> Row:
     """The four columns that stand on every row."""
     return (scope.organisation_id, scope.app_id, scope.shortcode_id, scope.environment)

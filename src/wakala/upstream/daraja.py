@@ -38,7 +38,7 @@ class _Token:
 
 
 class Daraja:
-    """One cached token a shortcode, fetched by one caller at a time, renewed early and once on refusal."""
+    """One cached token a shortcode, asked for by one caller for all who want it, renewed early and once on refusal."""
 
     def __init__(
         self, outgoing: Outgoing, source: Source, *, answer_limit_s: float = 30, bill_prefix: str = BILL_PREFIX
@@ -48,7 +48,7 @@ class Daraja:
         self._answer_limit_s = answer_limit_s
         self._bill_prefix = bill_prefix
         self._tokens: dict[str, _Token] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._asking: dict[Credentials, asyncio.Future[Fact | None]] = {}
 
     def is_ready(self, credentials: Credentials) -> bool:
         """True when the next call needs no token first."""
@@ -335,21 +335,44 @@ class Daraja:
     async def _fetch_token(
         self, credentials: Credentials, exchanges: list[Exchange], scope: Scope | None, payment_id: str | None
     ) -> Fact | None:
-        if self.is_ready(credentials):
-            return None
-        async with self._turns.setdefault(credentials.shortcode_id, asyncio.Lock()):
-            if self.is_ready(credentials):
-                return None
-            request = daraja.token_request(credentials.base_url, credentials.consumer_key, credentials.consumer_secret)
-            reply = await self._exchange("token", request, exchanges, scope, payment_id)
-            if isinstance(reply, NoReply):
-                return Unsent("unreachable", f"M-Pesa gave no access token: {reply.reason}.", self._retry_us())
-            answer = daraja.read_token(reply.status, reply.body)
-            if isinstance(answer, DecodedError):
-                return self._token_trouble(answer)
-            life_us = (answer.expires_in_s - min(REFRESH_EARLY_S, answer.expires_in_s // 2)) * 1_000_000
-            self._tokens[credentials.shortcode_id] = _Token(answer.access_token, self._source.now_us() + life_us)
-            return None
+        """One asks, and whoever waits meanwhile is given the outcome, trouble too; who comes later asks anew.
+
+        So nobody waits for more than one answer. The exchange is with the one who asked.
+        """
+        while not self.is_ready(credentials):
+            asking = self._asking.get(credentials)
+            if asking is None:
+                return await self._ask_for_all(credentials, exchanges, scope, payment_id)
+            await asyncio.wait({asking})
+            if not asking.cancelled() and (trouble := asking.result()) is not None:
+                return trouble
+        return None
+
+    async def _ask_for_all(
+        self, credentials: Credentials, exchanges: list[Exchange], scope: Scope | None, payment_id: str | None
+    ) -> Fact | None:
+        asking = self._asking[credentials] = asyncio.get_running_loop().create_future()
+        try:
+            trouble = await self._ask_for_token(credentials, exchanges, scope, payment_id)
+            asking.set_result(trouble)
+        finally:
+            del self._asking[credentials]
+            asking.cancel()  # where it was cut short: the first of those who wait asks now
+        return trouble
+
+    async def _ask_for_token(
+        self, credentials: Credentials, exchanges: list[Exchange], scope: Scope | None, payment_id: str | None
+    ) -> Fact | None:
+        request = daraja.token_request(credentials.base_url, credentials.consumer_key, credentials.consumer_secret)
+        reply = await self._exchange("token", request, exchanges, scope, payment_id)
+        if isinstance(reply, NoReply):
+            return Unsent("unreachable", f"M-Pesa gave no access token: {reply.reason}.", self._retry_us())
+        answer = daraja.read_token(reply.status, reply.body)
+        if isinstance(answer, DecodedError):
+            return self._token_trouble(answer)
+        life_us = (answer.expires_in_s - min(REFRESH_EARLY_S, answer.expires_in_s // 2)) * 1_000_000
+        self._tokens[credentials.shortcode_id] = _Token(answer.access_token, self._source.now_us() + life_us)
+        return None
 
     def _token_trouble(self, error: DecodedError) -> Fact:
         """Wrong keys will be wrong in ten seconds too; anything else may pass."""

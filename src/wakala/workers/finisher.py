@@ -1,44 +1,97 @@
-"""Brings every payment to an end: sends what was held, asks about what is open, expires what nobody can settle."""
+"""Brings every payment to an end: sends what was held, asks about what is open, expires what nobody can settle.
+
+Each payment in hand is a task of its own, so that a turn waits for none that M-Pesa leaves waiting. The hands are
+shared out among the live shortcodes that have work; the sandbox as a whole has a share like one of them, for one host
+answers for all of it. Whose calls hang keeps its own share and nobody else's.
+"""
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable
 
 from wakala.confirmations import Confirmations
 from wakala.identity import Source
 from wakala.journal.journal import Journal
+from wakala.journal.rows import ShortcodeDue
 from wakala.payments import Payments
+from wakala.rules.accounts import Environment
 from wakala.rules.payment import Payment
 
 log = logging.getLogger("wakala.finisher")
 
-BATCH_LIMIT_PAYMENTS = 100  # how many are taken in one turn; they are asked about side by side
 ASK_LIMIT = 16  # questions to M-Pesa at once, so that a backlog after an outage does not become a spike
+CONFIRMATIONS_LIMIT = 100  # how many are collected in one turn
+LOOK_S = 1.0  # while payments wait for a hand: how soon it is seen that one of another shortcode is due
 
 
 class Finisher:
-    """One step takes what is due and carries it through the same doors as everything else."""
+    """One step takes in hand what is due and carries it through the same doors as everything else."""
 
     def __init__(self, journal: Journal, payments: Payments, confirmations: Confirmations, source: Source) -> None:
         self._journal = journal
         self._payments = payments
         self._confirmations = confirmations
         self._source = source
-        self._turns = asyncio.Semaphore(ASK_LIMIT)
+        self._in_hand: dict[asyncio.Task[bool], Payment] = {}
+        self._is_stopping = False
 
     async def step(self) -> bool:
-        """True while a full batch was due, and all of it was done."""
+        """True while more is due than there were hands for, and one may be free by now."""
         await self._payments.write_late()
         now_us = self._source.now_us()
-        due = await self._journal.payments_due(now_us, BATCH_LIMIT_PAYMENTS)
-        done = await asyncio.gather(*(self._finish(payment) for payment in due))
-        for waiting in await self._journal.confirmations_due(now_us, BATCH_LIMIT_PAYMENTS):
+        self._in_hand = {task: payment for task, payment in self._in_hand.items() if not task.done()}
+        is_more = await self._begin_due(now_us)
+        for waiting in await self._journal.confirmations_due(now_us, CONFIRMATIONS_LIMIT):
             await _alone(self._confirmations.collect(waiting), waiting.receipt)
-        return len(due) == BATCH_LIMIT_PAYMENTS and all(done)
+        return is_more and await self._one_ends()
 
-    async def _finish(self, payment: Payment) -> bool:
-        async with self._turns:
-            return await _alone(self._payments.finish(payment), payment.id)
+    async def stop(self) -> None:
+        """Begin nothing more and finish what is in hand. Who waits no longer cancels, and it is cut short."""
+        self._is_stopping = True
+        await asyncio.gather(*self._in_hand)
+
+    async def _begin_due(self, now_us: int) -> bool:
+        """True where something due found no hand. Of two shortcodes the one with less in hand is first."""
+        due = await self._journal.shortcodes_due(now_us)
+        running = Counter(payment.scope.shortcode_id for payment in self._in_hand.values())
+        at_work = {payment.scope.shortcode_id: payment.scope.environment for payment in self._in_hand.values()}
+        at_work |= {shortcode.id: shortcode.environment for shortcode in due}
+        in_sandbox = Counter(at_work.values())[Environment.SANDBOX]
+        share = _share(ASK_LIMIT, len(at_work) - in_sandbox + min(1, in_sandbox))
+        is_more = False
+        for shortcode in sorted(due, key=lambda one: (running[one.id], one.due_us)):
+            own, room = share, ASK_LIMIT - len(self._in_hand)
+            if shortcode.environment == Environment.SANDBOX:
+                own, room = _share(share, in_sandbox), min(room, share - self._in_hand_of_the_sandbox())
+            room = min(room, own - running[shortcode.id])
+            is_more |= room <= 0 or await self._begin(shortcode, now_us, room, running[shortcode.id])
+        return is_more
+
+    def _in_hand_of_the_sandbox(self) -> int:
+        return sum(payment.scope.environment == Environment.SANDBOX for payment in self._in_hand.values())
+
+    async def _begin(self, shortcode: ShortcodeDue, now_us: int, room: int, running: int) -> bool:
+        """Take so many of a shortcode in hand; True where there may be more. What is in hand is perhaps still due."""
+        page = await self._journal.payments_due(shortcode.id, now_us, room + running)
+        held = {payment.id for payment in self._in_hand.values()}
+        others = [payment for payment in page if payment.id not in held]
+        for payment in [] if self._is_stopping else others[:room]:
+            task = asyncio.create_task(_alone(self._payments.finish(payment), payment.id))
+            self._in_hand[task] = payment
+        return len(others) >= room
+
+    async def _one_ends(self) -> bool:
+        """Wait for a hand, and not for long; False where what ended could not be done, so that a rest is due."""
+        if not self._in_hand:
+            return False
+        ended, _ = await asyncio.wait(self._in_hand, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        return all(task.result() for task in ended)
+
+
+def _share(hands: int, count: int) -> int:
+    """Of so many hands, where so many have work; a share is left for one more that comes."""
+    return max(1, hands // (count + 1))
 
 
 async def _alone(work: Awaitable[object], what: str) -> bool:

@@ -5,5 +5,5 @@ SELECT
     result_code, result_desc, evidence, reason, flags, notifications, checks, next_check_us,
     command, face, details, results, side
 FROM payments
-WHERE next_check_us IS NOT NULL AND next_check_us <= ?
+WHERE shortcode_id = ? AND next_check_us IS NOT NULL AND next_check_us <= ?
 ORDER BY next_check_us LIMIT ?
