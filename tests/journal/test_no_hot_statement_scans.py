@@ -16,6 +16,7 @@ SMALL |= {"endpoints_all", "signing_keys_all", "endpoint_health_all"}
 # Once at a start, over the partial index of open work or a few rows.
 AT_START = {
     "duties_release",
+    "payments_release",
     "notifications_release",
     "app_bind",
     "app_callback_url",
@@ -23,7 +24,7 @@ AT_START = {
     "shortcode_registered",
 }
 # At a start, and while the clock relives a time that was: over the partial indexes of open work, or few rows.
-AT_START |= {"notifications_pull_in", "consumers_pull_in"}
+AT_START |= {"payments_pull_in", "notifications_pull_in", "consumers_pull_in"}
 # Once, by a person's command: `wakala restore`.
 AT_START |= {"restored_events", "restored_payments", "store_is_used"}
 
