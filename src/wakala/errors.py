@@ -232,7 +232,7 @@ class DatabaseFaultError(OperatorError):
 
     code = "database_fault"
     title = "The database does not answer"
-    sentence = "Nothing was done. Try again in a moment with the same RequestID."
+    sentence = "Try again in a moment with the same RequestID: nothing is done twice."
     retriable = True
 
 

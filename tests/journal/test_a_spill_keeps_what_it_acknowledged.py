@@ -5,7 +5,7 @@ import errno
 import os
 import resource
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -297,6 +297,112 @@ async def test_a_disk_that_hangs_is_waited_for_once_and_memory_takes_over(
         await one.replay(door.take)
         assert one.is_empty
     assert door.taken == [b"1", b"2", b"1", b"3"]  # the front door makes one of the two
+
+
+async def test_what_cannot_be_read_is_set_aside_once_however_long_the_database_is_away(tmp_path: Path) -> None:
+    door = Door()
+    dead = spill(tmp_path)
+    dead.open()
+    assert await dead.keep(b"1")
+    assert dead._own is not None
+    dead._own.append(b"bm90IGEgd2hvbGUgcmVjb3Jk")
+    dead._own.close(remove=False)
+    async with opened(tmp_path) as one:
+        door.is_away = True
+        for _ in range(3):
+            with pytest.raises(DatabaseAwayError):
+                await one.replay(door.take)
+        door.is_away = False
+        assert await one.replay(door.take) == 2
+    assert door.taken == [b"1"]
+    assert (tmp_path / "spill-refused").read_bytes().split() == [b"bm90IGEgd2hvbGUgcmVjb3Jk"]
+
+
+@contextmanager
+def taking_no_byte(path: Path) -> Iterator[None]:
+    """The file as on a disk that has turned read-only: whoever has it open already can only read it."""
+    writing = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if str(path) == _leads_to(entry)]
+    assert writing
+    reading, kept = os.open(path, os.O_RDONLY), [os.dup(one) for one in writing]  # which hold the locks meanwhile
+    try:
+        for one in writing:
+            os.dup2(reading, one)
+        yield
+    finally:
+        for one, before in zip(writing, kept, strict=True):
+            os.dup2(before, one)
+            os.close(before)
+        os.close(reading)
+
+
+def _leads_to(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except FileNotFoundError:  # the one by which the folder was read
+        return ""
+
+
+async def test_what_is_handled_and_cannot_be_wiped_is_not_handled_again(tmp_path: Path) -> None:
+    door = Door()
+    async with opened(tmp_path) as one:
+        assert await one.keep(b"1")
+        with taking_no_byte(tmp_path / "spill-0"):
+            assert [await one.replay(door.take) for _ in range(3)] == [1, 0, 0]
+        assert await one.keep(b"2")
+        assert await one.replay(door.take) == 1
+        assert one.is_empty
+        assert (tmp_path / "spill-0").read_bytes().strip(b"\0") == b""
+    assert door.taken == [b"1", b"2"]
+    assert files(tmp_path) == []
+
+
+async def test_what_a_dead_process_left_and_cannot_be_wiped_is_not_handled_again(tmp_path: Path) -> None:
+    dead, door, disk = spill(tmp_path), Door(), ExitStack()
+    dead.open()
+    assert await dead.keep(b"1")
+    assert dead._own is not None
+    dead._own.close(remove=False)
+    (tmp_path / "spill-0").rename(tmp_path / "spill-7")
+
+    async def take(record: bytes) -> None:
+        await door.take(record)
+        disk.enter_context(taking_no_byte(tmp_path / "spill-7"))
+
+    async with opened(tmp_path) as one, opened(tmp_path) as other:
+        with disk:
+            assert [await one.replay(take) for _ in range(3)] == [1, 0, 0]
+            assert await other.replay(door.take) == 0  # it is in hand
+        assert await one.replay(door.take) == 0
+        assert not (tmp_path / "spill-7").exists()
+    assert door.taken == [b"1"]
+
+
+async def test_what_cannot_be_set_aside_yet_holds_up_nothing_and_is_not_lost(tmp_path: Path) -> None:
+    tries: list[bytes] = []
+    door = Door()
+    door.refused = {b"bad", b"worse"}
+
+    async def take(record: bytes) -> None:
+        tries.append(record)
+        await door.take(record)
+
+    async with opened(tmp_path) as one:
+        (tmp_path / "spill-refused").mkdir()  # nobody can write to that
+        assert one.remember(b"worse")
+        assert await one.keep(b"bad")
+        assert await one.keep(b"good")
+        assert [await one.replay(take) for _ in range(3)] == [3, 0, 0]
+        assert tries == [b"worse", b"bad", b"good"]
+        assert not one.is_empty
+        assert (tmp_path / "spill-0").read_bytes().strip(b"\0") != b""  # a crash now loses nothing
+
+        (tmp_path / "spill-refused").rmdir()
+        assert await one.replay(take) == 0
+        assert one.is_empty
+        (tmp_path / "spill-refused").rename(tmp_path / "spill-63")
+        door.refused = set()
+        assert await one.replay(door.take) == 2
+    assert door.taken == [b"good", b"worse", b"bad"]
 
 
 async def test_memory_is_the_last_means_and_has_a_limit(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from wakala.identity import Source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
-from wakala.journal.partitions import AHEAD_WEEKS, WEEK_MS, Partitions, bound
+from wakala.journal.partitions import AHEAD_WEEKS, PROMISE, SOON_MS, WEEK_MS, Partitions, bound
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.decisions import decide
@@ -258,7 +258,7 @@ async def test_a_clock_that_leaps_makes_a_handful_of_weeks(database: Database, j
     assert len(await partitions.make_ahead((THEN_US + SEVENTY_YEARS_US) // 1000)) <= AHEAD_WEEKS + 1
     weeks_later_us = THEN_US + (AHEAD_WEEKS + 2) * 7 * DAY_US
     assert await partitions.make_ahead(weeks_later_us // 1000) != []  # put right: the weeks that come are made again
-    await with_history(journal, weeks_later_us)
+    await with_history(journal, weeks_later_us + SOON_MS * 1000)
     assert await database.read("SELECT count(*) FROM exchanges_default") == [(0,)]
 
 
@@ -285,13 +285,109 @@ async def test_weeks_are_made_ahead_and_the_old_ones_are_dropped(database: Datab
 
 
 @only_on_postgres
-async def test_a_row_without_a_week_of_its_own_is_kept_and_moves_to_it(database: Database, journal: Journal) -> None:
+async def test_a_row_without_a_week_of_its_own_is_kept_and_ages_by_itself(database: Database, journal: Journal) -> None:
     assert isinstance(database, PostgresDatabase)
     far = await with_history(journal, YOUNG_US)  # no gateway has made that week yet
-    assert await database.read("SELECT count(*) FROM exchanges_default") == [(1,)]
+    misfit = replace(exchange(far), id=at(YOUNG_US).new_id("xch"), verdict="quarantined: the amount differs")
+    await journal.record_exchange(misfit)
     await Partitions(database).make_ahead(YOUNG_US // 1000)
-    assert await database.read("SELECT count(*) FROM exchanges_default") == [(0,)]
-    assert len(await journal.exchanges(far.id)) == 1
+    assert await database.read("SELECT count(*) FROM exchanges_default") == [(2,)]
+    assert len(await journal.exchanges(far.id)) == 2
+
+    await swept(pruner(journal, database, now_us=YOUNG_US + 89 * DAY_US))
+    assert len(await journal.exchanges(far.id)) == 2
+    later_us = YOUNG_US + 91 * DAY_US
+    await journal.retention.keep_retention_time(later_us)
+    assert (await pruner(journal, database, now_us=later_us).run(dry_run=True)).exchanges == 1
+    await swept(pruner(journal, database, now_us=later_us))
+    assert [one.id for one in await journal.exchanges(far.id)] == [misfit.id]
+
+
+@only_on_postgres
+async def test_a_missing_week_is_made_while_somebody_writes(database: Database, journal: Journal) -> None:
+    """A store that nobody has looked after for weeks: the week that has begun is made from some hours ahead."""
+    assert isinstance(database, PostgresDatabase)
+    partitions, begun_ms = Partitions(database), YOUNG_US // 1000 // WEEK_MS * WEEK_MS
+    now_us, written, is_over = (begun_ms + 1000) * 1000, list[str](), False
+
+    async def write() -> None:
+        while not is_over:
+            one = replace(exchange(), id=at(now_us).new_id("xch"))
+            await journal.record_exchange(one)
+            written.append(one.id)
+
+    writers = [asyncio.create_task(write()) for _ in range(4)]
+    weeks: list[str] = []
+
+    async def are_made() -> bool:
+        weeks.extend(await partitions.make_ahead(now_us // 1000))
+        return len(weeks) == AHEAD_WEEKS + 1
+
+    try:
+        await until(lambda: len(written) > 100, "rows in the default partition")
+        await until(are_made, "a partition for each week")
+    finally:
+        is_over = True
+        await asyncio.gather(*writers)
+
+    found: list[str] = []
+    while page := await journal.exchanges_after(found[-1] if found else "", 500):
+        found += [one.id for one in page]
+    assert found == sorted(written)
+    await with_history(journal, now_us + SOON_MS * 1000)
+    assert await database.read(f"SELECT count(*) FROM {min(weeks)}") == [(1,)]
+    assert await promises(database) == 0
+
+
+async def promises(database: Database) -> int:
+    assert isinstance(database, PostgresDatabase)
+    found = await database.read(f"SELECT count(*) FROM pg_constraint WHERE conname = '{PROMISE}'")
+    return int(found[0][0])
+
+
+@only_on_postgres
+async def test_a_week_that_cannot_be_made_keeps_no_other_from_it(database: Database, journal: Journal) -> None:
+    """The clock was ahead for a while, so a week to come has a row already."""
+    assert isinstance(database, PostgresDatabase)
+    old, ahead = await with_history(journal, THEN_US), await with_history(journal, NOW_US + 15 * DAY_US)
+    await swept(pruner(journal, database))
+    there = {one.begins_ms // WEEK_MS for one in await Partitions(database).listed()}
+    this, of_ahead = NOW_US // 1000 // WEEK_MS, (NOW_US + 15 * DAY_US) // 1000 // WEEK_MS
+    assert {week for week in there if week > this} == set(range(this + 1, this + AHEAD_WEEKS + 1)) - {of_ahead}
+    assert len(await journal.exchanges(ahead.id)) == 1
+    assert await journal.exchanges(old.id) == []
+    assert await states(journal, old) == {"waiting", "kept", "given_up"}
+    assert await promises(database) == 0
+
+
+@only_on_postgres
+async def test_who_keeps_weeks_from_being_made_and_dropped_keeps_nothing_else_from_going(
+    database: Database, journal: Journal, request: pytest.FixtureRequest
+) -> None:
+    assert isinstance(database, PostgresDatabase)
+    old, reader = await with_history(journal, THEN_US), await asyncpg.connect(request.getfixturevalue("postgres_url"))
+    async with reader.transaction():  # a dump, say
+        await reader.execute("LOCK TABLE exchanges IN ACCESS SHARE MODE")
+        await swept(pruner(journal, database))
+        assert await states(journal, old) == {"waiting", "kept", "given_up"}
+    assert len(await journal.exchanges(old.id)) == 1
+    await reader.close()
+
+    await swept(pruner(journal, database, now_us=NOW_US + SWEEP_INTERVAL_S * 1_000_000))
+    assert await journal.exchanges(old.id) == []
+    assert (await Partitions(database).listed())[-1].ends_ms >= NOW_US // 1000 + AHEAD_WEEKS * WEEK_MS
+
+
+@only_on_postgres
+async def test_what_a_process_promised_that_died_while_it_made_a_week_refuses_no_row(
+    database: Database, journal: Journal
+) -> None:
+    assert isinstance(database, PostgresDatabase)
+    first, last = bound(YOUNG_US // 1000), bound(YOUNG_US // 1000 + WEEK_MS)
+    promise = f"CHECK (id < '{first}' OR id >= '{last}') NOT VALID"
+    await database.script(f"ALTER TABLE exchanges_default ADD CONSTRAINT {PROMISE} {promise}")
+    await Partitions(database).make_ahead(YOUNG_US // 1000)
+    assert len(await journal.exchanges((await with_history(journal, YOUNG_US)).id)) == 1
 
 
 @only_on_postgres

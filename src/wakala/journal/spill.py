@@ -3,7 +3,8 @@
 The file is made at the start, at its full size, so that a disk that fills up later cannot take its place. A record is
 a line: sealed, so that nobody reads or writes it but us, and on the disk (fdatasync) before M-Pesa is acknowledged.
 When the database is back every record goes through the front door again and the file is wiped. A process that dies in
-between does so again after its next start: for the front door that is M-Pesa saying the same thing twice.
+between does so again after its next start: for the front door that is M-Pesa saying the same thing twice. A process
+that lives and cannot wipe the file, or set aside what was refused, tries just that again.
 
 Each process has a file of its own, held by a lock. A file that nobody holds belonged to a process that died; whoever
 finds it takes it over.
@@ -18,6 +19,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -57,6 +60,13 @@ class SpillFile:
         self._lock = threading.Lock()  # lines are appended on a thread
         self.limit_bytes = limit_bytes
         self.end_bytes = len(self._content().rstrip(b"\0"))
+        self.handled_bytes = 0  # from the beginning, by this process
+        self.is_stuck = False  # it could not be wiped
+
+    @property
+    def is_handled(self) -> bool:
+        """True where nothing in it still has to be."""
+        return self.handled_bytes == self.end_bytes
 
     def append(self, lines: bytes) -> bool:
         """On the disk when this returns; False where the file is full. A line cut short by a crash is ended first."""
@@ -70,29 +80,30 @@ class SpillFile:
             self.end_bytes += len(lines)
         return True
 
-    def lines(self, start_bytes: int) -> tuple[list[bytes], int]:
-        """The lines from ``start_bytes`` on, and where they end."""
+    def lines(self) -> tuple[list[bytes], int]:
+        """The lines that have not been handled, and where they end."""
         end_bytes = self.end_bytes
-        return [line for line in self._content()[start_bytes:end_bytes].split(b"\n") if line], end_bytes
+        return [line for line in self._content()[self.handled_bytes : end_bytes].split(b"\n") if line], end_bytes
 
-    def wipe(self, end_bytes: int) -> bool:
-        """Everything up to there has been handled. False where more came meanwhile: handle that first."""
+    def wipe(self) -> None:
+        """Everything has been handled; where more came meanwhile, that has to be first."""
         with self._lock:
-            if self.end_bytes != end_bytes:
-                return False
-            os.pwrite(self._descriptor, bytes(end_bytes), 0)
+            if not self.is_handled:
+                return
+            os.pwrite(self._descriptor, bytes(self.end_bytes), 0)
             os.fdatasync(self._descriptor)
-            self.end_bytes = 0
-        return True
+            self.end_bytes = self.handled_bytes = 0
+            self.is_stuck = False
 
     def reserve(self) -> None:
         """Take the file's whole place on the disk now; what it holds stays."""
         os.posix_fallocate(self._descriptor, 0, self.limit_bytes)
 
     def close(self, *, remove: bool) -> None:
-        """Let go of the lock, and of the file where nothing is left in it."""
+        """Let go of the lock, and of the file where nothing is left in it. Where it cannot be removed it stays."""
         if remove:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.unlink()
         os.close(self._descriptor)
 
     def _content(self) -> bytes:
@@ -117,6 +128,9 @@ class Spill:
         self._replaying = asyncio.Lock()
         self._memory: deque[bytes] = deque()
         self._memory_bytes = 0
+        self._held: list[SpillFile] = []  # of processes that died, and not yet wiped
+        self._aside: list[bytes] = []  # lines on their way to the file of those that were refused
+        self._has_said_so = False  # that these could not be written
 
     def open(self) -> None:
         """Take a file and reserve its place. Where the disk refuses that, callbacks can only be kept in memory."""
@@ -131,17 +145,18 @@ class Spill:
         return False
 
     async def close(self) -> None:
-        """Remove the file where it holds nothing."""
+        """Remove the files in which nothing is left to do."""
         if self._writing is not None:
             await self._writing
-        if self._own is not None:
-            self._own.close(remove=self._own.end_bytes == 0)
-            self._own = None
+        is_aside = await self._put_aside()
+        for file in (*self._held, *([self._own] if self._own is not None else [])):
+            file.close(remove=file.is_handled and is_aside)
+        self._held, self._own = [], None
 
     @property
     def is_empty(self) -> bool:
         """True where this process keeps nothing."""
-        return not self._memory and (self._own is None or self._own.end_bytes == 0)
+        return not self._memory and not self._aside and (self._own is None or self._own.is_handled)
 
     async def keep(self, record: bytes) -> bool:
         """True once it is on the disk; records that come together share one write. False: no disk took it.
@@ -177,13 +192,14 @@ class Spill:
                 await self._handle(self._memory[0], take)
                 self._memory_bytes -= len(self._memory.popleft())
                 count += 1
+            await self._put_aside()
             if self._own is not None:
                 count += await self._replay_file(self._own, take)
-            for orphan in self._free_files(create=False):
+            for orphan in chain(tuple(self._held), self._free_files(create=False)):
                 try:
                     count += await self._replay_file(orphan, take)
                 finally:
-                    orphan.close(remove=orphan.end_bytes == 0)
+                    self._let_go(orphan)
         return count
 
     # ── the files ──
@@ -218,6 +234,15 @@ class Spill:
             else:
                 os.close(descriptor)
 
+    def _let_go(self, orphan: SpillFile) -> None:
+        """Unless it is handled and could not be wiped, of which only this process knows."""
+        if orphan in self._held:
+            self._held.remove(orphan)
+        if orphan.handled_bytes:
+            self._held.append(orphan)
+        else:
+            orphan.close(remove=orphan.end_bytes == 0)
+
     def _reserved(self) -> SpillFile | None:
         """A file with its whole place. One that cannot have it is let go of, so that what it holds is handled."""
         try:
@@ -250,20 +275,37 @@ class Spill:
                     future.set_result(kept)
 
     async def _replay_file(self, file: SpillFile, take: Take) -> int:
-        count = start_bytes = 0
+        count = 0
         while file.end_bytes:
-            lines, start_bytes = await asyncio.to_thread(file.lines, start_bytes)
-            for begin in range(0, len(lines), TOGETHER):
-                await asyncio.gather(*(self._replay_line(line, take) for line in lines[begin : begin + TOGETHER]))
+            lines, end_bytes = await asyncio.to_thread(file.lines)
+            await self._replay_lines(lines, take)
+            file.handled_bytes = end_bytes
             count += len(lines)
-            if await asyncio.to_thread(file.wipe, start_bytes):
+            if not await self._put_aside():
+                break
+            try:
+                await asyncio.to_thread(file.wipe)
+            except OSError as error:
+                if not file.is_stuck:
+                    log.error("%s cannot be wiped, which is tried again: %s", file.path, error)  # noqa: TRY400 - in words
+                file.is_stuck = True
                 break
         return count
+
+    async def _replay_lines(self, lines: list[bytes], take: Take) -> None:
+        """All of them, or they come once more; then what was refused of them comes again too."""
+        aside_count = len(self._aside)
+        for begin in range(0, len(lines), TOGETHER):
+            batch = [self._replay_line(line, take) for line in lines[begin : begin + TOGETHER]]
+            for outcome in await asyncio.gather(*batch, return_exceptions=True):
+                if outcome is not None:
+                    del self._aside[aside_count:]
+                    raise outcome
 
     async def _replay_line(self, line: bytes, take: Take) -> None:
         record = self._opened(line)
         if record is None:
-            self._set_aside(line, "it was cut short, altered, or sealed with another key")
+            self._refuse(line, "it was cut short, altered, or sealed with another key")
         else:
             await self._handle(record, take)
 
@@ -274,14 +316,28 @@ class Spill:
             raise
         except Exception as error:
             log.exception("a kept callback could not be handled")
-            self._set_aside(self._sealed(record), str(error))
+            self._refuse(self._sealed(record), str(error))
 
-    def _set_aside(self, line: bytes, reason: str) -> None:
+    def _refuse(self, line: bytes, reason: str) -> None:
         """One bad record keeps nobody else's from being handled, and is not thrown away."""
+        log.error("a kept callback is set aside in %s: %s", set_aside_in(self._folder, self._name), reason)
+        self._aside.append(line)
+
+    async def _put_aside(self) -> bool:
+        """False where the disk does not take what was refused: then the file in which it came is not wiped."""
+        if not self._aside:
+            return True
         path = set_aside_in(self._folder, self._name)
-        log.error("a kept callback is set aside in %s: %s", path, reason)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
-            file.write(line + b"\n")
+        try:
+            await asyncio.to_thread(_append, path, b"\n".join(self._aside))
+        except OSError as error:
+            if not self._has_said_so:
+                log.error("nothing can be set aside in %s, which is tried again: %s", path, error)  # noqa: TRY400
+            self._has_said_so = True
+            return False
+        self._aside.clear()
+        self._has_said_so = False
+        return True
 
     # ── sealing ──
 
@@ -295,3 +351,11 @@ class Spill:
             return self._cipher.decrypt(sealed[:NONCE_LENGTH_BYTES], sealed[NONCE_LENGTH_BYTES:], _PLACE)
         except (ValueError, InvalidTag):
             return None
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """On the disk when this returns. A line that was cut short before is ended first."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+        file.write(b"\n" + lines + b"\n")
+        file.flush()
+        os.fdatasync(file.fileno())

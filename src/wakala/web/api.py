@@ -7,13 +7,7 @@ from urllib.parse import parse_qsl
 from msgspec.structs import replace
 
 from wakala.directory import Directory
-from wakala.errors import (
-    FieldFault,
-    ForbiddenError,
-    InvalidFieldsError,
-    NotFoundError,
-    WakalaError,
-)
+from wakala.errors import CallerError, FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
 from wakala.identity import Source
 from wakala.journal.journal import LAST_ID, PAGE_LIMIT_ROWS, ApiAnswer, Journal
 from wakala.payments import Payments
@@ -75,7 +69,7 @@ class Api:
                 shortcode = self._shortcode(app, environment, ask.shortcode, command)
                 ask = await self._resolved(ask, app, environment)
                 return await self._carry(ask, app, shortcode, exchange, incoming)
-            except WakalaError as error:
+            except CallerError as error:  # at any other the journal has the exchange already, or is what is missing
                 answer = wire.problem(error, self._public_url, incoming.path)
                 await self._journal.record_exchange(_answered(exchange, answer, incoming))
                 return answer

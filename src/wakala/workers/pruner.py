@@ -16,6 +16,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
+from wakala.errors import DatabaseFaultError
 from wakala.identity import Source, first_id
 from wakala.journal.journal import Journal
 from wakala.journal.partitions import Partitions
@@ -80,7 +81,7 @@ class Gone:
 
 
 class Pruner:
-    """One step takes one small page of each. ``partitions`` are PostgreSQL's; without them rows are deleted."""
+    """One step takes one small page of each. ``partitions`` are PostgreSQL's; what is in none of them goes by rows."""
 
     def __init__(self, journal: Journal, source: Source, ages: Ages, partitions: Partitions | None) -> None:
         self._journal = journal.retention
@@ -115,10 +116,13 @@ class Pruner:
         if abs(clock_us - sweep.time_us) > DAY_US:
             days = (clock_us - sweep.time_us) // DAY_US
             log.warning("the clock is %s days from the time of this store: what goes has to be old by both", days)
+        self._sweep = sweep  # whatever becomes of the weeks
         if self._partitions is not None:
-            await self._partitions.make_ahead(clock_us // 1000)
+            try:
+                await self._partitions.make_ahead(clock_us // 1000)
+            except DatabaseFaultError as fault:
+                log.warning("weeks to come are not made yet: %s", fault.sentence)
             await self._drop(sweep, Gone(), dry_run=False)
-        self._sweep = sweep
 
     async def run(self, *, dry_run: bool) -> Gone:
         """A whole sweep at once, for a person at the command line; ``dry_run`` only counts."""
@@ -152,13 +156,17 @@ class Pruner:
         assert self._partitions is not None  # noqa: S101 - both callers have asked
         for partition in await self._partitions.ended_by(self._bounds(sweep).exchanges_us // 1000):
             if not dry_run:
-                await self._partitions.drop(partition)
+                try:
+                    await self._partitions.drop(partition)
+                except DatabaseFaultError as fault:
+                    log.warning("the partition %s is not dropped yet: %s", partition.name, fault.sentence)
+                    continue
                 log.info("exchanges of the partition %s are forgotten", partition.name)
             gone.partitions = (*gone.partitions, partition.name)
 
     async def _page(self, sweep: Sweep, gone: Gone, *, dry_run: bool) -> Sweep:
         bounds = self._bounds(sweep)
-        exchanges = [] if self._partitions is not None else await self._old_exchanges(sweep, bounds)
+        exchanges = await self._old_exchanges(sweep, bounds)
         leaving = [one for one, verdict in exchanges if verdict in AGEING]
         until_id = first_id("ntf", max(bounds.taken_us, bounds.untaken_us))
         notifications = await self._journal.notifications(sweep.notification_id, until_id, STEP_ROWS)

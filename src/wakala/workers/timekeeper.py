@@ -37,6 +37,7 @@ class Timekeeper:
         self._source = source
         self._horizon = horizon
         self._latest_us = 0
+        self._is_owed = True  # the look at the start, or after a leap, until the journal has it
         self._is_reliving = False
         self._next_s = 0.0
 
@@ -44,15 +45,17 @@ class Timekeeper:
         """At the start, for the clock may have been wrong before it, and again while it is earlier than it was."""
         self._source.remember()
         now_us, now_s = self._source.now_us(), asyncio.get_running_loop().time()
-        is_start, has_leapt = self._latest_us == 0, now_us < self._latest_us - LEAP_US
+        has_leapt = now_us < self._latest_us - LEAP_US
         self._latest_us = max(self._latest_us, now_us)
         was_reliving, self._is_reliving = self._is_reliving, has_leapt
-        if not (is_start or has_leapt) or now_s < self._next_s:
-            return False
-        if has_leapt:
+        if has_leapt and now_s >= self._next_s:
+            self._is_owed = True
             self._next_s = now_s + (AGAIN_S if was_reliving else 0.0)
             log.warning("the clock is %s s earlier than it was", (self._latest_us - now_us) // 1_000_000)
+        if not self._is_owed:
+            return False
         horizon = self._horizon
         present_id = first_id("ntf", self._source.id_us())
         await self._journal.pull_in(now_us, horizon.check_us, horizon.lease_us, horizon.due_us, present_id)
+        self._is_owed = False
         return False

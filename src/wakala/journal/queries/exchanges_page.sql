@@ -1,1 +1,3 @@
-SELECT id, verdict FROM exchanges WHERE id > ? AND id < ? ORDER BY id LIMIT ?
+-- What goes row by row: on PostgreSQL all else goes with its partition.
+-- sqlite: SELECT id, verdict FROM exchanges WHERE id > ? AND id < ? ORDER BY id LIMIT ?
+-- postgres: SELECT id, verdict FROM exchanges_default WHERE id > ? AND id < ? ORDER BY id LIMIT ?
