@@ -25,7 +25,7 @@ FLOORS_1_TO_3 = {
     "deliveries",
     "identity",
     "deadlines",
-} | {"confirmations", "pulling"}
+} | {"initiators", "confirmations", "pulling"}
 EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {
     "administration",
     "config",
@@ -51,7 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "upstream": {"wire", "rules", "outgoing", "identity"},
     "directory": {"rules", "journal", "upstream"},
     "administration": {"rules", "journal", "identity"},
-    "payments": {"rules", "journal", "upstream", "directory", "identity"},
+    "initiators": {"rules", "journal", "directory", "identity"},
+    "payments": {"rules", "journal", "upstream", "directory", "initiators", "identity"},
     "confirmations": {"rules", "journal", "directory", "payments", "identity"},
     "pulling": {"rules", "wire", "journal", "upstream", "directory", "confirmations", "identity"},
     "deliveries": {"rules", "wire", "journal", "outgoing", "directory", "identity"},

@@ -4,6 +4,8 @@ They are few and read on every request; a running gateway looks every second whe
 for the first time nobody is a stranger: the database is away.
 """
 
+from collections.abc import Callable
+
 from wakala.errors import DatabaseAwayError, UnauthenticatedError
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App, Environment, Product, Shortcode, ShortcodeKind
@@ -17,7 +19,10 @@ from wakala.upstream.door import Credentials
 class Directory:
     """A copy of the journal's apps and shortcodes, with their secrets opened on first use."""
 
-    def __init__(self, journal: Journal, master: MasterKey, base_urls: dict[Environment, str]) -> None:
+    def __init__(
+        self, journal: Journal, master: MasterKey, base_urls: dict[Environment, str], now_us: Callable[[], int]
+    ) -> None:
+        self._now_us = now_us
         self._journal = journal
         self._master = master
         self._base_urls = base_urls
@@ -27,6 +32,7 @@ class Directory:
         self._apps: dict[str, App] = {}
         self._by_digest: dict[bytes, App] = {}
         self._shortcodes: dict[str, Shortcode] = {}
+        self._refused: dict[str, tuple[int, str, int]] = {}
         self._of_organisation: dict[tuple[str, str], tuple[Shortcode, ...]] = {}
         self._credentials: dict[str, Credentials] = {}
         self._webhook_keys: dict[str, bytes] = {}
@@ -52,6 +58,7 @@ class Directory:
         self._apps = {app.id: app for app in apps}
         self._by_digest = {app.digest: app for app in apps}
         self._shortcodes = {shortcode.id: shortcode for shortcode in shortcodes}
+        self._keep_refused(shortcodes)
         self._of_organisation = {}
         for shortcode in shortcodes:
             key = (shortcode.organisation_id, shortcode.environment)
@@ -62,6 +69,15 @@ class Directory:
         self._version = version
         self._was_read = True
         return True
+
+    def _keep_refused(self, shortcodes: list[Shortcode]) -> None:
+        known, now_us = self._refused, self._now_us()
+        self._refused = {}
+        for one in shortcodes:
+            counted, password = one.initiator_failures, one.initiator_password
+            if counted:
+                same = known.get(one.id, ())[:2] == (counted, password)
+                self._refused[one.id] = known[one.id] if same else (counted, password, now_us)
 
     def _keep_endpoints(self, endpoints: list[Endpoint], keys: list[SigningKey]) -> None:
         self._endpoints = {
@@ -101,6 +117,10 @@ class Directory:
         """By ID."""
         self._require_read()
         return self._shortcodes.get(shortcode_id)
+
+    def refused_us(self, shortcode_id: str) -> int:
+        """When M-Pesa's last refusal of the shortcode's API operator was known here, a moment after it; 0 for none."""
+        return self._refused.get(shortcode_id, ("", "", 0))[2]
 
     def shortcodes_of(self, organisation_id: str, environment: Environment) -> tuple[Shortcode, ...]:
         """An organisation's shortcodes in one environment."""

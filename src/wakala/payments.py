@@ -22,26 +22,21 @@ from wakala.errors import (
     RequestInFlightError,
 )
 from wakala.identity import Source
+from wakala.initiators import NOT_ASKED, NOT_ASKED_YET, TURN_S, Initiators
 from wakala.journal.journal import ApiAnswer, Journal
-from wakala.rules.accounts import (
-    INITIATOR_FAILURES_LIMIT,
-    LOCKING_CODES,
-    App,
-    Registration,
-    Shortcode,
-    require_collector,
-)
-from wakala.rules.commands import BILL_OPT_INS, BY_PATH, SPENDING, Ask
+from wakala.rules.accounts import App, Registration, Shortcode, require_collector
+from wakala.rules.commands import BILL_OPT_INS, SPENDING, Ask
 from wakala.rules.decisions import Change, Schedule, decide
 from wakala.rules.delivery import TWIN, Notification
 from wakala.rules.exchange import Exchange
-from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, Unsent
+from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, StillOpen, Unsent
 from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, Scope, State, Step
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac
 from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.upstream.door import Asked, Callback, Upstream
+from wakala.upstream.facts import retry_us
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
@@ -91,6 +86,7 @@ class Payments:
         self._callback_key = callback_key
         self._stage = stage
         self._offer = offer
+        self._initiators = Initiators(journal, directory, source)
         self._recent: OrderedDict[str, Payment] = OrderedDict()
         self._under_way: dict[str, Payment] = {}
         self._doubtful: deque[Notification] = deque(maxlen=RECENT_LIMIT_PAYMENTS)
@@ -110,14 +106,15 @@ class Payments:
         if ask.command.path in _DECIDES_WHO_IS_TOLD:
             require_collector(shortcode, app)
         received = self._received(ask, app, shortcode, now_us)
-        if ask.command.initiated and shortcode.initiator_failures >= INITIATOR_FAILURES_LIMIT:
+        if await self._initiators.is_stopped(received):
             if (first := await self._first_of(received)) is None:
                 raise InitiatorStoppedError
             return await self._repeat(first, received), True
         exchange = replace(exchange, payment_id=received.id, scope=received.scope)
         opening = Change(received, Step.CONFIRM, "received", {})
         ready = self._upstream.is_ready(self._directory.credentials(shortcode.id), received)
-        changes = [opening, decide(received, Sending(), now_us, self._terms.schedule)] if ready else [opening]
+        sent_us = self._source.now_us()  # after the look at the operator, of which its success then speaks
+        changes = [opening, decide(received, Sending(), sent_us, self._terms.schedule)] if ready else [opening]
         if not await self._journal.open_payment(changes, exchange):
             return await self._repeat(await self._first_of(received), received), True
         payment = changes[-1].payment
@@ -192,6 +189,9 @@ class Payments:
         """Take a payment that has not left yet to M-Pesa: a token first, then the intent on disk, then the call."""
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         trouble, exchanges = await self._upstream.prepare(credentials, payment)
+        if trouble is None and await self._initiators.is_stopped(payment):
+            stopped = InitiatorStoppedError()
+            trouble = Unsent(stopped.code, stopped.sentence, retry_us(self._source))
         if trouble is not None:
             return await self.settle(payment, trouble, exchanges, answered=answered, is_of_this_version=True)
         change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
@@ -283,6 +283,7 @@ class Payments:
             is_success = change.payment.state is State.SUCCEEDED and not payment.state.is_final
             registers = is_success and payment.command == "c2b/registerurl"
             bills = is_success and payment.command in BILL_OPT_INS
+            is_refusal = self._initiators.refuses(payment, fact)
             try:
                 won = await self._journal.record_change(
                     payment,
@@ -294,6 +295,7 @@ class Payments:
                     claims_receipt=claimed,
                     registered=_registration(payment) if registers else None,
                     billing_url=(payment.callback_url or "") if bills else None,
+                    refuses_initiator=is_refusal,
                 )
             except DatabaseFaultError as fault:
                 self._recent.pop(payment.id, None)
@@ -305,7 +307,7 @@ class Payments:
             if won:
                 if registers or bills:
                     await self._directory.refresh()  # the next payment may be on its way
-                await self._after(change)
+                await self._initiators.heard(change, fact, is_refusal=is_refusal)
                 for owed in (notification, twin):
                     if owed is not None:
                         self._offer(owed)
@@ -336,21 +338,6 @@ class Payments:
         after = replace(payment, notifications=payment.notifications + 1)
         told = Change(replace(after, callback_url=shortcode.confirmation_url), Step.CONFIRM, "confirmed", {}, TWIN)
         return replace(change, payment=after), replace(self._stage(told, now_us), body=words.encode())
-
-    async def _after(self, change: Change) -> None:
-        """What an outcome means beyond its payment: an operator that M-Pesa refuses, or takes again."""
-        payment = change.payment
-        if payment.kind in {Kind.PUSH, Kind.COLLECTION} or not payment.state.is_final:
-            return
-        if BY_PATH[payment.command].initiated and change.step in {Step.SUCCEED, Step.FAIL, Step.REFUSE}:
-            await self._watch_initiator(payment)
-
-    async def _watch_initiator(self, payment: Payment) -> None:
-        """M-Pesa locks an operator that is refused a few times; we stop before that (daraja.md 4.2, 5)."""
-        if payment.result_code in LOCKING_CODES:
-            await self._journal.count_initiator_failure(payment.scope.shortcode_id)
-        elif payment.state is State.SUCCEEDED:
-            await self._journal.forget_initiator_failures(payment.scope.shortcode_id)
 
     async def find(self, payment_id: str) -> Payment | None:
         """A payment by its ID, from memory where it was open a moment ago.
@@ -410,13 +397,25 @@ class Payments:
             return await self._send_late(payment, now_us)
         if payment.state is State.SENDING:
             return await self.settle(payment, LostSight("interrupted", _INTERRUPTED))
+        is_stopped = await self._initiators.is_stopped(payment)
         if self._terms.schedule.has_run_out(payment, now_us):
-            reason = payment.reason or "M-Pesa gave no outcome"
+            reason = payment.reason or (NOT_ASKED if is_stopped else "M-Pesa gave no outcome")
             return await self.settle(payment, GaveUp(f"No evidence by the end of the schedule. Last known: {reason}"))
+        if is_stopped:
+            return await self.settle(payment, StillOpen(NOT_ASKED, processing=False))
+        if not self._initiators.may_ask(payment):
+            return await self._ask_later(payment, now_us)
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
             asked = await self._upstream.ask(credentials, payment, self._callback_urls(payment))
         return await self.settle(payment, asked.fact, asked.exchanges)
+
+    async def _ask_later(self, payment: Payment, now_us: int) -> Payment:
+        """When others were answered; but its schedule goes on, and comes to its end."""
+        if self._terms.schedule.due_us(payment, payment.checks + 1, now_us) <= now_us:
+            return await self.settle(payment, StillOpen(NOT_ASKED_YET, processing=False))
+        await self._journal.claim_payment(payment, now_us + TURN_S * 1_000_000)
+        return payment
 
     @contextmanager
     def _calling(self, payment: Payment) -> Iterator[None]:

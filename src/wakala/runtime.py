@@ -145,7 +145,7 @@ class Gateway:
         self._hurry = asyncio.Event()
         self.database = store or database(settings, exclusive=True)
         self.journal = Journal(self.database)
-        self.directory = Directory(self.journal, master, base_urls)
+        self.directory = Directory(self.journal, master, base_urls, self.source.now_us)
         self.to_mpesa = client(guarded=False)  # its addresses come from the configuration, not from callers
         self.to_merchants = client(guarded=True, allowed=settings.deliveries.private_targets)
         self.daraja = Daraja(

@@ -20,9 +20,10 @@ async def test_a_repeat_is_answered_as_the_first_time(tmp_path: Path) -> None:
         first = await pay(house, "WAGES-1")
         assert first.status_code == 202
 
-        for _ in range(INITIATOR_FAILURES_LIMIT):
-            await house.gateway.journal.count_initiator_failure(shortcode.id)
-        await house.settle_directory()
+        for number in range(INITIATOR_FAILURES_LIMIT):
+            await house.box.fault("b2c", "refused", code=2001)
+            await pay(house, f"REFUSED-{number}")
+            await house.request_in(f"REFUSED-{number}", "failed")
         is_problem(await pay(house, "WAGES-2"), 409, "initiator_stopped")
         again = await pay(house, "WAGES-1")
         assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true"), again.text

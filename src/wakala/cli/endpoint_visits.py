@@ -11,6 +11,7 @@ from wakala.config import Settings, master_key
 from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
+from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import App, Environment
@@ -122,6 +123,6 @@ def _view(endpoint: Endpoint, directory: Directory, health: dict[str, Health], s
 
 async def _directory(settings: Settings, journal: Journal) -> Directory:
     base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
-    directory = Directory(journal, master_key(settings), base_urls)
+    directory = Directory(journal, master_key(settings), base_urls, system_source().now_us)
     await directory.refresh()
     return directory

@@ -78,7 +78,7 @@ async def connected(
 ) -> AsyncIterator[tuple[Directory, Daraja, Broker]]:
     """The directory and a line to each of M-Pesa's sides."""
     base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
-    directory = Directory(journal, master_key(settings), base_urls)
+    directory = Directory(journal, master_key(settings), base_urls, source.now_us)
     await directory.refresh()
     outgoing = Outgoing(guarded=False)
     await outgoing.open()

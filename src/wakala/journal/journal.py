@@ -72,12 +72,14 @@ class Journal:
         claims_receipt: str | None = None,
         registered: Registration | None = None,
         billing_url: str | None = None,
+        refuses_initiator: bool = False,
     ) -> bool:
         """Something happened to a payment: the change, its event, the bytes that brought it and what is owed for it.
 
         ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction; ``also`` is that
         confirmation on its way to who wants to hear of each. Two change the shortcode with it: ``registered``, the C2B
-        URLs that M-Pesa took, and ``billing_url``, where payments of bills are told ("" for nowhere of their own).
+        URLs that M-Pesa took, and ``billing_url``, where payments of bills are told ("" for nowhere of their own). So
+        does the refusal of its API operator.
         """
         after = change.payment
         more: tuple[Write, ...] = ()
@@ -96,6 +98,8 @@ class Journal:
         if billing_url is not None:
             row = (billing_url, after.scope.app_id, shortcode_id)
             more = (*more, Write("shortcode_billing", row), Write("directory_moved", ()))
+        if refuses_initiator:
+            more = (*more, Write("shortcode_initiator_failed", (shortcode_id,)), Write("directory_moved", ()))
         exchange_id = exchanges[-1].id if exchanges else None
         event = rows.event_row(after, change, before.state, exchange_id)
         guard = Write("payment_advance", rows.payment_change_row(after, before))
@@ -365,13 +369,10 @@ class Journal:
         """Which of M-Pesa's sides carries new payments, and the access to the Broker; without one the old stays."""
         await self._change_directory(Write("shortcode_side", (side, sealed_access, shortcode_id)))
 
-    async def count_initiator_failure(self, shortcode_id: str) -> None:
-        """M-Pesa refused the API operator once more."""
-        await self._change_directory(Write("shortcode_initiator_failed", (shortcode_id,)))
-
-    async def forget_initiator_failures(self, shortcode_id: str) -> None:
-        """M-Pesa took the API operator's credentials again."""
-        await self._change_directory(Write("shortcode_initiator_works", (shortcode_id,)))
+    async def forget_initiator_failures(self, shortcode: Shortcode) -> None:
+        """M-Pesa took the API operator's credentials again; counts as long as they and their failures are these."""
+        row = (shortcode.id, shortcode.initiator_failures, shortcode.initiator_password)
+        await self._change_directory(Write("shortcode_initiator_works", row))
 
     async def set_products(self, shortcode_id: str, products: tuple[str, ...]) -> None:
         """What M-Pesa granted the shortcode."""

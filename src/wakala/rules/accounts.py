@@ -122,7 +122,11 @@ def require_collector(shortcode: Shortcode, app: App) -> None:
 
 
 INITIATOR_FAILURES_LIMIT = 2  # M-Pesa locks an operator after a few more (daraja.md 5)
-LOCKING_CODES = frozenset({"2001", "8006"})  # wrong initiator credential; locked (daraja.md 4.2)
+LOCKING_CODES = frozenset({"18", "20", "2001", "8006"})
+"""M-Pesa does not take the operator: its name, password or certificate is wrong, or it is locked (daraja.md 4.2).
+
+The older core says 18 and 20 where the newer one says 2001, and may be behind either side (broker.md 11.2, 16.2).
+"""
 
 
 def shortcode_for(

@@ -66,10 +66,15 @@ class TimedOut(msgspec.Struct, frozen=True):
 
 
 class StillOpen(msgspec.Struct, frozen=True):
-    """A question was asked and brought no outcome: still processing, no such id for now, or no answer at all."""
+    """A question was asked and brought no outcome: still processing, no such id for now, or no answer at all.
+
+    ``code`` is what M-Pesa said of the question itself where it did not carry it out, ``call`` M-Pesa's own ID of it.
+    """
 
     reason: str
     processing: bool
+    code: str = ""
+    call: str = ""
 
 
 class Misfit(msgspec.Struct, frozen=True):

@@ -295,5 +295,6 @@ def _asked_again(reply: Reply | NoReply) -> Fact:
         return StillOpen(f"The Broker gave no answer to the question: {reply.reason}.", processing=False)
     answer = replies.read_ack(reply.status, reply.body, "")
     if isinstance(answer, DecodedError):
-        return StillOpen(f"The Broker answered: {answer.outcome.description}", processing=False)
+        said = answer.outcome
+        return StillOpen(f"The Broker answered: {said.description}", processing=False, code=said.code)
     return StillOpen("Asked M-Pesa; its answer comes as a Result.", processing=False)

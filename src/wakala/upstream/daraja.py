@@ -443,7 +443,8 @@ def _asked_again(reply: Reply | NoReply | Fact) -> Fact:
         return StillOpen(f"The question could not be asked. {_why(reply)}", processing=False)
     answer = read_ack(reply.status, reply.body)
     if isinstance(answer, DecodedError):
-        return StillOpen(f"M-Pesa answered: {answer.outcome.description}", processing=False)
+        said = answer.outcome
+        return StillOpen(f"M-Pesa answered: {said.description}", processing=False, code=said.code)
     return StillOpen("Asked M-Pesa; its answer comes as a Result.", processing=False)
 
 

@@ -35,7 +35,8 @@ def status_fact(payment: Payment, told: CommandResult) -> Fact:
     """What M-Pesa's answer to a status question says of the payment; a question that failed says nothing of it."""
     says = read_status(told)
     if says.settled is None:
-        return StillOpen(f"Transaction Status brought no outcome: {told.description}", processing=False)
+        reason = f"Transaction Status brought no outcome: {told.description}"
+        return StillOpen(reason, processing=False, code=told.code, call=told.conversation_id)
     if says.amount_cents not in {None, payment.amount_cents}:
         return Misfit(Flag.AMOUNT_DIFFERS, "Transaction Status names another amount")
     return Settled(

@@ -1,1 +1,2 @@
-UPDATE shortcodes SET initiator_failures = 0 WHERE id = ? AND initiator_failures > 0
+-- One more failure, or other credentials, and what was heard says nothing of them.
+UPDATE shortcodes SET initiator_failures = 0 WHERE id = ? AND initiator_failures = ? AND initiator_password = ?
