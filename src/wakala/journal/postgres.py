@@ -35,6 +35,10 @@ VISITOR_NAME = "wakala"
 # by itself takes hours. A transaction of ours takes milliseconds, so silence for so long in one is death.
 SESSION = {
     "idle_in_transaction_session_timeout": "10s",
+    # Whatever role, database or server say: a commit waits for a lock as long as for anything else, and the guards are
+    # written for this isolation, in which who comes second sees what the first has done.
+    "lock_timeout": "0",
+    "default_transaction_isolation": "read committed",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -51,10 +55,12 @@ WRITER = {
     "statement_timeout": f"{ANSWER_LIMIT_S:.0f}s",
 }
 # What was acknowledged is on the server's disk, even where role, database or server say ``off``, now or later. Whether
-# a standby has it as well is the operator's choice, and ``local`` is one.
+# a standby has it as well is the operator's choice, and ``local`` is one. A server before PostgreSQL 17 would refuse us
+# for a setting of `SESSION` that it does not know.
 DURABLE = """
-SELECT set_config('synchronous_commit', CASE setting WHEN 'off' THEN 'on' ELSE setting END, false)
-FROM pg_settings WHERE name = 'synchronous_commit'
+SELECT set_config(name, CASE WHEN name = 'transaction_timeout' THEN '0' WHEN setting = 'off' THEN 'on' ELSE setting END,
+    false)
+FROM pg_settings WHERE name IN ('synchronous_commit', 'transaction_timeout')
 """
 FSYNC_OFF = (
     "PostgreSQL runs with fsync=off: payments that were acknowledged are gone or damaged when its machine crashes. "
@@ -75,7 +81,8 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.LockNotAvailableError,
     asyncpg.PostgresSystemError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -84,8 +91,26 @@ _AWAY = (
 )
 
 # It met somebody else in that instant, and the same fares well the next time: a row that waited to enter the default
-# partition while that of its week was attached, or two who waited for each other.
-_MET = (asyncpg.CheckViolationError, asyncpg.DeadlockDetectedError)
+# partition while that of its week was attached, two who waited for each other, or a table that was changed.
+_MET = (
+    asyncpg.CheckViolationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.FeatureNotSupportedError,
+)
+
+# What speaks of a row or of our own statement, which fare no better later. Everything else is called away: it is the
+# server's trouble, though perhaps with one row only, and what was kept stays so until it is over.
+_REFUSED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,  # a value that no index holds, or is nested too deeply
+    asyncpg.WithCheckOptionViolationError,
+    asyncpg.CardinalityViolationError,
+    asyncpg.PLPGSQLError,  # a trigger that somebody has put there
+    asyncpg.SyntaxOrAccessError,  # no such table, say: a database that is still new
+    asyncpg.FeatureNotSupportedError,
+)
 
 PAYMENT_BY_ID = "payment_by_id"
 
@@ -126,8 +151,10 @@ class PostgresDatabase:
             )
             async with self._pool.acquire():
                 pass  # so that a server that is away is told now
-        except _KeptOutError as error:  # before anything was taken in: a person has to look
-            raise _fault(error.__cause__ or error) from error
+        except _KeptOutError as error:
+            cause = error.__cause__ or error
+            # Before anything was taken in a person has to look, unless it is too busy, say.
+            raise _fault(cause, is_away=isinstance(cause, _AWAY)) from error
         except _FAULTS as error:
             raise _fault(error) from error
         self._writing = asyncio.gather(self._write(), self._stand_in())
@@ -430,7 +457,14 @@ async def _no_reset(_connection: asyncpg.Connection) -> None:
     """Nothing of ours leaves state on a connection, and the reset query would double the cost of a read."""
 
 
-def _fault(error: BaseException) -> DatabaseFaultError:
+def _is_away(error: BaseException) -> bool:
+    """Whether the same may be asked for later, as it is."""
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):  # somebody took it from the role, and may give it back
+        return True
+    return isinstance(error, _FAULTS) and not isinstance(error, _REFUSED)
+
+
+def _fault(error: BaseException, *, is_away: bool | None = None) -> DatabaseFaultError:
     """A lost connection may hide a commit that happened, so nothing is claimed; guards make a second try harmless.
 
     What PostgreSQL tells of it in detail is the row that it refused, which is nothing for answers and logs.
@@ -438,7 +472,7 @@ def _fault(error: BaseException) -> DatabaseFaultError:
     if isinstance(error, asyncpg.PostgresError):
         error.detail = None
     what = f"PostgreSQL refused: {str(error) or type(error).__name__}."
-    if isinstance(error, _AWAY):
+    if _is_away(error) if is_away is None else is_away:
         away = DatabaseAwayError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
         away.__cause__ = error
         return away
