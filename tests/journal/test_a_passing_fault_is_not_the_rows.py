@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from journal.making import ACCEPTED, after, exchange, opening, payment
+from journal.making import ACCEPTED, NOW_US, after, exchange, opening, payment
 from services.postgres import PostgresServer
 from services.waiting import until
 from wakala.errors import DatabaseAwayError, DatabaseFaultError
+from wakala.journal import database, postgres
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
-from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.postgres import READERS, PostgresDatabase
 
 LOCK_WAITERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 LONGER_S = 0.3  # than the limit that the database was given
@@ -108,5 +109,49 @@ async def test_what_met_somebody_is_tried_once_more(postgres_url: str, code: str
         await store.script(BREAK_ONCE.format(code=code))
         await Journal(store).record_exchange(exchange())
         assert await store.read("SELECT count(*) FROM exchanges") == [(1,)]
+    finally:
+        await store.close()
+
+
+async def test_who_has_given_up_is_passed_over_when_a_batch_is_taken_apart(
+    postgres_url: str, stranger: asyncpg.Connection
+) -> None:
+    store = await opened(postgres_url)
+    try:
+        journal = Journal(store)
+        await store.script(BREAK_ONCE.format(code="22003"))
+        changes = opening(payment())
+        assert await journal.open_payment(changes, None)
+        before, other = changes[-1].payment, payment()
+        async with stranger.transaction():
+            await stranger.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE", before.id)
+            bad = asyncio.create_task(journal.record_change(before, after(before, ACCEPTED), exchanges=(exchange(),)))
+            impatient = asyncio.create_task(journal.open_payment(opening(other), None))
+
+            async def is_waited_for() -> bool:
+                return bool(await stranger.fetchval(LOCK_WAITERS))
+
+            await until(is_waited_for, "a batch that waits for the row")
+            impatient.cancel()
+        assert await bad  # alone, the second time
+        assert await journal.payment(other.id) is None
+    finally:
+        await store.close()
+
+
+async def test_what_cannot_be_one_statement_has_one_limit_for_all_of_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (database, postgres):
+        monkeypatch.setattr(module, "ANSWER_LIMIT_S", 0.5)
+    store = await opened(postgres_url)
+    try:
+        held = [await store._pool.acquire() for _ in range(READERS + 2)]
+        with pytest.raises(DatabaseAwayError):
+            await Journal(store).retention.claim_duty("pull sc_1", NOW_US, 10)
+        await until(lambda: not store._under_way, "a writer that has given up as well")
+        for connection in held:
+            await store._pool.release(connection)
+        assert await store.read("SELECT count(*) FROM duties WHERE name = 'pull sc_1'") == [(0,)]
     finally:
         await store.close()

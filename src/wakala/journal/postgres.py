@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -21,7 +22,7 @@ from wakala.journal.database import (
 )
 from wakala.journal.line import Line
 from wakala.journal.lookups import Lookups
-from wakala.journal.together import Plan, Types, documents, for_many, take
+from wakala.journal.together import Plan, Types, Waiting, documents, for_many, take
 from wakala.journal.together import statement as joined
 
 READERS = 4  # they wait on the network, so a few serve many callers
@@ -329,46 +330,56 @@ class PostgresDatabase:
         if self._line.is_due:  # what did not fit
             self._work_left.set()
         commit: _CarryOut = writer.commit if is_one else self._transaction
-        operations = [operation for operation, _ in batch]
-        keys = {operation.key for operation in operations}
+        keys = {operation.key for operation, _ in batch}
         self._under_way |= keys
         try:
-            tell(batch, await self._commit_together(operations, commit))
+            tell(batch, await self._commit_together(batch, commit))
         finally:
             self._under_way -= keys
             self._wake()
         return True
 
     async def _commit_together(
-        self, operations: list[Operation], carry_out: _CarryOut, *, is_last: bool = False
+        self, batch: list[Waiting], carry_out: _CarryOut, *, is_last: bool = False
     ) -> list[bool | Exception]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone.
 
         One that failed by whom it met gets another.
         """
-        is_one = len(operations) == 1
+        is_one = len(batch) == 1
         try:
-            won = await carry_out(operations)
+            won = await carry_out([operation for operation, _ in batch])
         except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
             if is_last or isinstance(error, _AWAY) or (is_one and not isinstance(error, _MET)):
-                return [_fault(error) for _ in operations]
+                return [_fault(error) for _ in batch]
         else:
             self._patience.answered()
             return list(won)
-        return [(await self._commit_together([one], carry_out, is_last=is_one))[0] for one in operations]
+        return [await self._alone(one, carry_out, is_last=is_one) for one in batch]
+
+    async def _alone(self, one: Waiting, carry_out: _CarryOut, *, is_last: bool) -> bool | Exception:
+        """Who has given up meanwhile is passed over: it would be done behind every reader's cursor."""
+        _, future = one
+        if future.done():
+            return False
+        return (await self._commit_together([one], carry_out, is_last=is_last))[0]
 
     async def _transaction(self, operations: list[Operation]) -> list[bool]:
-        """What cannot be one statement: guards first, then the writes of those who won, a pipeline a statement."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            won = await _guards(connection, operations)
+        """What cannot be one statement: guards first, then the writes of those who won, a pipeline a statement.
+
+        In the order of keys, as `documents`, and within the time that one statement has.
+        """
+        in_order = sorted(operations, key=attrgetter("key"))
+        async with asyncio.timeout(ANSWER_LIMIT_S), self._pool.acquire() as connection, connection.transaction():
+            won = await _guards(connection, in_order)
             rows: dict[str, list[Row]] = {}
-            for operation, wins in zip(operations, won, strict=True):
-                if wins:
+            for operation in in_order:
+                if operation.key in won:
                     for write in operation.writes:
                         rows.setdefault(write.statement, []).append(write.row)
             for statement, many in rows.items():
                 await connection.executemany(sql(statement, self.dialect), many)
-        return won
+        return [operation.key in won for operation in operations]
 
 
 class _Writer:
@@ -386,7 +397,8 @@ class _Writer:
         plan, given = documents(operations)
         prepared = self._prepared.get(plan)
         if prepared is None or self._connection is None or self._connection.is_closed():
-            prepared = await self._prepare(plan)
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                prepared = await self._prepare(plan)
         keys = {record[0] for record in await prepared.fetch(*given)}
         return [operation.guard is None or operation.key in keys for operation in operations]
 
@@ -423,17 +435,15 @@ class _Writer:
         return self._prepared[plan]
 
 
-async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -> list[bool]:
-    """Which operations won. No two of a batch have one key, so a returned key has one possible owner."""
-    won = [operation.guard is None for operation in operations]
-    places: dict[str, dict[str, int]] = {}
-    for place, operation in enumerate(operations):
+async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -> set[str]:
+    """The keys of those that won. No two of a batch have one key, so a returned key has one possible owner."""
+    won = {operation.key for operation in operations if operation.guard is None}
+    rows: dict[str, list[Row]] = {}
+    for operation in operations:
         if operation.guard is not None:
-            places.setdefault(operation.guard.statement, {})[operation.key] = place
-    for statement, owners in places.items():
-        rows = [operations[place].guard.row for place in owners.values()]  # type: ignore[union-attr]
-        for record in await connection.fetchmany(sql(statement, "postgres"), rows):
-            won[owners[record[0]]] = True
+            rows.setdefault(operation.guard.statement, []).append(operation.guard.row)
+    for statement in sorted(rows):
+        won |= {record[0] for record in await connection.fetchmany(sql(statement, "postgres"), rows[statement])}
     return won
 
 
