@@ -1,8 +1,9 @@
 """PostgreSQL: the same group commit, a batch being one statement whatever its size (`together`)."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from operator import attrgetter
 from typing import Any
 
@@ -28,7 +29,8 @@ from wakala.journal.together import statement as joined
 READERS = 4  # they wait on the network, so a few serve many callers
 CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
 HELD_UP_S = 0.02  # a commit takes a few milliseconds; one that takes so long waits for a lock or for a slow disk
-WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
+GOODBYE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
+RENEWAL_REST_S = 1.0  # a server that takes no writes for hours is not also beset by those who connect
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
 GATEWAY_NAME = "wakala gateway"  # what `pg_stat_activity` shows of a gateway, so that a restore can see it
 VISITOR_NAME = "wakala"
@@ -113,6 +115,12 @@ _REFUSED = (
     asyncpg.FeatureNotSupportedError,
 )
 
+# The session has outlived what it was made for: it leads to where nothing is written, or its plans are of a table that
+# was changed since.
+_OUTLIVED = (asyncpg.ReadOnlySQLTransactionError, asyncpg.FeatureNotSupportedError)
+# The server has vanished without a word, perhaps, or took no writes when we connected: connections are not trusted.
+_SUSPECT = (asyncpg.ReadOnlySQLTransactionError, TimeoutError)
+
 PAYMENT_BY_ID = "payment_by_id"
 
 _CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
@@ -133,6 +141,7 @@ class PostgresDatabase:
         self._under_way: set[str] = set()
         self._began_s: float | None = None  # when the writer began what it is writing
         self._payments = Lookups(self._payments_of)
+        self._rest = _Rest()
 
     async def open(self) -> None:
         """Open the pool and start the writer. Where the server is away it may be tried again."""
@@ -146,6 +155,7 @@ class PostgresDatabase:
                 max_size=READERS + 2,  # and one for each writer, for what cannot be one statement
                 init=_make_durable,
                 reset=_no_reset,
+                connection_class=_Pooled,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
                 server_settings=SESSION | {"application_name": self._name},
@@ -194,14 +204,26 @@ class PostgresDatabase:
 
     async def _fetch(self, text: str, *row: Any) -> Sequence[Row]:
         try:
-            async with asyncio.timeout(self._patience.limit_s), self._pool.acquire() as connection:
-                found = [tuple(record) for record in await connection.fetch(text, *row)]
+            async with asyncio.timeout(self._patience.limit_s) as limit, self._pool.acquire() as connection:
+                try:
+                    found = [tuple(record) for record in await connection.fetch(text, *row)]
+                except asyncio.CancelledError:
+                    if limit.expired():
+                        await self._renew_pool()
+                    raise
         except TimeoutError:
             raise self._patience.exhausted("a question") from None
         except _FAULTS as error:
+            if isinstance(error, _SUSPECT):
+                await self._renew_pool()
             raise _fault(error) from error
         self._patience.answered()
         return found
+
+    async def _renew_pool(self) -> None:
+        """Whoever asks next is given a connection that is new."""
+        if self._rest.is_over():
+            await self._pool.expire_connections()
 
     async def take(self, statement: str, row: Row) -> Sequence[Row]:
         """A transaction of its own: rows that another process holds are passed over, so nobody waits for it."""
@@ -234,7 +256,10 @@ class PostgresDatabase:
 
     async def takes_writes(self) -> bool:
         """False on a standby, or where somebody has made it so (`READ_ONLY`)."""
-        return await self.read("SHOW transaction_read_only") == [("off",)]
+        if await self._fetch("SHOW transaction_read_only") == [("off",)]:
+            return True
+        await self._renew_pool()  # perhaps it was so when we connected, and is no more
+        return False
 
     async def sorts_ids(self) -> bool:
         """False where a language has its own mind about letters and digits (`SORTS_OTHERWISE`)."""
@@ -350,6 +375,8 @@ class PostgresDatabase:
         try:
             won = await carry_out([operation for operation, _ in batch])
         except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
+            if isinstance(error, _SUSPECT):
+                await self._renew_pool()
             if is_last or isinstance(error, _AWAY) or (is_one and not isinstance(error, _MET)):
                 return [_fault(error) for _ in batch]
         else:
@@ -391,6 +418,7 @@ class _Writer:
         self._connection: asyncpg.Connection | None = None
         self._types: dict[str, Types] = {}
         self._prepared: dict[Plan, PreparedStatement] = {}
+        self._rest = _Rest()
 
     async def commit(self, operations: list[Operation]) -> list[bool]:
         """Durable when it returns; False for those whose guard lost."""
@@ -399,13 +427,18 @@ class _Writer:
         if prepared is None or self._connection is None or self._connection.is_closed():
             async with asyncio.timeout(ANSWER_LIMIT_S):
                 prepared = await self._prepare(plan)
-        keys = {record[0] for record in await prepared.fetch(*given)}
+        try:
+            keys = {record[0] for record in await prepared.fetch(*given)}
+        except _OUTLIVED:
+            if self._rest.is_over():
+                self.abort()  # the next commit connects anew
+            raise
         return [operation.guard is None or operation.key in keys for operation in operations]
 
     async def close(self) -> None:
         """Let go of the connection in order."""
         if self._connection is not None:
-            await self._connection.close(timeout=WRITER_CLOSE_LIMIT_S)
+            await self._connection.close(timeout=GOODBYE_LIMIT_S)
 
     def abort(self) -> None:
         """Let go of it at once."""
@@ -445,6 +478,30 @@ async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -
     for statement in sorted(rows):
         won |= {record[0] for record in await connection.fetchmany(sql(statement, "postgres"), rows[statement])}
     return won
+
+
+class _Pooled(asyncpg.Connection):  # type: ignore[misc]
+    """The pool says goodbye to what it replaces, in tasks that nobody awaits, and waits there for an answer."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg has it
+        """For a second at most, whatever comes of it."""
+        with suppress(*_FAULTS):
+            await super().close(timeout=GOODBYE_LIMIT_S if timeout is None else timeout)
+
+
+class _Rest:
+    """Between one renewal and the next."""
+
+    def __init__(self) -> None:
+        self._ends_s = 0.0
+
+    def is_over(self) -> bool:
+        """True once; then the next rest begins."""
+        now_s = time.monotonic()
+        if now_s < self._ends_s:
+            return False
+        self._ends_s = now_s + RENEWAL_REST_S
+        return True
 
 
 class _KeptOutError(ConnectionError):
