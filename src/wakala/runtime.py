@@ -20,7 +20,7 @@ from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.journal.partitions import Partitions
-from wakala.journal.postgres import GATEWAY_NAME, VISITOR_NAME, PostgresDatabase
+from wakala.journal.postgres import GATEWAY_NAME, READ_ONLY, VISITOR_NAME, PostgresDatabase
 from wakala.journal.spill import Spill
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import Outgoing
@@ -398,12 +398,17 @@ class Gateway:
         return False
 
     async def _ready(self) -> None:
-        """Serving needs the database; its own error says what is wrong. Who is told to stop wants no new callers."""
+        """Serving needs a database that takes writes; its own error says what is wrong.
+
+        Who is told to stop wants no new callers.
+        """
         if self._is_leaving:
             raise StoppingError
         if not self._has_begun:
             raise DatabaseAwayError
         await self.journal.directory_version()
+        if isinstance(self.database, PostgresDatabase) and not await self.database.takes_writes():
+            raise DatabaseAwayError(READ_ONLY)
 
     def _stage(self, change: Change, now_us: int) -> Notification:
         return self.courier.reserve(self.deliveries.stage(change, now_us), now_us)

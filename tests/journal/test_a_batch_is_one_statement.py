@@ -203,6 +203,40 @@ async def test_two_gateways_that_want_the_same_rows_do_not_wait_in_a_circle(post
         assert (await winner, await loser) == ([True] * 3, [False] * 3)
 
 
+async def test_nor_for_what_cannot_be_one_statement(postgres_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        stranger, watcher = [await asyncpg.connect(postgres_url) for _ in range(2)]
+        stack.push_async_callback(stranger.close)
+        stack.push_async_callback(watcher.close)
+        one, other = [await opened(stack, postgres_url) for _ in range(2)]
+        first, middle, last = [await noted(one) for _ in range(3)]
+
+        async def are_waiting(count: int) -> None:
+            async def is_so() -> bool:
+                return int(await watcher.fetchval(WAITING) or 0) == count
+
+            await until(is_so, f"{count} who wait for a row")
+
+        async with stranger.transaction():
+            await stranger.execute("SELECT FROM notifications WHERE id = $1 FOR UPDATE", middle)
+            there = asyncio.create_task(one.endpoints.replay([first, middle, last], NOW_US))
+            await are_waiting(1)
+            back = asyncio.create_task(other.endpoints.replay([last, middle, first], NOW_US))
+            await are_waiting(2)
+            await stranger.execute("SELECT FROM notifications WHERE id = $1 FOR UPDATE NOWAIT", last)  # nobody has it
+        assert (await there, await back) == (3, 3)
+
+
+async def noted(journal: Journal) -> str:
+    """A notification; its ID."""
+    changes = opening(payment())
+    assert await journal.open_payment(changes, None)
+    before = changes[-1].payment
+    owed = notification(before)
+    assert await journal.record_change(before, after(before, ACCEPTED), notification=owed)
+    return owed.id
+
+
 async def opened(stack: AsyncExitStack, url: str) -> Journal:
     """A gateway of its own on the same database."""
     database = PostgresDatabase(url)

@@ -1,8 +1,10 @@
 """PostgreSQL: the same group commit, a batch being one statement whatever its size (`together`)."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -21,13 +23,14 @@ from wakala.journal.database import (
 )
 from wakala.journal.line import Line
 from wakala.journal.lookups import Lookups
-from wakala.journal.together import Plan, Types, documents, for_many, take
+from wakala.journal.together import Plan, Types, Waiting, documents, for_many, take
 from wakala.journal.together import statement as joined
 
 READERS = 4  # they wait on the network, so a few serve many callers
 CONNECT_LIMIT_S = 5.0  # a server on the same network takes milliseconds; one that is away does not keep us
 HELD_UP_S = 0.02  # a commit takes a few milliseconds; one that takes so long waits for a lock or for a slow disk
-WRITER_CLOSE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
+GOODBYE_LIMIT_S = 1.0  # a server that is away is not said goodbye to
+RENEWAL_REST_S = 1.0  # a server that takes no writes for hours is not also beset by those who connect
 SCRIPT_LIMIT_S = 86_400.0  # a migration may rewrite a table of years
 GATEWAY_NAME = "wakala gateway"  # what `pg_stat_activity` shows of a gateway, so that a restore can see it
 VISITOR_NAME = "wakala"
@@ -35,6 +38,10 @@ VISITOR_NAME = "wakala"
 # by itself takes hours. A transaction of ours takes milliseconds, so silence for so long in one is death.
 SESSION = {
     "idle_in_transaction_session_timeout": "10s",
+    # Whatever role, database or server say: a commit waits for a lock as long as for anything else, and the guards are
+    # written for this isolation, in which who comes second sees what the first has done.
+    "lock_timeout": "0",
+    "default_transaction_isolation": "read committed",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -51,10 +58,12 @@ WRITER = {
     "statement_timeout": f"{ANSWER_LIMIT_S:.0f}s",
 }
 # What was acknowledged is on the server's disk, even where role, database or server say ``off``, now or later. Whether
-# a standby has it as well is the operator's choice, and ``local`` is one.
+# a standby has it as well is the operator's choice, and ``local`` is one. A server before PostgreSQL 17 would refuse us
+# for a setting of `SESSION` that it does not know.
 DURABLE = """
-SELECT set_config('synchronous_commit', CASE setting WHEN 'off' THEN 'on' ELSE setting END, false)
-FROM pg_settings WHERE name = 'synchronous_commit'
+SELECT set_config(name, CASE WHEN name = 'transaction_timeout' THEN '0' WHEN setting = 'off' THEN 'on' ELSE setting END,
+    false)
+FROM pg_settings WHERE name IN ('synchronous_commit', 'transaction_timeout')
 """
 FSYNC_OFF = (
     "PostgreSQL runs with fsync=off: payments that were acknowledged are gone or damaged when its machine crashes. "
@@ -75,7 +84,8 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.LockNotAvailableError,
     asyncpg.PostgresSystemError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -84,8 +94,32 @@ _AWAY = (
 )
 
 # It met somebody else in that instant, and the same fares well the next time: a row that waited to enter the default
-# partition while that of its week was attached, or two who waited for each other.
-_MET = (asyncpg.CheckViolationError, asyncpg.DeadlockDetectedError)
+# partition while that of its week was attached, two who waited for each other, or a table that was changed.
+_MET = (
+    asyncpg.CheckViolationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.FeatureNotSupportedError,
+)
+
+# What speaks of a row or of our own statement, which fare no better later. Everything else is called away: it is the
+# server's trouble, though perhaps with one row only, and what was kept stays so until it is over.
+_REFUSED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,  # a value that no index holds, or is nested too deeply
+    asyncpg.WithCheckOptionViolationError,
+    asyncpg.CardinalityViolationError,
+    asyncpg.PLPGSQLError,  # a trigger that somebody has put there
+    asyncpg.SyntaxOrAccessError,  # no such table, say: a database that is still new
+    asyncpg.FeatureNotSupportedError,
+)
+
+# The session has outlived what it was made for: it leads to where nothing is written, or its plans are of a table that
+# was changed since.
+_OUTLIVED = (asyncpg.ReadOnlySQLTransactionError, asyncpg.FeatureNotSupportedError)
+# The server has vanished without a word, perhaps, or took no writes when we connected: connections are not trusted.
+_SUSPECT = (asyncpg.ReadOnlySQLTransactionError, TimeoutError)
 
 PAYMENT_BY_ID = "payment_by_id"
 
@@ -107,6 +141,7 @@ class PostgresDatabase:
         self._under_way: set[str] = set()
         self._began_s: float | None = None  # when the writer began what it is writing
         self._payments = Lookups(self._payments_of)
+        self._rest = _Rest()
 
     async def open(self) -> None:
         """Open the pool and start the writer. Where the server is away it may be tried again."""
@@ -120,14 +155,17 @@ class PostgresDatabase:
                 max_size=READERS + 2,  # and one for each writer, for what cannot be one statement
                 init=_make_durable,
                 reset=_no_reset,
+                connection_class=_Pooled,
                 timeout=CONNECT_LIMIT_S,
                 command_timeout=ANSWER_LIMIT_S,
                 server_settings=SESSION | {"application_name": self._name},
             )
             async with self._pool.acquire():
                 pass  # so that a server that is away is told now
-        except _KeptOutError as error:  # before anything was taken in: a person has to look
-            raise _fault(error.__cause__ or error) from error
+        except _KeptOutError as error:
+            cause = error.__cause__ or error
+            # Before anything was taken in a person has to look, unless it is too busy, say.
+            raise _fault(cause, is_away=isinstance(cause, _AWAY)) from error
         except _FAULTS as error:
             raise _fault(error) from error
         self._writing = asyncio.gather(self._write(), self._stand_in())
@@ -166,14 +204,26 @@ class PostgresDatabase:
 
     async def _fetch(self, text: str, *row: Any) -> Sequence[Row]:
         try:
-            async with asyncio.timeout(self._patience.limit_s), self._pool.acquire() as connection:
-                found = [tuple(record) for record in await connection.fetch(text, *row)]
+            async with asyncio.timeout(self._patience.limit_s) as limit, self._pool.acquire() as connection:
+                try:
+                    found = [tuple(record) for record in await connection.fetch(text, *row)]
+                except asyncio.CancelledError:
+                    if limit.expired():
+                        await self._renew_pool()
+                    raise
         except TimeoutError:
             raise self._patience.exhausted("a question") from None
         except _FAULTS as error:
+            if isinstance(error, _SUSPECT):
+                await self._renew_pool()
             raise _fault(error) from error
         self._patience.answered()
         return found
+
+    async def _renew_pool(self) -> None:
+        """Whoever asks next is given a connection that is new."""
+        if self._rest.is_over():
+            await self._pool.expire_connections()
 
     async def take(self, statement: str, row: Row) -> Sequence[Row]:
         """A transaction of its own: rows that another process holds are passed over, so nobody waits for it."""
@@ -206,7 +256,10 @@ class PostgresDatabase:
 
     async def takes_writes(self) -> bool:
         """False on a standby, or where somebody has made it so (`READ_ONLY`)."""
-        return await self.read("SHOW transaction_read_only") == [("off",)]
+        if await self._fetch("SHOW transaction_read_only") == [("off",)]:
+            return True
+        await self._renew_pool()  # perhaps it was so when we connected, and is no more
+        return False
 
     async def sorts_ids(self) -> bool:
         """False where a language has its own mind about letters and digits (`SORTS_OTHERWISE`)."""
@@ -302,46 +355,58 @@ class PostgresDatabase:
         if self._line.is_due:  # what did not fit
             self._work_left.set()
         commit: _CarryOut = writer.commit if is_one else self._transaction
-        operations = [operation for operation, _ in batch]
-        keys = {operation.key for operation in operations}
+        keys = {operation.key for operation, _ in batch}
         self._under_way |= keys
         try:
-            tell(batch, await self._commit_together(operations, commit))
+            tell(batch, await self._commit_together(batch, commit))
         finally:
             self._under_way -= keys
             self._wake()
         return True
 
     async def _commit_together(
-        self, operations: list[Operation], carry_out: _CarryOut, *, is_last: bool = False
+        self, batch: list[Waiting], carry_out: _CarryOut, *, is_last: bool = False
     ) -> list[bool | Exception]:
         """One transaction for all; where any of them breaks it, each gets its own, so that the bad one fails alone.
 
         One that failed by whom it met gets another.
         """
-        is_one = len(operations) == 1
+        is_one = len(batch) == 1
         try:
-            won = await carry_out(operations)
+            won = await carry_out([operation for operation, _ in batch])
         except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
+            if isinstance(error, _SUSPECT):
+                await self._renew_pool()
             if is_last or isinstance(error, _AWAY) or (is_one and not isinstance(error, _MET)):
-                return [_fault(error) for _ in operations]
+                return [_fault(error) for _ in batch]
         else:
             self._patience.answered()
             return list(won)
-        return [(await self._commit_together([one], carry_out, is_last=is_one))[0] for one in operations]
+        return [await self._alone(one, carry_out, is_last=is_one) for one in batch]
+
+    async def _alone(self, one: Waiting, carry_out: _CarryOut, *, is_last: bool) -> bool | Exception:
+        """Who has given up meanwhile is passed over: it would be done behind every reader's cursor."""
+        _, future = one
+        if future.done():
+            return False
+        return (await self._commit_together([one], carry_out, is_last=is_last))[0]
 
     async def _transaction(self, operations: list[Operation]) -> list[bool]:
-        """What cannot be one statement: guards first, then the writes of those who won, a pipeline a statement."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            won = await _guards(connection, operations)
+        """What cannot be one statement: guards first, then the writes of those who won, a pipeline a statement.
+
+        In the order of keys, as `documents`, and within the time that one statement has.
+        """
+        in_order = sorted(operations, key=attrgetter("key"))
+        async with asyncio.timeout(ANSWER_LIMIT_S), self._pool.acquire() as connection, connection.transaction():
+            won = await _guards(connection, in_order)
             rows: dict[str, list[Row]] = {}
-            for operation, wins in zip(operations, won, strict=True):
-                if wins:
+            for operation in in_order:
+                if operation.key in won:
                     for write in operation.writes:
                         rows.setdefault(write.statement, []).append(write.row)
             for statement, many in rows.items():
                 await connection.executemany(sql(statement, self.dialect), many)
-        return won
+        return [operation.key in won for operation in operations]
 
 
 class _Writer:
@@ -353,20 +418,27 @@ class _Writer:
         self._connection: asyncpg.Connection | None = None
         self._types: dict[str, Types] = {}
         self._prepared: dict[Plan, PreparedStatement] = {}
+        self._rest = _Rest()
 
     async def commit(self, operations: list[Operation]) -> list[bool]:
         """Durable when it returns; False for those whose guard lost."""
         plan, given = documents(operations)
         prepared = self._prepared.get(plan)
         if prepared is None or self._connection is None or self._connection.is_closed():
-            prepared = await self._prepare(plan)
-        keys = {record[0] for record in await prepared.fetch(*given)}
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                prepared = await self._prepare(plan)
+        try:
+            keys = {record[0] for record in await prepared.fetch(*given)}
+        except _OUTLIVED:
+            if self._rest.is_over():
+                self.abort()  # the next commit connects anew
+            raise
         return [operation.guard is None or operation.key in keys for operation in operations]
 
     async def close(self) -> None:
         """Let go of the connection in order."""
         if self._connection is not None:
-            await self._connection.close(timeout=WRITER_CLOSE_LIMIT_S)
+            await self._connection.close(timeout=GOODBYE_LIMIT_S)
 
     def abort(self) -> None:
         """Let go of it at once."""
@@ -396,18 +468,40 @@ class _Writer:
         return self._prepared[plan]
 
 
-async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -> list[bool]:
-    """Which operations won. No two of a batch have one key, so a returned key has one possible owner."""
-    won = [operation.guard is None for operation in operations]
-    places: dict[str, dict[str, int]] = {}
-    for place, operation in enumerate(operations):
+async def _guards(connection: asyncpg.Connection, operations: list[Operation]) -> set[str]:
+    """The keys of those that won. No two of a batch have one key, so a returned key has one possible owner."""
+    won = {operation.key for operation in operations if operation.guard is None}
+    rows: dict[str, list[Row]] = {}
+    for operation in operations:
         if operation.guard is not None:
-            places.setdefault(operation.guard.statement, {})[operation.key] = place
-    for statement, owners in places.items():
-        rows = [operations[place].guard.row for place in owners.values()]  # type: ignore[union-attr]
-        for record in await connection.fetchmany(sql(statement, "postgres"), rows):
-            won[owners[record[0]]] = True
+            rows.setdefault(operation.guard.statement, []).append(operation.guard.row)
+    for statement in sorted(rows):
+        won |= {record[0] for record in await connection.fetchmany(sql(statement, "postgres"), rows[statement])}
     return won
+
+
+class _Pooled(asyncpg.Connection):  # type: ignore[misc]
+    """The pool says goodbye to what it replaces, in tasks that nobody awaits, and waits there for an answer."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg has it
+        """For a second at most, whatever comes of it."""
+        with suppress(*_FAULTS):
+            await super().close(timeout=GOODBYE_LIMIT_S if timeout is None else timeout)
+
+
+class _Rest:
+    """Between one renewal and the next."""
+
+    def __init__(self) -> None:
+        self._ends_s = 0.0
+
+    def is_over(self) -> bool:
+        """True once; then the next rest begins."""
+        now_s = time.monotonic()
+        if now_s < self._ends_s:
+            return False
+        self._ends_s = now_s + RENEWAL_REST_S
+        return True
 
 
 class _KeptOutError(ConnectionError):
@@ -430,7 +524,14 @@ async def _no_reset(_connection: asyncpg.Connection) -> None:
     """Nothing of ours leaves state on a connection, and the reset query would double the cost of a read."""
 
 
-def _fault(error: BaseException) -> DatabaseFaultError:
+def _is_away(error: BaseException) -> bool:
+    """Whether the same may be asked for later, as it is."""
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):  # somebody took it from the role, and may give it back
+        return True
+    return isinstance(error, _FAULTS) and not isinstance(error, _REFUSED)
+
+
+def _fault(error: BaseException, *, is_away: bool | None = None) -> DatabaseFaultError:
     """A lost connection may hide a commit that happened, so nothing is claimed; guards make a second try harmless.
 
     What PostgreSQL tells of it in detail is the row that it refused, which is nothing for answers and logs.
@@ -438,7 +539,7 @@ def _fault(error: BaseException) -> DatabaseFaultError:
     if isinstance(error, asyncpg.PostgresError):
         error.detail = None
     what = f"PostgreSQL refused: {str(error) or type(error).__name__}."
-    if isinstance(error, _AWAY):
+    if _is_away(error) if is_away is None else is_away:
         away = DatabaseAwayError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
         away.__cause__ = error
         return away
