@@ -145,6 +145,7 @@ class Deliveries:
             ended_us,
             self._source.chance(),
             endpoint.schedule_s or self._schedule_s,
+            staged_us=notification.created_us,
             gone_ends=not is_own,
         )
         if not await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us):

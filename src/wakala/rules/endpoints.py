@@ -186,6 +186,7 @@ BREAKER_FAILURES = 10  # in a row: more than one bad deployment's worth of retri
 ASKING_FAILURES = 3  # the same for C2B validations: while one is asked in vain, a customer stands at a till
 BREAKER_REST_MIN_US = 1_000_000  # a restart of the merchant's own takes about so long
 BREAKER_REST_MAX_US = 30_000_000  # at most this long after it comes back, an endpoint is found to be well
+FORWARD_AFTER_S = 60  # of failing: shorter troubles end within the first steps of the schedule, which nobody hurries
 SAMPLES_LIMIT = 200  # of the newest attempts; enough for a 95th percentile
 NOTICES_S = (3_600, DAY_S)  # failing for this long is told, before it is disabled (experience.md 6.1)
 DISABLE_AFTER_S = 432_000.0  # 120 h of nothing but failures (experience.md 6.1)
@@ -296,7 +297,7 @@ class Record:
         return running == 0 and (has_leapt_back or now_us >= self._health.rest_ends_us())
 
     def note(self, attempted: Attempted, duration_us: int, now_us: int) -> bool:
-        """An attempt ended. True where it closed the breaker: the endpoint is well again."""
+        """An attempt ended. True where it closed the breaker after a while: what waits need not wait for its step."""
         if len(self._durations_us) < SAMPLES_LIMIT:
             self._durations_us.append(duration_us)
         else:
@@ -314,7 +315,7 @@ class Record:
                 attempted.status,
                 None,
             )
-            return before.is_resting
+            return before.is_resting and failing_s(before, now_us) >= FORWARD_AFTER_S
         since_us = before.failing_since_us
         if before.last_failure_us is not None and now_us - before.last_failure_us > SILENCE_LIMIT_S * 1_000_000:
             since_us = None
