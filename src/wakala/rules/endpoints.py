@@ -4,6 +4,7 @@ Every app has one endpoint of its own; a shortcode may have another for the paym
 leaves open (``()`` or 0) is decided by the installation.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +20,7 @@ RATE_LIMIT_MAX_PER_S = 1_000
 CONCURRENCY_LIMIT_MAX = 256  # the courier's hands are shared by all
 FINISH_LIMIT_S = 604_800  # how long an old URL may finish what waited: no schedule is longer by default
 DAY_S = 86_400
+LANE_HOST_MAX_CHARS = 260  # a name of the DNS has 253, its port six
 
 
 class EndpointState(StrEnum):
@@ -80,11 +82,16 @@ class SigningKey(msgspec.Struct, frozen=True):
 
 
 def lane_of(endpoint: Endpoint, callback_url: str | None) -> str:
-    """Whose turn a notification takes: the endpoint's lane; a URL given with a request shares that of its host."""
+    """Whose turn a notification takes: the endpoint's lane; a URL given with a request shares that of its host.
+
+    A host that is longer than any name stands there as a digest: no index takes a lane of thousands of characters.
+    """
     if not callback_url:
         return endpoint.lane
-    host = callback_url.partition("://")[2].replace("?", "/").partition("/")[0]
-    return f"{endpoint.lane} {host.lower()}"
+    host = callback_url.partition("://")[2].replace("?", "/").partition("/")[0].lower()
+    if len(host) > LANE_HOST_MAX_CHARS:
+        host = hashlib.sha256(host.encode(errors="replace")).hexdigest()
+    return f"{endpoint.lane} {host}"
 
 
 def asking_lane(shortcode_id: str) -> str:

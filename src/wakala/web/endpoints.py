@@ -13,7 +13,7 @@ from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotAllowedHereError
 from wakala.rules.accounts import App, Environment, Shortcode
-from wakala.rules.addresses import is_web_address
+from wakala.rules.addresses import URL_MAX_CHARS, is_web_address
 from wakala.rules.endpoints import Endpoint
 from wakala.rules.endpoints import Waiting as Choice
 from wakala.web.auth import caller
@@ -218,6 +218,9 @@ def read_body(kind: type[Any], body: bytes) -> Any:
 
 def _checked(url: str) -> str:
     if not is_web_address(url):
-        message = "Send a whole address such as https://shop.example/wakala, without a user or blanks."
+        message = (
+            "Send a whole address such as https://shop.example/wakala, without a user or blanks and of at most "
+            f"{URL_MAX_CHARS} characters."
+        )
         raise InvalidFieldsError(faults=(FieldFault("/CallbackUrl", message),))
     return url
