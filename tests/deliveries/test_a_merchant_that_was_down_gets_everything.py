@@ -291,5 +291,20 @@ async def test_what_a_merchant_cannot_take_is_not_given_up_before_its_time(stree
     assert max(one.attempts for one in waits) <= 6, "by their schedule four, and the breaker may have hurried some"
 
 
+async def test_what_a_merchant_cannot_take_holds_up_no_others(street: Street) -> None:
+    """Sixty that it cannot take are the oldest that wait; each of the others is there within half a minute."""
+    street.down.cannot_take = "BAD"
+    for number in range(60):
+        await street.paid(street.down_scope, f"BAD-{number}")
+    await street.quiet()
+    assert street.house.gateway.standing.record(street.down_scope.app_id).is_resting
+    for number in range(100):
+        await street.paid(street.down_scope, f"OK-{number}")
+        for _ in range(5):
+            await street.quiet()
+            street.clock.at_us += 1_000_000
+        assert len(street.down.took) >= number - 5, "but for the newest, all that it can take"
+
+
 async def app_named(street: Street, name: str) -> App:
     return next(app for app in await street.house.gateway.journal.apps() if app.name == name)

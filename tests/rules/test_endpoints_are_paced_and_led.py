@@ -52,6 +52,14 @@ def test_the_breaker_is_open_after_so_many_failures_in_a_row_and_never_else(
         assert record.may_begin(1, now_us + 10**12) is not is_open
 
 
+def test_the_oldest_and_the_newest_untried_one_look_in_turns_while_the_breaker_is_open() -> None:
+    record, turns = Record(Health("lane")), []
+    for number in range(BREAKER_FAILURES + 6):
+        record.note(ILL, 1_000, number)
+        turns.append(record.asks_the_newest)
+    assert turns == [False] * (BREAKER_FAILURES - 1) + [True, False] * 3 + [True]
+
+
 @given(st.integers(BREAKER_FAILURES, 200), st.integers(0, 90 * SECOND_US))
 def test_it_rests_as_long_as_it_has_failed_however_many_attempts_failed(failures: int, failing_us: int) -> None:
     record = Record(Health("lane"))

@@ -265,6 +265,11 @@ class Journal:
         found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 
+    async def claim_untried(self, lane: str, now_us: int, until_us: int) -> list[Notification]:
+        """Own the newest one in a lane that was never tried, or nothing; each payment's in order."""
+        found = await self._database.take("notifications_claim_untried", (lane, now_us, now_us, until_us))
+        return [rows.notification_of(row) for row in found]
+
     async def hand_back_notification(self, notification: Notification) -> bool:
         """End our own lease: another process may have it at once. False where it was not ours any more."""
         guard = Write("notification_hand_back", (notification.id, notification.lease_us))

@@ -291,6 +291,11 @@ class Record:
         """As in `Health`."""
         return self._health.is_resting
 
+    @property
+    def asks_the_newest(self) -> bool:
+        """Which one looks, where the breaker is open: the oldest that is due and the newest untried one take turns."""
+        return self.is_resting and self.streak % 2 == 0
+
     def forget_failures(self) -> None:
         """Begin anew: somebody resumed the endpoint or gave it another URL."""
         self._health = msgspec.structs.replace(self._health, streak=max(0, self._health.streak), failing_since_us=None)
