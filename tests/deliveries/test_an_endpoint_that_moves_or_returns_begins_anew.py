@@ -219,7 +219,7 @@ async def test_what_is_to_be_held_is_kept_when_its_turn_comes_wherever_it_waits(
 
 
 async def waits_at_the_first_url(house: House) -> Notification:
-    """Nobody listens there. It was tried again after the endpoint had moved, and waits another day for its next step."""
+    """Nobody listens there. It was tried again after the endpoint had moved, and waits another day for its step."""
     desk, nowhere = desk_of(house), house.merchant.url.replace("127.0.0.1", "127.0.0.2")
     await desk.set_url(house.app.app, await desk.endpoint(house.app.app), nowhere, Waiting.SEND)
     await desk.set_terms(replace(await desk.endpoint(house.app.app), schedule_s=(DAY_S,)))
