@@ -93,7 +93,7 @@ class Endpoints:
             endpoint = await self._desk.endpoint(app, shortcode)
             signers = self._directory.signers(endpoint)
             test = self._prober.test if asked.Force else self._prober.require
-            found = await test(url, signers, app.body_format)
+            found = await test(url, signers, app.body_format, app.organisation_id)
             held = await self._desk.set_url(app, endpoint, url, asked.Waiting)
             return await self._changed(app, shortcode, Test=grading_view(url, found), Held=held)
 
@@ -106,7 +106,8 @@ class Endpoints:
             app, asked, shortcode = self._asked(incoming, environment, TestBody)
             endpoint = await self._desk.endpoint(app, shortcode)
             url = _checked(asked.CallbackUrl or self._directory.url_of(endpoint))
-            found = await self._prober.test(url, self._directory.signers(endpoint), app.body_format)
+            signers = self._directory.signers(endpoint)
+            found = await self._prober.test(url, signers, app.body_format, app.organisation_id)
             return plain(200, grading_view(url, found))
 
         return handle
