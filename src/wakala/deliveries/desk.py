@@ -241,8 +241,8 @@ class Desk:
     # ── notifications ──
 
     def settled_id(self) -> str:
-        """Sorts after every notification that no reader can have missed."""
-        return first_id("ntf", self._source.settled_us(SETTLE_US))
+        """Sorts after every notification that a reader can know of; none of what a commit under way holds."""
+        return first_id("ntf", self._source.settled_us(SETTLE_US + self._journal.writing_for_us()))
 
     def present_id(self) -> str:
         """Sorts before every notification that is still to come."""

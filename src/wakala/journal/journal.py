@@ -13,6 +13,7 @@ from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Confirmation, Event
+from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
@@ -294,6 +295,10 @@ class Journal:
         """By ID."""
         found = await self._database.fetch("notification_by_id", (notification_id,))
         return rows.notification_of(found[0]) if found else None
+
+    def writing_for_us(self) -> int:
+        """For how long a commit has been under way that nothing ends but the disk; a server's is given up in time."""
+        return int(self._database.writing_for_s() * 1_000_000) if isinstance(self._database, SqliteDatabase) else 0
 
     async def newest_notification_id(self) -> str:
         """The one that sorts last; "" where there never was any."""
