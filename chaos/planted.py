@@ -283,7 +283,7 @@ def deliver_out_of_order() -> Iterator[None]:
 
     def heedless(statement: str, dialect: str) -> str:
         text, condition = sql(statement, dialect), "earlier.sequence < n.sequence"
-        if statement == "notifications_claim":
+        if statement in {"notifications_claim", "notifications_claim_untried"}:
             assert condition in text
             return text.replace(condition, "FALSE")
         return text

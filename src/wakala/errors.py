@@ -116,6 +116,16 @@ class UrlTestFailedError(CallerError):
     sentence = "Nothing was changed. Mend what is listed under errors, or force the change if you know better."
 
 
+class UrlTestsBusyError(CallerError):
+    """As many URLs are being tested as may be at once, by the organisation or by all."""
+
+    code = "url_tests_busy"
+    status = 429
+    title = "Other URLs are being tested"
+    sentence = "Nothing was changed: too many URLs are being tested at this moment. Try again in some seconds."
+    retriable = True
+
+
 class RequestIdSpentError(CallerError):
     """The request ID was used before, with another content."""
 

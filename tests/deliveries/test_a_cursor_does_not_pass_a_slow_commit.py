@@ -1,23 +1,28 @@
 """A commit may wait for its turn as long as for its answer; until then no reader's cursor passes what it stages."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from msgspec.structs import replace
 
+from deliveries.conftest import Clock
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import desk_of, scope_of
 from deliveries.test_an_endpoint_that_moves_or_returns_begins_anew import noted
-from services.gateway import House, running_gateway
+from services.gateway import House, eventually, running_gateway
 from wakala.errors import DatabaseAwayError
 from wakala.journal.database import ANSWER_LIMIT_S, Operation, Write
 from wakala.journal.rows import notification_row
+from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.delivery import DeliveryState, Notification
 
 
-async def staged(house: House, model: Notification) -> str:
-    note_id = house.gateway.source.new_id("ntf")
+async def staged(house: House, model: Notification, note_id: str = "") -> str:
+    note_id = note_id or house.gateway.source.new_id("ntf")
     row = notification_row(replace(model, id=note_id, payment_id=note_id))
     await house.gateway.database.commit(Operation(note_id, None, (Write("notification_stage", row),)))
     return note_id
@@ -51,3 +56,39 @@ async def test_what_is_committed_late_is_still_ahead_of_the_cursor(tmp_path: Pat
         late = [one.id for one in everything if one.id not in {known.id for known in before}]
         assert late
         assert all(one > cursor for one in late)
+
+
+async def test_a_commit_that_the_disk_holds_up_for_an_hour_is_still_ahead_of_the_cursor(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, desk, hour_s = house.gateway.database, desk_of(house), 3_600.0
+    assert isinstance(database, SqliteDatabase)
+    await house.push("MODEL")
+    model = await noted(house, "MODEL", DeliveryState.DELIVERED)
+    run, begun, release = database._disk.run, threading.Event(), threading.Event()
+
+    def run_slowly(job: Callable[..., Any], *arguments: Any) -> Any:
+        def held_up(*arguments: Any) -> Any:
+            begun.set()
+            release.wait()
+            return job(*arguments)
+
+        return run(held_up, *arguments)
+
+    monkeypatch.setattr(database._disk, "run", run_slowly)
+    late = house.gateway.source.new_id("ntf")
+    writing = asyncio.create_task(staged(house, model, late))
+    await eventually(begun.is_set)
+    monkeypatch.undo()
+    try:
+        assert database._began_s is not None
+        database._began_s -= hour_s
+        clock.advance(hour_s)
+        assert desk.settled_id() < late
+        assert late not in [one.id for one in await desk.after(scope_of(house), "")]
+    finally:
+        release.set()
+    assert await writing == late
+    clock.advance(hour_s)
+    assert desk.settled_id() > late
+    assert late in [one.id for one in await desk.after(scope_of(house), "")]

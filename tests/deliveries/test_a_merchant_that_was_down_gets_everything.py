@@ -1,4 +1,5 @@
-"""An hour without an answer, thousands of notifications waiting, and what happens when the merchant is back.
+"""An hour without an answer, thousands of notifications waiting, and what happens when the merchant is back; and a
+merchant who cannot take some of them.
 
 The clock stands still unless a test moves it: what arrives without a move did not wait for a later step of its
 schedule.
@@ -53,6 +54,7 @@ class Shop:
 
     url: str = ""
     is_down: bool = False
+    cannot_take: str = ""  # those whose names begin so
     turns: int = 1  # of the loop, until it answers
     refused: int = 0
     open: int = 0
@@ -67,7 +69,8 @@ class Shop:
         for _ in range(self.turns):
             await asyncio.sleep(0)  # others come in meanwhile
         self.open -= 1
-        if self.is_down:
+        cannot = bool(self.cannot_take) and body["data"]["RequestID"].startswith(self.cannot_take)
+        if self.is_down or cannot:
             self.refused += 1
             return web.Response(status=503)
         self.took.append((body["data"]["RequestID"], body["type"]))
@@ -272,6 +275,35 @@ async def test_where_hands_are_short_each_lane_has_its_share(street: Street, mon
     await eventually(lambda: len(order) == 2 * each)
     for name in ("D", "W"):
         assert sum(told.startswith(name) for told in order[: 2 * each // 2]) >= each // 4, order
+
+
+async def test_what_a_merchant_cannot_take_is_not_given_up_before_its_time(street: Street) -> None:
+    """Eleven fail whatever happens to them, more than the breaker bears; all others are taken, for ten minutes."""
+    street.down.cannot_take, journal = "BAD", street.house.gateway.journal
+    bad = [await street.paid(street.down_scope, f"BAD-{number}") for number in range(11)]
+    for number in range(600):
+        if number % 5 == 0:
+            await street.paid(street.down_scope, f"OK-{number}")
+        await street.quiet()
+        street.clock.at_us += 1_000_000
+    waits = [(await journal.notifications_of(one.id))[0] for one in bad]
+    assert {one.state for one in waits} == {DeliveryState.WAITING}
+    assert max(one.attempts for one in waits) <= 6, "by their schedule four, and the breaker may have hurried some"
+
+
+async def test_what_a_merchant_cannot_take_holds_up_no_others(street: Street) -> None:
+    """Sixty that it cannot take are the oldest that wait; each of the others is there within half a minute."""
+    street.down.cannot_take = "BAD"
+    for number in range(60):
+        await street.paid(street.down_scope, f"BAD-{number}")
+    await street.quiet()
+    assert street.house.gateway.standing.record(street.down_scope.app_id).is_resting
+    for number in range(100):
+        await street.paid(street.down_scope, f"OK-{number}")
+        for _ in range(5):
+            await street.quiet()
+            street.clock.at_us += 1_000_000
+        assert len(street.down.took) >= number - 5, "but for the newest, all that it can take"
 
 
 async def app_named(street: Street, name: str) -> App:

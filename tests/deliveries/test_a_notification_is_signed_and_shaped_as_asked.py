@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.gateway import CUSTOMER, SANDBOX, House, basic
+from services.gateway import CUSTOMER, SANDBOX, House, basic, eventually
 from simulator.box import Posted
 from wakala.rules.accounts import BodyFormat
 
@@ -120,5 +120,9 @@ async def test_no_url_keeps_the_notification_to_be_read(house: House) -> None:
     app = await house.add_app("demo", "silent")
     await house.push("KEPT", app=app)
     await house.request_in("KEPT", "succeeded")
-    trace = (await house.client.get(f"{SANDBOX}/requests/KEPT/trace", headers=basic(app))).json()
-    assert [note["State"] for note in trace["Notifications"]] == ["kept"]
+
+    async def is_kept() -> bool:
+        trace = (await house.client.get(f"{SANDBOX}/requests/KEPT/trace", headers=basic(app))).json()
+        return [note["State"] for note in trace["Notifications"]] == ["kept"]
+
+    await eventually(is_kept)

@@ -13,8 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from wakala.deliveries.probing import HIDDEN, Prober
-from wakala.errors import UrlTestFailedError
+from services.gateway import eventually
+from wakala.deliveries.probing import HIDDEN, TESTS_OF_ONE_LIMIT, Prober
+from wakala.errors import UrlTestFailedError, UrlTestsBusyError
 from wakala.identity import system_source
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import BodyFormat
@@ -72,7 +73,7 @@ async def grading_of(
     await outgoing.open()
     try:
         prober = Prober(outgoing, system_source(), discreet=discreet, limit_s=limit_s)
-        return await prober.test(url, SIGNERS, more.get("body_format", BodyFormat.WAKALA))
+        return await prober.test(url, SIGNERS, more.get("body_format", BodyFormat.WAKALA), "org_1")
     finally:
         await outgoing.close()
 
@@ -247,7 +248,39 @@ async def test_require_refuses_with_the_reasons() -> None:
     try:
         prober = Prober(outgoing, system_source(), discreet=True)
         with pytest.raises(UrlTestFailedError) as refused:
-            await prober.require("http://127.0.0.1/", SIGNERS, BodyFormat.WAKALA)
+            await prober.require("http://127.0.0.1/", SIGNERS, BodyFormat.WAKALA, "org_1")
     finally:
         await outgoing.close()
     assert [fault.pointer for fault in refused.value.faults] == ["/CallbackUrl"]
+
+
+# ── turns ──
+
+
+async def test_who_tests_urls_that_hang_keeps_nobody_else_from_testing_and_is_told_to_wait() -> None:
+    hung, release = 0, asyncio.Event()
+
+    async def hang(_: dict[str, str], __: bytes) -> bytes:
+        nonlocal hung
+        hung += 1
+        await release.wait()
+        return answer(500)
+
+    outgoing = Outgoing(guarded=True, allowed=OURS)
+    await outgoing.open()
+    prober = Prober(outgoing, system_source(), discreet=True, limit_s=60, turn_limit_s=0)
+    try:
+        async with receiver(hang) as slow, receiver(verifying) as quick:
+            tests = [
+                asyncio.create_task(prober.test(slow, SIGNERS, BodyFormat.WAKALA, "org_1"))
+                for _ in range(TESTS_OF_ONE_LIMIT)
+            ]
+            await eventually(lambda: hung == TESTS_OF_ONE_LIMIT)
+            with pytest.raises(UrlTestsBusyError):
+                await prober.require(slow, SIGNERS, BodyFormat.WAKALA, "org_1")
+            assert (await prober.test(quick, SIGNERS, BodyFormat.WAKALA, "org_2")).grade == "A"
+            release.set()
+            assert [found.grade for found in await asyncio.gather(*tests)] == ["F"] * TESTS_OF_ONE_LIMIT
+            assert (await prober.test(quick, SIGNERS, BodyFormat.WAKALA, "org_1")).grade == "A", "its turns are free"
+    finally:
+        await outgoing.close()

@@ -218,6 +218,55 @@ async def test_what_is_to_be_held_is_kept_when_its_turn_comes_wherever_it_waits(
     assert post.headers["webhook-id"] == claimed.id
 
 
+async def waits_at_the_first_url(house: House) -> Notification:
+    """Nobody listens there. It was tried again after the endpoint had moved, and waits another day for its step."""
+    desk, nowhere = desk_of(house), house.merchant.url.replace("127.0.0.1", "127.0.0.2")
+    await desk.set_url(house.app.app, await desk.endpoint(house.app.app), nowhere, Waiting.SEND)
+    await desk.set_terms(replace(await desk.endpoint(house.app.app), schedule_s=(DAY_S,)))
+    await house.settle_directory()
+    await house.push("OLD")
+    await noted(house, "OLD", DeliveryState.WAITING, attempts=1)
+    await moved_to(house, "/b", Waiting.FINISH_OLD)
+
+    async def tried_there() -> bool:
+        await house.gateway.courier.step()
+        return (await note_of(house, "OLD")).attempts == 2
+
+    await eventually(tried_there)
+    await house.attempts_ended()
+    waiting = await note_of(house, "OLD")
+    assert waiting.lane != house.app.app.id
+    return waiting
+
+
+@pytest.mark.parametrize("between", [[], ["/c"], ["/c", "/d"]])
+async def test_what_waits_at_any_url_before_is_held_whatever_comes_after(
+    house: House, clock: Clock, between: list[str]
+) -> None:
+    await waits_at_the_first_url(house)
+    for path in between:
+        await moved_to(house, path, Waiting.FINISH_OLD)
+    assert await moved_to(house, "/held", Waiting.HOLD) == 1
+    await moved_to(house, "/last", Waiting.SEND)
+    clock.advance(2 * DAY_S)
+    await house.gateway.courier.step()
+    await noted(house, "OLD", DeliveryState.KEPT)
+    assert house.merchant.posts == []
+
+
+@pytest.mark.parametrize("between", [[], ["/c"], ["/c", "/d"]])
+async def test_what_waits_at_any_url_before_is_sent_at_once_where_that_is_asked_for(
+    house: House, between: list[str]
+) -> None:
+    waiting = await waits_at_the_first_url(house)
+    for path in between:
+        await moved_to(house, path, Waiting.FINISH_OLD)
+    await moved_to(house, "/last", Waiting.SEND)
+    await house.gateway.courier.step()
+    (post,) = await house.merchant.received("/last", 1)
+    assert post.headers["webhook-id"] == waiting.id
+
+
 async def test_whoever_looks_while_an_endpoint_moves_sees_all_of_the_move_or_nothing(
     tmp_path: Path, postgres_url: str
 ) -> None:

@@ -18,8 +18,8 @@ PAGE = 20
 SLACK = 2  # a tree that is one level deeper, a page that is split; forty or fifty times as much waits
 
 
-async def let_wait(database: Database, lane: str, count: int) -> None:
-    owed = [notification(payment(), lane=lane) for _ in range(count)]
+async def let_wait(database: Database, lane: str, count: int, attempts: int = 0) -> None:
+    owed = [notification(payment(), lane=lane, attempts=attempts) for _ in range(count)]
     writes = [Operation(one.id, None, (Write("notification_stage", rows.notification_row(one)),)) for one in owed]
     await asyncio.gather(*(database.commit(write) for write in writes))
 
@@ -92,3 +92,11 @@ async def test_what_is_due_is_found_at_the_same_cost_however_much_is_due(databas
     await let_be_due(database, "sc_1", MANY)
     for look, before in zip(looks, few, strict=True):
         assert await cost(database, *look) <= SLACK * before + PAGE, look  # each row may lie on a page of its own
+
+
+async def test_the_newest_untried_one_is_found_at_the_same_cost_however_many_were_tried(database: Database) -> None:
+    await let_wait(database, "lane", 2 * FEW, attempts=1)
+    row = ("lane", LATER_US, LATER_US, LATER_US + 1)
+    few = await cost(database, "notifications_claim_untried", row)
+    await let_wait(database, "lane", MANY, attempts=1)
+    assert await cost(database, "notifications_claim_untried", row) <= SLACK * few

@@ -10,17 +10,19 @@ from wakala.rules.delivery import DeliveryState, Notification, Verdict
 from wakala.rules.payment import Payment
 
 
-async def staged(journal: Journal, lane: str, sequence: int = 1, of: Payment | None = None) -> Notification:
+async def staged(
+    journal: Journal, lane: str, sequence: int = 1, of: Payment | None = None, due_us: int = NOW_US
+) -> Notification:
     before = of
     if before is None:
         changes = opening(payment())
         assert await journal.open_payment(changes, None)
         before = changes[-1].payment
         changed = after(before, paid("UKP" + before.id[-7:].upper()))
-        owed = notification(before, lane=lane, sequence=sequence)
+        owed = notification(before, lane=lane, sequence=sequence, due_us=due_us)
         assert await journal.record_change(before, changed, notification=owed)
         return owed
-    owed = notification(before, lane=lane, sequence=sequence)
+    owed = notification(before, lane=lane, sequence=sequence, due_us=due_us)
     current = await journal.payment(before.id)
     assert current is not None
     change = after(current, paid("UKQ0000000"))
@@ -60,6 +62,25 @@ async def test_a_page_is_the_oldest_of_one_lane(journal: Journal) -> None:
         again = Verdict(DeliveryState.WAITING, LATER_US - place)
         assert await journal.record_attempt(one, again, exchange(status=503), now_us=NOW_US)
     assert await claimed(journal, limit=3) == [owed[4].id, owed[3].id, owed[2].id]
+
+
+async def test_the_newest_that_was_never_tried_is_claimed_alone_and_overtakes_nothing(journal: Journal) -> None:
+    async def untried(until_us: int = LATER_US) -> list[str]:
+        return [one.id for one in await journal.claim_untried("lane", LATER_US, until_us)]
+
+    assert await untried() == []
+    older, newer, tried = [await staged(journal, "lane", due_us=NOW_US + place) for place in range(3)]
+    again = Verdict(DeliveryState.WAITING, NOW_US + 3)
+    assert await journal.record_attempt(tried, again, exchange(status=500), now_us=NOW_US)
+    before = await journal.payment(tried.payment_id)
+    assert before is not None
+    await staged(journal, "lane", 2, before, due_us=NOW_US + 4)
+    await staged(journal, "another", due_us=NOW_US + 5)
+    await staged(journal, "lane", due_us=LATER_US + 1)
+    assert await untried() == [newer.id], "the second of a payment waits for its first"
+    assert await untried(LATER_US + 10) == [newer.id]
+    assert await untried(LATER_US + 10) == [older.id], "the newer one is leased"
+    assert await untried(LATER_US + 10) == []
 
 
 async def test_an_attempt_is_counted_once_whoever_made_it(journal: Journal) -> None:

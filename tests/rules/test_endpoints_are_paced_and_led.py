@@ -13,6 +13,7 @@ from wakala.rules.endpoints import (
     BREAKER_REST_MIN_US,
     DAY_S,
     FINISH_LIMIT_S,
+    FORWARD_AFTER_S,
     SAMPLES_LIMIT,
     Bucket,
     Endpoint,
@@ -51,6 +52,14 @@ def test_the_breaker_is_open_after_so_many_failures_in_a_row_and_never_else(
         assert record.may_begin(1, now_us + 10**12) is not is_open
 
 
+def test_the_oldest_and_the_newest_untried_one_look_in_turns_while_the_breaker_is_open() -> None:
+    record, turns = Record(Health("lane")), []
+    for number in range(BREAKER_FAILURES + 6):
+        record.note(ILL, 1_000, number)
+        turns.append(record.asks_the_newest)
+    assert turns == [False] * (BREAKER_FAILURES - 1) + [True, False] * 3 + [True]
+
+
 @given(st.integers(BREAKER_FAILURES, 200), st.integers(0, 90 * SECOND_US))
 def test_it_rests_as_long_as_it_has_failed_however_many_attempts_failed(failures: int, failing_us: int) -> None:
     record = Record(Health("lane"))
@@ -58,6 +67,16 @@ def test_it_rests_as_long_as_it_has_failed_however_many_attempts_failed(failures
         record.note(ILL, 1_000, failing_us if number else 0)
     rest_us = record.health.rest_ends_us() - failing_us
     assert rest_us == min(BREAKER_REST_MAX_US, max(BREAKER_REST_MIN_US, failing_us))
+
+
+@given(st.integers(1, 40), st.integers(0, 120 * SECOND_US))
+def test_what_waits_is_hurried_after_a_minute_of_failures_and_not_sooner(failures: int, failing_us: int) -> None:
+    record = Record(Health("lane"))
+    for _ in range(failures):
+        record.note(ILL, 1_000, 0)
+    is_long = failures >= BREAKER_FAILURES and failing_us >= FORWARD_AFTER_S * SECOND_US
+    assert record.note(WELL, 1_000, failing_us) is is_long
+    assert not record.note(WELL, 1_000, failing_us), "once"
 
 
 @given(COURSE)

@@ -103,6 +103,13 @@ async def test_the_key_of_an_opt_in_is_kept_here_and_sent_along(house: House) ->
     assert await house.count(f"payments WHERE instr(results, '{biller_key}')") == 0
 
 
+async def test_an_opt_in_without_a_web_address_is_refused_and_nothing_is_asked(house: House) -> None:
+    for url in ("banana", f"https://{'h' * 4_000}.example/bills"):
+        refused = await post(house, f"{BILLS}/optin", details(house) | {"callbackurl": url})
+        assert (refused.status_code, refused.json()["errorMessage"]) == (400, "Bad Request - Invalid callbackurl")
+    assert keys_seen(house) == []
+
+
 async def test_a_key_from_before_the_gateway_is_taken_over_once(house: House) -> None:
     await post(house, f"{BILLS}/single-invoicing", INVOICE, appKey="AG_2376487236_126732989KJ")
     await post(house, f"{BILLS}/single-invoicing", INVOICE, appKey="AG_another")

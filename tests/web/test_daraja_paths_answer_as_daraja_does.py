@@ -110,6 +110,7 @@ async def test_an_idempotency_key_makes_one_prompt(house: House) -> None:
         ("Amount", ..., "Amount"),
         ("PhoneNumber", "12345", "PhoneNumber"),
         ("CallBackURL", "shop", "CallBackURL"),
+        ("CallBackURL", f"https://{'h' * 4_000}.example/told", "CallBackURL"),
         ("AccountReference", "", "AccountReference"),
     ],
 )

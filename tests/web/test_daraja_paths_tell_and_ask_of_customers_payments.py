@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook
 
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, eventually
+from wakala.tunnel.feed import Feed
 from web.test_daraja_paths_answer_as_daraja_does import PUSH, post, push_body
 
 CONFIRMED, ASKED = "/c2b/confirmed", "/c2b/asked"
@@ -64,6 +66,29 @@ async def test_words_that_a_strict_reader_would_refuse_are_told_so_that_he_takes
     assert house.merchant.at(CONFIRMED)[1].json["BillRefNumber"] == "J\ufffdne"
     page = (await house.get(f"{SANDBOX}/notifications?seen=0")).json()  # one such body must not spoil it for the others
     assert [note["Body"]["TransID"] for note in page["Notifications"]] == [paid["receipt"], "ZZZ0000001"]
+
+
+async def test_words_with_blanks_around_them_are_the_same_bytes_for_the_courier_and_for_who_listens(
+    house: House,
+) -> None:
+    await register(house)
+    paid = await pay(house, "INV-9")
+    await eventually(lambda: bool(house.merchant.at(CONFIRMED)))
+    words = house.merchant.at(CONFIRMED)[0].body.replace(paid["receipt"].encode(), b"ZZZ0000001")
+    [shortcode] = [one for one in await house.gateway.journal.shortcodes() if one.number == PAYBILL]
+    path = house.gateway.payments.callback_url("c2b_confirmation", shortcode.id).partition("/callbacks")[2]
+    await house.client.post(f"/callbacks{path}", content=b" \t" + words + b"\r\n")
+    await eventually(lambda: len(house.merchant.at(CONFIRMED)) == 2)
+    sent = house.merchant.at(CONFIRMED)[1]
+
+    app = house.app.app
+    async with Feed(f"{house.url}{SANDBOX}", app.consumer_key, house.app.consumer_secret, "laptop") as feed:
+        (_, note) = (await feed.page("0", 0)).Notifications
+
+    assert sent.body == bytes(note.Body) == words
+    secret = Webhook(house.app.webhook_secret)
+    secret.verify(sent.body, dict(sent.headers))
+    secret.verify(bytes(note.Body), note.Headers)
 
 
 async def test_the_merchant_decides_a_validation_and_the_record_says_so(house: House) -> None:

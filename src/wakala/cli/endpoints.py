@@ -128,7 +128,8 @@ def grade_url(
         target = url or at.url
         if not target:
             raise CallerError(f"{app} has no callback URL: name the one to test.")
-        return grading_view(target, await at.prober.test(target, at.signers, at.app.body_format))
+        found = await at.prober.test(target, at.signers, at.app.body_format, at.app.organisation_id)
+        return grading_view(target, found)
 
     found = run(_at_desk(app, shortcode, environment, work))
     if json_output:
@@ -187,7 +188,7 @@ async def move_url(
 
     async def work(at: Any) -> tuple[str, int]:
         test = at.prober.test if is_forced else at.prober.require
-        found = await test(url, at.signers, at.app.body_format)
+        found = await test(url, at.signers, at.app.body_format, at.app.organisation_id)
         return found.grade, await at.desk.set_url(at.app, at.endpoint, url, waiting)
 
     moved: tuple[str, int] = await _at_desk(app, shortcode, environment, work)

@@ -48,12 +48,14 @@ class Deliveries:
         self._lease_us = int(lease_s * 1_000_000)
 
     def stage(self, change: Change, now_us: int) -> Notification:
-        """What ``change`` owes the merchant, leased to nobody yet."""
+        """What ``change`` owes the merchant, leased to nobody yet.
+
+        It waits also where no URL is known: one may have been named elsewhere a moment ago, and `attempt` looks again.
+        """
         payment = change.payment
         app = self._directory.app(payment.scope.app_id)
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
         endpoint = self._endpoint(payment.scope)
-        has_target = app is not None and bool(payment.callback_url or endpoint.url or app.callback_url)
         return Notification(
             id=self._source.new_id("ntf"),
             payment_id=payment.id,
@@ -69,7 +71,9 @@ class Deliveries:
             ),
             lane=lane_of(endpoint, payment.callback_url),
             url=payment.callback_url,
-            state=DeliveryState.WAITING if has_target else DeliveryState.KEPT,
+            state=DeliveryState.WAITING
+            if payment.scope.app_id
+            else DeliveryState.KEPT,  # without an app nobody is told
             attempts=0,
             due_us=now_us,
             lease_us=0,
@@ -145,6 +149,7 @@ class Deliveries:
             ended_us,
             self._source.chance(),
             endpoint.schedule_s or self._schedule_s,
+            staged_us=notification.created_us,
             gone_ends=not is_own,
         )
         if not await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us):

@@ -14,7 +14,7 @@ from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, lane_of, require_sane
+from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, owner_of, require_sane
 from wakala.rules.payment import Scope
 from wakala.rules.signing import (
     ED25519_SEED_BYTES,
@@ -125,10 +125,24 @@ class Desk:
 
     async def _gather(self, endpoint: Endpoint) -> None:
         """What waits for it in the app's lane, which may be called no more, or in that of an old URL, obeys it now."""
-        lanes = [endpoint.app_id] if endpoint.shortcode_id else []
-        lanes += [lane_of(endpoint, endpoint.old_url)] if endpoint.old_url else []
-        for lane in lanes:
-            await self._journal.endpoints.gather(lane, endpoint.lane, endpoint.shortcode_id)
+        for lane in await self._lanes_of(endpoint):
+            if lane != endpoint.lane:
+                await self._journal.endpoints.gather(lane, endpoint.lane, endpoint.shortcode_id)
+
+    async def _lanes_of(self, endpoint: Endpoint) -> list[str]:
+        """Every lane in which something waits for it: its own, and those of the URLs before, however many there were.
+
+        A shortcode's may wait in its app's lanes too, from before it had an endpoint of its own.
+        """
+        owners = {(endpoint.app_id, ""), (endpoint.app_id, endpoint.shortcode_id)}
+        lanes, cursor = [endpoint.app_id], endpoint.app_id
+        while page := await self._journal.lanes_waiting(self._source.now_us(), cursor):
+            of_the_app = [lane for lane, _ in page if lane.startswith(endpoint.app_id)]
+            lanes += [lane for lane in of_the_app if owner_of(lane) in owners]
+            if len(of_the_app) < len(page):
+                break
+            cursor = page[-1][0]
+        return lanes
 
     async def _as_it_is(self, endpoint: Endpoint) -> Endpoint:
         known = [each for each in await self._journal.endpoints.endpoints() if each.lane == endpoint.lane]
@@ -139,12 +153,9 @@ class Desk:
         return (known[0] if known else app.callback_url) or ""
 
     async def _hold(self, endpoint: Endpoint, now_us: int) -> int:
-        """Keep what waits, a page at a time; what is in a courier's hands or another lane is kept when its turn comes.
-
-        A shortcode's may wait in the app's lane, from before it had an endpoint of its own.
-        """
+        """Keep what waits, a page at a time; what is in a courier's hands is kept when its turn comes."""
         held = 0
-        for lane in dict.fromkeys((endpoint.lane, endpoint.app_id)):
+        for lane in await self._lanes_of(endpoint):
             while page := await self._journal.endpoints.hold_page(lane, endpoint.shortcode_id, now_us, now_us):
                 held += page
         return held
@@ -231,8 +242,8 @@ class Desk:
     # ── notifications ──
 
     def settled_id(self) -> str:
-        """Sorts after every notification that no reader can have missed."""
-        return first_id("ntf", self._source.settled_us(SETTLE_US))
+        """Sorts after every notification that a reader can know of; none of what a commit under way holds."""
+        return first_id("ntf", self._source.settled_us(SETTLE_US + self._journal.writing_for_us()))
 
     def present_id(self) -> str:
         """Sorts before every notification that is still to come."""

@@ -4,12 +4,15 @@ The addresses are judged by the very client that brings notifications. The test 
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from wakala.deliveries.deliveries import signed_headers
-from wakala.errors import FieldFault, UrlTestFailedError
+from wakala.errors import FieldFault, UrlTestFailedError, UrlTestsBusyError
 from wakala.identity import Source
 from wakala.outgoing import Look, Outgoing, Stage, refusal
 from wakala.rules.accounts import BodyFormat
@@ -19,24 +22,36 @@ from wakala.rules.url_grading import DAY_S, Grading, Reach, Seen, graded
 from wakala.wire.notification import render_test
 
 TEST_LIMIT_S = 5.0  # for all of it: who changes a URL waits for it
-TESTS_LIMIT = 8  # at once in a process; each holds two connections at the most
+TURN_LIMIT_S = 5.0  # and for its turn before, which comes at once unless somebody tests URLs that hang
+TESTS_LIMIT = 32  # at once in a process; each holds two connections at the most
+TESTS_OF_ONE_LIMIT = 2  # of one organisation: its URLs may hang, and others want their turn
 HIDDEN = "an address that is not shown"
 
 
 class Prober:
     """Tests URLs. A ``discreet`` one does not name private addresses: an app may not learn our network by it."""
 
-    def __init__(self, outgoing: Outgoing, source: Source, *, discreet: bool, limit_s: float = TEST_LIMIT_S) -> None:
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        source: Source,
+        *,
+        discreet: bool,
+        limit_s: float = TEST_LIMIT_S,
+        turn_limit_s: float = TURN_LIMIT_S,
+    ) -> None:
         self._outgoing = outgoing
         self._source = source
         self._discreet = discreet
         self._limit_s = limit_s
+        self._turn_limit_s = turn_limit_s
         self._turns = asyncio.Semaphore(TESTS_LIMIT)
+        self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def test(self, url: str, signers: tuple[Signer, ...], body_format: BodyFormat) -> Grading:
+    async def test(self, url: str, signers: tuple[Signer, ...], body_format: BodyFormat, organisation: str) -> Grading:
         """Within the limit. The receiver meets a test that is signed like any notification, and must take it."""
         body = render_test(body_format, self._source.now_us())
-        async with self._turns:
+        async with self._turn(organisation):
             loop = asyncio.get_running_loop()
             ends_s = loop.time() + self._limit_s
             first = await self._look(url, self._headers(signers, body), body, self._limit_s)
@@ -47,9 +62,24 @@ class Prober:
                 second = await self._look(url, forged, body, left_s)
         return graded(self._seen(url, first, second))
 
-    async def require(self, url: str, signers: tuple[Signer, ...], body_format: BodyFormat) -> Grading:
+    @asynccontextmanager
+    async def _turn(self, organisation: str) -> AsyncIterator[None]:
+        """One of the organisation's turns, then one of all. Who waits too long is told so: the URL is not to blame."""
+        of_one = self._turns_of.setdefault(organisation, asyncio.Semaphore(TESTS_OF_ONE_LIMIT))
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(self._turn_limit_s):
+                    await held.enter_async_context(of_one)
+                    await held.enter_async_context(self._turns)
+            except TimeoutError:
+                raise UrlTestsBusyError from None
+            yield
+
+    async def require(
+        self, url: str, signers: tuple[Signer, ...], body_format: BodyFormat, organisation: str
+    ) -> Grading:
         """As `test`; a URL at which notifications would not arrive is refused with the reasons."""
-        found = await self.test(url, signers, body_format)
+        found = await self.test(url, signers, body_format, organisation)
         if found.failures:
             faults = tuple(FieldFault("/CallbackUrl", check.sentence) for check in found.failures)
             raise UrlTestFailedError(faults=faults)

@@ -93,13 +93,13 @@ class Standing:
     ) -> None:
         """An attempt ended. A 410 from the endpoint's own URL ends calling it; one from a request's URL does not.
 
-        One that got through after many that did not makes due at once what waits for a later step.
+        One that got through after a minute of failures makes due at once what waits for a later step.
         """
         now_us = self._source.now_us()
-        is_well_again = self.record(lane).note(attempted, duration_us, now_us)
+        is_back = self.record(lane).note(attempted, duration_us, now_us)
         if " " not in lane:  # what is known of a request's URL is worth keeping for a while, not writing down
             self._unsaved.add(lane)
-        if is_well_again:
+        if is_back:
             await self._journal.bring_forward(lane, now_us)
         if attempted.status == GONE and is_endpoints_own and endpoint.is_active:
             await self._disable(endpoint, "It answered 410 Gone.")

@@ -13,6 +13,7 @@ from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Confirmation, Event, ShortcodeDue
+from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
@@ -274,6 +275,11 @@ class Journal:
         found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 
+    async def claim_untried(self, lane: str, now_us: int, until_us: int) -> list[Notification]:
+        """Own the newest one in a lane that was never tried, or nothing; each payment's in order."""
+        found = await self._database.take("notifications_claim_untried", (lane, now_us, now_us, until_us))
+        return [rows.notification_of(row) for row in found]
+
     async def hand_back_notification(self, notification: Notification) -> bool:
         """End our own lease: another process may have it at once. False where it was not ours any more."""
         guard = Write("notification_hand_back", (notification.id, notification.lease_us))
@@ -298,6 +304,10 @@ class Journal:
         """By ID."""
         found = await self._database.fetch("notification_by_id", (notification_id,))
         return rows.notification_of(found[0]) if found else None
+
+    def writing_for_us(self) -> int:
+        """For how long a commit has been under way that nothing ends but the disk; a server's is given up in time."""
+        return int(self._database.writing_for_s() * 1_000_000) if isinstance(self._database, SqliteDatabase) else 0
 
     async def newest_notification_id(self) -> str:
         """The one that sorts last; "" where there never was any."""

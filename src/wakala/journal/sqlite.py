@@ -68,6 +68,7 @@ class SqliteDatabase:
         self._exclusive = exclusive
         self._lock: IO[str] | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._began_s: float | None = None
         self._stopping = False
         self._patience = Patience()
         self._log_pages = 0
@@ -161,6 +162,10 @@ class SqliteDatabase:
         except apsw.Error as error:
             raise _fault(error) from error
 
+    def writing_for_s(self) -> float:
+        """For how long the commit under way has lasted. The disk decides that: it may be minutes, and be done then."""
+        return 0.0 if self._began_s is None else asyncio.get_running_loop().time() - self._began_s
+
     # ── the writer ──
 
     def _begin(self) -> None:
@@ -175,7 +180,11 @@ class SqliteDatabase:
             batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_LIMIT_OPERATIONS))]
             self._line.taken()
             batch = [one for one in batch if not one[1].done()]  # who gave up was told that nothing is done
-            tell(batch, await self._commit_together([operation for operation, _ in batch]))
+            self._began_s = asyncio.get_running_loop().time()
+            try:
+                tell(batch, await self._commit_together([operation for operation, _ in batch]))
+            finally:
+                self._began_s = None
             if self._log_pages >= self._due_pages:
                 await self._write_back()
 

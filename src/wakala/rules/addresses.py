@@ -10,17 +10,23 @@ from wakala.errors import CallerError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+URL_MAX_CHARS = 2_048  # what every browser, proxy and server takes
+HOST_MAX_CHARS = 253  # of a name in the DNS (RFC 1035, 2.3.4)
+URL_SHOWN_CHARS = 200  # of one that is refused
 
 UNKNOWN_HOP = "unknown"  # RFC 7239's own word
 
 
 def is_web_address(url: str) -> bool:
-    """True for an http or https address with a host, and a port where one is given; without a user or blanks."""
-    if not _WEB.fullmatch(url):
+    """True for an http or https address with a host, and a port where one is given; without a user or blanks.
+
+    None is longer than anybody's is.
+    """
+    if len(url) > URL_MAX_CHARS or not _WEB.fullmatch(url):
         return False
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
+        return 0 < len(parts.hostname or "") <= HOST_MAX_CHARS and parts.port != 0
     except ValueError:  # half a bracket, or a port that is none
         return False
 
@@ -28,7 +34,8 @@ def is_web_address(url: str) -> bool:
 def require_web_address(url: str) -> None:
     """Refuse what cannot be called."""
     if not is_web_address(url):
-        raise CallerError(f"{url!r} cannot be called: write a whole address such as https://shop.example/wakala.")
+        advice = f"write a whole address such as https://shop.example/wakala, of at most {URL_MAX_CHARS} characters"
+        raise CallerError(f"{url[:URL_SHOWN_CHARS]!r} cannot be called: {advice}.")
 
 
 _WEB = re.compile(r"https?://[!-\"$-?A-~]+")  # visible ASCII without # and @

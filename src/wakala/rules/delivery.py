@@ -1,6 +1,7 @@
 """A notification: the record, its states, and when the next attempt is due."""
 
 from enum import StrEnum
+from itertools import accumulate
 
 import msgspec
 
@@ -79,6 +80,7 @@ def judge(
     chance: float,
     schedule_s: tuple[float, ...] = SCHEDULE_S,
     *,
+    staged_us: int,
     gone_ends: bool = True,
 ) -> Verdict:
     """The state after attempt number ``attempts`` (from 1). ``chance`` in 0..1 places the jitter.
@@ -87,9 +89,26 @@ def judge(
     """
     if attempted.is_delivered:
         return Verdict(DeliveryState.DELIVERED, now_us)
-    if (attempted.status == GONE and gone_ends) or attempts > len(schedule_s):
+    used = _steps_used(attempts, now_us - staged_us, schedule_s)
+    if (attempted.status == GONE and gone_ends) or used == len(schedule_s):
         return Verdict(DeliveryState.GIVEN_UP, now_us)
-    wait_s = schedule_s[attempts - 1] * (1 - JITTER + 2 * JITTER * chance)
+    wait_us = _wait_us(schedule_s[used], chance)
     if attempted.retry_after_s is not None:
-        wait_s = max(wait_s, min(attempted.retry_after_s, RETRY_AFTER_LIMIT_S))
-    return Verdict(DeliveryState.WAITING, now_us + int(wait_s * 1_000_000))
+        wait_us = max(wait_us, int(min(attempted.retry_after_s, RETRY_AFTER_LIMIT_S) * 1_000_000))
+    return Verdict(DeliveryState.WAITING, now_us + wait_us)
+
+
+def _steps_used(attempts: int, owed_us: int, schedule_s: tuple[float, ...]) -> int:
+    """A step of the schedule is used up by an attempt and by its time: one that was brought forward costs none.
+
+    Where the clock was set back it tells nothing, and the attempts alone count.
+    """
+    steps = schedule_s[: attempts - 1]
+    if owed_us < 0:
+        return len(steps)
+    ends_us = accumulate(_wait_us(step_s, 0) for step_s in steps)
+    return sum(end_us <= owed_us for end_us in ends_us)
+
+
+def _wait_us(step_s: float, chance: float) -> int:
+    return int(step_s * (1 - JITTER + 2 * JITTER * chance) * 1_000_000)

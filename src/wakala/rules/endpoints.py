@@ -4,6 +4,7 @@ Every app has one endpoint of its own; a shortcode may have another for the paym
 leaves open (``()`` or 0) is decided by the installation.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +20,7 @@ RATE_LIMIT_MAX_PER_S = 1_000
 CONCURRENCY_LIMIT_MAX = 256  # the courier's hands are shared by all
 FINISH_LIMIT_S = 604_800  # how long an old URL may finish what waited: no schedule is longer by default
 DAY_S = 86_400
+LANE_HOST_MAX_CHARS = 260  # a name of the DNS has 253, its port six
 
 
 class EndpointState(StrEnum):
@@ -80,11 +82,16 @@ class SigningKey(msgspec.Struct, frozen=True):
 
 
 def lane_of(endpoint: Endpoint, callback_url: str | None) -> str:
-    """Whose turn a notification takes: the endpoint's lane; a URL given with a request shares that of its host."""
+    """Whose turn a notification takes: the endpoint's lane; a URL given with a request shares that of its host.
+
+    A host that is longer than any name stands there as a digest: no index takes a lane of thousands of characters.
+    """
     if not callback_url:
         return endpoint.lane
-    host = callback_url.partition("://")[2].replace("?", "/").partition("/")[0]
-    return f"{endpoint.lane} {host.lower()}"
+    host = callback_url.partition("://")[2].replace("?", "/").partition("/")[0].lower()
+    if len(host) > LANE_HOST_MAX_CHARS:
+        host = hashlib.sha256(host.encode(errors="replace")).hexdigest()
+    return f"{endpoint.lane} {host}"
 
 
 def asking_lane(shortcode_id: str) -> str:
@@ -186,6 +193,7 @@ BREAKER_FAILURES = 10  # in a row: more than one bad deployment's worth of retri
 ASKING_FAILURES = 3  # the same for C2B validations: while one is asked in vain, a customer stands at a till
 BREAKER_REST_MIN_US = 1_000_000  # a restart of the merchant's own takes about so long
 BREAKER_REST_MAX_US = 30_000_000  # at most this long after it comes back, an endpoint is found to be well
+FORWARD_AFTER_S = 60  # of failing: shorter troubles end within the first steps of the schedule, which nobody hurries
 SAMPLES_LIMIT = 200  # of the newest attempts; enough for a 95th percentile
 NOTICES_S = (3_600, DAY_S)  # failing for this long is told, before it is disabled (experience.md 6.1)
 DISABLE_AFTER_S = 432_000.0  # 120 h of nothing but failures (experience.md 6.1)
@@ -283,6 +291,11 @@ class Record:
         """As in `Health`."""
         return self._health.is_resting
 
+    @property
+    def asks_the_newest(self) -> bool:
+        """Which one looks, where the breaker is open: the oldest that is due and the newest untried one take turns."""
+        return self.is_resting and self.streak % 2 == 0
+
     def forget_failures(self) -> None:
         """Begin anew: somebody resumed the endpoint or gave it another URL."""
         self._health = msgspec.structs.replace(self._health, streak=max(0, self._health.streak), failing_since_us=None)
@@ -296,7 +309,7 @@ class Record:
         return running == 0 and (has_leapt_back or now_us >= self._health.rest_ends_us())
 
     def note(self, attempted: Attempted, duration_us: int, now_us: int) -> bool:
-        """An attempt ended. True where it closed the breaker: the endpoint is well again."""
+        """An attempt ended. True where it closed the breaker after a while: what waits need not wait for its step."""
         if len(self._durations_us) < SAMPLES_LIMIT:
             self._durations_us.append(duration_us)
         else:
@@ -314,7 +327,7 @@ class Record:
                 attempted.status,
                 None,
             )
-            return before.is_resting
+            return before.is_resting and failing_s(before, now_us) >= FORWARD_AFTER_S
         since_us = before.failing_since_us
         if before.last_failure_us is not None and now_us - before.last_failure_us > SILENCE_LIMIT_S * 1_000_000:
             since_us = None

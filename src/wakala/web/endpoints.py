@@ -13,7 +13,7 @@ from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotAllowedHereError
 from wakala.rules.accounts import App, Environment, Shortcode
-from wakala.rules.addresses import is_web_address
+from wakala.rules.addresses import URL_MAX_CHARS, is_web_address
 from wakala.rules.endpoints import Endpoint
 from wakala.rules.endpoints import Waiting as Choice
 from wakala.web.auth import caller
@@ -93,7 +93,7 @@ class Endpoints:
             endpoint = await self._desk.endpoint(app, shortcode)
             signers = self._directory.signers(endpoint)
             test = self._prober.test if asked.Force else self._prober.require
-            found = await test(url, signers, app.body_format)
+            found = await test(url, signers, app.body_format, app.organisation_id)
             held = await self._desk.set_url(app, endpoint, url, asked.Waiting)
             return await self._changed(app, shortcode, Test=grading_view(url, found), Held=held)
 
@@ -106,7 +106,8 @@ class Endpoints:
             app, asked, shortcode = self._asked(incoming, environment, TestBody)
             endpoint = await self._desk.endpoint(app, shortcode)
             url = _checked(asked.CallbackUrl or self._directory.url_of(endpoint))
-            found = await self._prober.test(url, self._directory.signers(endpoint), app.body_format)
+            signers = self._directory.signers(endpoint)
+            found = await self._prober.test(url, signers, app.body_format, app.organisation_id)
             return plain(200, grading_view(url, found))
 
         return handle
@@ -218,6 +219,9 @@ def read_body(kind: type[Any], body: bytes) -> Any:
 
 def _checked(url: str) -> str:
     if not is_web_address(url):
-        message = "Send a whole address such as https://shop.example/wakala, without a user or blanks."
+        message = (
+            "Send a whole address such as https://shop.example/wakala, without a user or blanks and of at most "
+            f"{URL_MAX_CHARS} characters."
+        )
         raise InvalidFieldsError(faults=(FieldFault("/CallbackUrl", message),))
     return url

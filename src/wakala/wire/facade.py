@@ -92,8 +92,13 @@ class _Fields:
         return cents
 
     def url(self, name: str) -> str:
-        value = self.text(name)
-        if not is_web_address(value):
+        self.text(name)
+        return self.optional_url(name)
+
+    def optional_url(self, *names: str) -> str:
+        name = next((each for each in names if self.optional(each)), "")
+        value = self.optional(name)
+        if value and not is_web_address(value):
             raise invalid(name)
         return value
 
@@ -358,7 +363,7 @@ def _read_plain(commands: tuple[Command, ...], fields: _Fields, values: Mapping[
     body = values.get("list", values)
     named_by = next((name for name in _OWN_NAMES if fields.optional(name)), "")
     shortcode = fields.optional(*_OWN_NAMES)
-    url = fields.optional("CallBackURL", "callbackUrl", "callbackurl")
+    url = fields.optional_url("CallBackURL", "callbackUrl", "callbackurl")
     ask = _plain(command, _encode({"Daraja": body}).decode())
     if command.mode is Mode.PROMPT:
         amount = fields.amount_cents("amount" if command.kind is Kind.TILL_PUSH else "Amount")

@@ -9,6 +9,7 @@ _decode = msgspec.json.Decoder().decode
 NUMBER_LIMIT = 10**30  # far above any identifier; Python refuses to spell integers of thousands of digits
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLANKS = b" \t\r\n"  # JSON's own
 
 
 def read_object(body: bytes) -> dict[str, object] | None:
@@ -21,8 +22,11 @@ def read_object(body: bytes) -> dict[str, object] | None:
 
 
 def mended(body: bytes) -> bytes:
-    """The same bytes as strict readers take them: UTF-8, and no byte-order mark before it."""
-    return body.removeprefix(_BYTE_ORDER_MARK).decode(errors="replace").encode()
+    """The same bytes as strict readers take them: UTF-8, and neither a byte-order mark before it nor blanks around it.
+
+    With blanks it could not be signed: where it stands inside other JSON, as in the list of notifications, they go.
+    """
+    return body.removeprefix(_BYTE_ORDER_MARK).strip(_BLANKS).decode(errors="replace").encode()
 
 
 def inner(outer: dict[str, object], name: str) -> dict[str, object] | None:

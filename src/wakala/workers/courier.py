@@ -150,13 +150,24 @@ class Courier:
         """Claim a page and begin with it."""
         now_us = self._source.now_us()
         try:
-            until_us = self._deliveries.lease_end_us(now_us)
-            page = await self._journal.claim_notifications(name, now_us, until_us, room)
+            page = await self._claim(name, now_us, room)
         finally:
             lane.is_filling = False
         lane.has_more = len(page) == room
         lane.backlog.extend(page)
         self._start(name, lane)
+
+    async def _claim(self, name: str, now_us: int, room: int) -> list[Notification]:
+        """Oldest first. Whether a resting endpoint is well again, every other time the newest says that is untried.
+
+        A few that it cannot take, and be they the oldest, then hold up no others.
+        """
+        until_us = self._deliveries.lease_end_us(now_us)
+        if self._standing.record(name).asks_the_newest and (
+            page := await self._journal.claim_untried(name, now_us, until_us)
+        ):
+            return page
+        return await self._journal.claim_notifications(name, now_us, until_us, room)
 
     def _fill_in_time(self, name: str, lane: Lane) -> None:
         """Fetch the next page while the present one is under way."""
@@ -282,12 +293,18 @@ class Courier:
                     break
                 self._fill_in_time(name, lane)
                 await self._attempt(following)
+                self._let_go_if_resting(name, lane)
                 following = self._next(name, lane)
         finally:
             lane.running -= 1
             self._running -= 1
             self._running_of[owner_of(name)[0]] -= 1
             self._pass_on(name, lane)
+
+    def _let_go_if_resting(self, name: str, lane: Lane) -> None:
+        """While the breaker is open nothing stays in memory: which one looks is chosen from all that wait."""
+        if lane.has_work and not self._stopping and self._standing.record(name).is_resting:
+            self._spawn(self._give_back(lane.clear()))
 
     def _pass_on(self, name: str, lane: Lane) -> None:
         """A hand is free: for the lane that has waited longest, then for its own."""
