@@ -331,9 +331,11 @@ class Gateway:
         if self.database.dialect == "sqlite":
             await migrate(self.database)
         await require_newest(self.database)
-        for trouble in await self.database.troubles() if isinstance(self.database, PostgresDatabase) else ():
-            log.error(trouble)
         await self._set_clock()
+        if isinstance(self.database, PostgresDatabase):
+            for trouble in await self.database.troubles():
+                log.error(trouble)
+            await Partitions(self.database).withdraw_overdue(self.source.now_us() // 1000)
         self.source.begin_anew()
         self.source.go_on_after(await self.journal.newest_notification_id())
         await self.directory.refresh()

@@ -383,11 +383,28 @@ async def test_what_a_process_promised_that_died_while_it_made_a_week_refuses_no
     database: Database, journal: Journal
 ) -> None:
     assert isinstance(database, PostgresDatabase)
+    await promise_a_week(database)
+    await Partitions(database).make_ahead(YOUNG_US // 1000)
+    assert len(await journal.exchanges((await with_history(journal, YOUNG_US)).id)) == 1
+
+
+@only_on_postgres
+async def test_a_start_withdraws_the_promise_of_a_process_that_died_long_ago_and_of_nobody_else(
+    database: Database, journal: Journal
+) -> None:
+    assert isinstance(database, PostgresDatabase)
+    await promise_a_week(database)
+    await Partitions(database).withdraw_overdue(YOUNG_US // 1000 - 1)  # perhaps of a gateway that is at it
+    assert await promises(database) == 1
+    await Partitions(database).withdraw_overdue(YOUNG_US // 1000)
+    assert await promises(database) == 0
+    assert len(await journal.exchanges((await with_history(journal, YOUNG_US)).id)) == 1
+
+
+async def promise_a_week(database: PostgresDatabase) -> None:
     first, last = bound(YOUNG_US // 1000), bound(YOUNG_US // 1000 + WEEK_MS)
     promise = f"CHECK (id < '{first}' OR id >= '{last}') NOT VALID"
     await database.script(f"ALTER TABLE exchanges_default ADD CONSTRAINT {PROMISE} {promise}")
-    await Partitions(database).make_ahead(YOUNG_US // 1000)
-    assert len(await journal.exchanges((await with_history(journal, YOUNG_US)).id)) == 1
 
 
 @only_on_postgres

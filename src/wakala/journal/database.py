@@ -91,7 +91,7 @@ class Pace:
 
 
 class Database(Protocol):
-    """SQLite or PostgreSQL behind the same six verbs. Faults arrive as `DatabaseFaultError`."""
+    """SQLite or PostgreSQL behind the same verbs. Faults arrive as `DatabaseFaultError`."""
 
     dialect: str
 
@@ -112,6 +112,9 @@ class Database(Protocol):
 
     async def script(self, sql: str) -> None:
         """Run a migration's statements in one transaction."""
+
+    def writing_for_s(self) -> float:
+        """For how long a commit has been under way that has no end of its own; 0 where there is none."""
 
 
 @cache

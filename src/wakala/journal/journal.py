@@ -13,7 +13,6 @@ from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Confirmation, Event, ShortcodeDue
-from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
@@ -307,7 +306,7 @@ class Journal:
 
     def writing_for_us(self) -> int:
         """For how long a commit has been under way that nothing ends but the disk; a server's is given up in time."""
-        return int(self._database.writing_for_s() * 1_000_000) if isinstance(self._database, SqliteDatabase) else 0
+        return int(self._database.writing_for_s() * 1_000_000)
 
     async def newest_notification_id(self) -> str:
         """The one that sorts last; "" where there never was any."""

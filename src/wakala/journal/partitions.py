@@ -34,7 +34,11 @@ SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits AS i JOIN 
 WHERE i.inhparent = 'exchanges'::regclass
 """
 _DEFAULT = "ALTER TABLE exchanges_default"
-_PROMISES = f"SELECT 1 FROM pg_constraint WHERE conrelid = 'exchanges_default'::regclass AND conname = '{PROMISE}'"  # noqa: S608 - ours
+_PROMISES = f"""
+SELECT pg_get_constraintdef(oid) FROM pg_constraint
+WHERE conrelid = 'exchanges_default'::regclass AND conname = '{PROMISE}'
+"""  # noqa: S608 - ours
+_PROMISED = re.compile(r"id < 'xch_([0-9a-f]{12})'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class Partitions:
                 f"SET LOCAL statement_timeout = {LOOK_LIMIT_MS}; {_DEFAULT} VALIDATE CONSTRAINT {PROMISE}"
             )
             await self._alter(
+                f"{_DEFAULT} VALIDATE CONSTRAINT {PROMISE};"  # at once; where it was withdrawn, nothing is attached
                 f"CREATE TABLE {partition.name} (LIKE exchanges INCLUDING DEFAULTS);"
                 f"ALTER TABLE exchanges ATTACH PARTITION {partition.name} FOR VALUES {range_};"
                 f"{_DEFAULT} DROP CONSTRAINT {PROMISE}"
@@ -107,6 +112,15 @@ class Partitions:
             with suppress(DatabaseFaultError):
                 await self._withdraw()
             raise
+
+    async def withdraw_overdue(self, now_ms: int) -> None:
+        """At a start: a process that died long ago may have left a promise whose time has come, and rows are refused.
+
+        One whose time is to come may be another gateway's that is at it.
+        """
+        found = [_PROMISED.search(told) for (told,) in await self._database.read(_PROMISES)]
+        if any(promised is None or int(promised[1], 16) <= now_ms for promised in found):
+            await self._withdraw()
 
     async def _withdraw(self) -> None:
         """A promise that nobody keeps any more would refuse rows once its time has come."""

@@ -245,6 +245,10 @@ class PostgresDatabase:
         except _FAULTS as error:
             raise _fault(error) from error
 
+    def writing_for_s(self) -> float:
+        """Nothing: what the server does not answer in time is given up, and not committed later."""
+        return 0.0
+
     async def now_us(self) -> int:
         """What the server's clock shows: the one that all gateways on it have in common."""
         shown = await self.read("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -543,6 +547,6 @@ def _fault(error: BaseException, *, is_away: bool | None = None) -> DatabaseFaul
         away = DatabaseAwayError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
         away.__cause__ = error
         return away
-    fault = DatabaseFaultError(f"{what} Nothing was done; try again with the same RequestID.")
+    fault = DatabaseFaultError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
     fault.__cause__ = error
     return fault
