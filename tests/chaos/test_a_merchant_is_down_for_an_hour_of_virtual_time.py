@@ -15,7 +15,7 @@ from virtual.outage import Hour, Outage
 ACROSS_THE_INTERNET_S, NEXT_DOOR_S = 0.02, 0.001
 MINUTES_S = 300.0  # are enough to see what is the same, and what is broken
 HOUR = Hour(seed=1, owed=3_000, steady=1_000, hop_s=ACROSS_THE_INTERNET_S)
-SHORT = Hour(seed=1, owed=1_500, steady=500, hop_s=ACROSS_THE_INTERNET_S, down_s=MINUTES_S)
+SHORT = replace(HOUR, down_s=MINUTES_S)  # half as much would be sent in two seconds, too few for a rate
 PUT_OFF = replace(SHORT, schedule_s=(2 * MINUTES_S, 4 * MINUTES_S))  # whatever was tried is due after the end
 CROWDED = Hour(seed=2, owed=6_000, steady=800, hop_s=NEXT_DOOR_S, down_s=MINUTES_S)
 
