@@ -11,7 +11,7 @@ from journal.making import exchange
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, eventually, running_gateway
 from wakala.identity import Source, made_at_us
 from wakala.journal.rows import Confirmation
-from wakala.rules.accounts import Product
+from wakala.rules.accounts import Product, Shortcode
 from wakala.workers.timekeeper import Horizon, Timekeeper
 
 pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
@@ -115,6 +115,12 @@ async def test_what_a_clock_that_was_wrong_put_off_is_due_at_once(
         assert due.id == payment.id
 
 
+def put_off(shortcode: Shortcode, clock: Clock) -> Confirmation:
+    """Money that arrives now and is nobody's yet."""
+    place = (shortcode.organisation_id, "sandbox", "UKN7777777", "", shortcode.id)
+    return Confirmation(*place, None, "{}", clock.now_us(), clock.now_us() + 180_000_000)
+
+
 async def test_a_confirmation_that_waits_for_a_clock_that_was_wrong_is_due_at_once(
     tmp_path: Path, url: str | None, clock: Clock
 ) -> None:
@@ -125,8 +131,7 @@ async def test_a_confirmation_that_waits_for_a_clock_that_was_wrong_is_due_at_on
     async with running_gateway(tmp_path, source=source, database_url=url, finisher=slow) as house:
         journal = house.gateway.journal
         (shortcode,) = await journal.shortcodes()
-        place = (shortcode.organisation_id, "sandbox", "UKN7777777", "", shortcode.id)
-        waiting = Confirmation(*place, None, "{}", clock.now_us(), clock.now_us() + 180_000_000)
+        waiting = put_off(shortcode, clock)
         assert await journal.record_confirmation(waiting, exchange(id=source.new_id("xch")))
         clock.off_us = 0
         await Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US)).step()
@@ -145,8 +150,7 @@ async def test_what_was_under_way_when_the_clock_was_put_right_is_looked_at_too(
         (shortcode,) = await journal.shortcodes()
         keeper = Timekeeper(journal, source, Horizon(HOUR_US, HOUR_US, HOUR_US))
         await keeper.step()
-        place = (shortcode.organisation_id, "sandbox", "UKN7777777", "", shortcode.id)
-        under_way = Confirmation(*place, None, "{}", clock.now_us(), clock.now_us() + 180_000_000)
+        under_way = put_off(shortcode, clock)
         clock.off_us = 0
         await keeper.step()
         assert await journal.record_confirmation(under_way, exchange(id=source.new_id("xch")))
