@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from journal.making import NOW_US, opening, payment
+from journal.making import NOW_US, SCOPE, opening, payment
 from wakala.errors import DatabaseFaultError
 from wakala.identity import Source
 from wakala.journal.database import Database
@@ -43,7 +43,7 @@ async def put_off(journal: Journal) -> None:
 
 
 async def due(journal: Journal) -> int:
-    return len(await journal.payments_due(NOW_US + HOUR_US, 10))
+    return len(await journal.payments_due(SCOPE.shortcode_id, NOW_US + HOUR_US, 10))
 
 
 async def test_the_look_at_the_start_is_owed_until_the_journal_has_it(journal: Journal, database: Database) -> None:

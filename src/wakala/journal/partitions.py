@@ -16,7 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from wakala.errors import DatabaseFaultError
+from asyncpg import LockNotAvailableError
+
+from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.journal.postgres import PostgresDatabase
 from wakala.rules.exchange import AGEING
 
@@ -55,6 +57,11 @@ def bound(at_ms: int) -> str:
     return f"xch_{max(0, at_ms):012x}"
 
 
+def is_passing(fault: DatabaseFaultError) -> bool:
+    """True where another partition may fare better: somebody has a lock, or a row is in the way."""
+    return not isinstance(fault, DatabaseAwayError) or isinstance(fault.__cause__, LockNotAvailableError)
+
+
 class Partitions:
     """The weeks of ``exchanges``."""
 
@@ -89,6 +96,8 @@ class Partitions:
             try:
                 await self._make(partition)
             except DatabaseFaultError as fault:
+                if not is_passing(fault):
+                    raise
                 log.warning("the partition %s is not made yet: %s", name, fault.sentence)
             else:
                 made.append(name)
@@ -108,7 +117,7 @@ class Partitions:
                 f"ALTER TABLE exchanges ATTACH PARTITION {partition.name} FOR VALUES {range_};"
                 f"{_DEFAULT} DROP CONSTRAINT {PROMISE}"
             )
-        except BaseException:
+        except DatabaseFaultError:
             with suppress(DatabaseFaultError):
                 await self._withdraw()
             raise

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from wakala.errors import DatabaseFaultError
 from wakala.identity import Source, first_id
 from wakala.journal.journal import Journal
-from wakala.journal.partitions import Partitions
+from wakala.journal.partitions import Partitions, is_passing
 from wakala.journal.retention import FIRST_ID
 from wakala.rules.delivery import DeliveryState
 from wakala.rules.exchange import AGEING
@@ -118,10 +118,7 @@ class Pruner:
             log.warning("the clock is %s days from the time of this store: what goes has to be old by both", days)
         self._sweep = sweep  # whatever becomes of the weeks
         if self._partitions is not None:
-            try:
-                await self._partitions.make_ahead(clock_us // 1000)
-            except DatabaseFaultError as fault:
-                log.warning("weeks to come are not made yet: %s", fault.sentence)
+            await self._partitions.make_ahead(clock_us // 1000)
             await self._drop(sweep, Gone(), dry_run=False)
 
     async def run(self, *, dry_run: bool) -> Gone:
@@ -159,6 +156,8 @@ class Pruner:
                 try:
                     await self._partitions.drop(partition)
                 except DatabaseFaultError as fault:
+                    if not is_passing(fault):
+                        raise
                     log.warning("the partition %s is not dropped yet: %s", partition.name, fault.sentence)
                     continue
                 log.info("exchanges of the partition %s are forgotten", partition.name)
