@@ -50,7 +50,8 @@ class Deliveries:
     def stage(self, change: Change, now_us: int) -> Notification:
         """What ``change`` owes the merchant, leased to nobody yet.
 
-        It waits also where no URL is known: one may have been named elsewhere a moment ago, and `attempt` looks again.
+        Without an app nobody is told. It waits also where no URL is known: one may have been named elsewhere a moment
+        ago, and `attempt` looks again.
         """
         payment = change.payment
         app = self._directory.app(payment.scope.app_id)
@@ -71,9 +72,7 @@ class Deliveries:
             ),
             lane=lane_of(endpoint, payment.callback_url),
             url=payment.callback_url,
-            state=DeliveryState.WAITING
-            if payment.scope.app_id
-            else DeliveryState.KEPT,  # without an app nobody is told
+            state=DeliveryState.WAITING if payment.scope.app_id else DeliveryState.KEPT,
             attempts=0,
             due_us=now_us,
             lease_us=0,

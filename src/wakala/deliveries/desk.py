@@ -28,9 +28,8 @@ from wakala.rules.vault import NONCE_LENGTH_BYTES, MasterKey, seal, unseal
 OVERLAP_S = 86_400.0  # old and new secret both sign for a day (experience.md 6.1)
 OVERLAP_MAX_S = 604_800.0
 KEY_BYTES = 32
-# What is younger may have a neighbour whose commit is still under way, for 8 s in the queue, 8 s until there is a
-# connection and 8 s at the database, or whose gateway has not yet heard, for 5 s, that the database's clock was set: a
-# cursor must not pass it.
+# What is younger may have a neighbour whose commit is still under way, for 8 s in the queue and 8 s at the database, or
+# whose gateway has not yet heard, for 5 s, that the database's clock was set: a cursor must not pass it.
 SETTLE_US = 25_000_000
 REPLAY_LIMIT = 100_000  # are looked at in one call; the answer says where to go on
 CONSUMERS_LIMIT = 50  # of an app in an environment: each is a row for ever
@@ -242,7 +241,7 @@ class Desk:
     # ── notifications ──
 
     def settled_id(self) -> str:
-        """Sorts after every notification that a reader can know of; none of what a commit under way holds."""
+        """Sorts after every notification that no reader can have missed, and before what a commit under way holds."""
         return first_id("ntf", self._source.settled_us(SETTLE_US + self._journal.writing_for_us()))
 
     def present_id(self) -> str:

@@ -428,15 +428,17 @@ class _Writer:
         """Durable when it returns; False for those whose guard lost."""
         plan, given = documents(operations)
         prepared = self._prepared.get(plan)
-        if prepared is None or self._connection is None or self._connection.is_closed():
-            async with asyncio.timeout(ANSWER_LIMIT_S):
-                prepared = await self._prepare(plan)
         try:
-            keys = {record[0] for record in await prepared.fetch(*given)}
+            if prepared is not None and self._connection is not None and not self._connection.is_closed():
+                records = await prepared.fetch(*given)
+            else:
+                async with asyncio.timeout(ANSWER_LIMIT_S):  # with all that comes first, for no cursor waits longer
+                    records = await (await self._prepare(plan)).fetch(*given)
         except _OUTLIVED:
             if self._rest.is_over():
                 self.abort()  # the next commit connects anew
             raise
+        keys = {record[0] for record in records}
         return [operation.guard is None or operation.key in keys for operation in operations]
 
     async def close(self) -> None:

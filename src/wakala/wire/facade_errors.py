@@ -70,7 +70,7 @@ def duplicate() -> RefusedInDarajaError:
 
 
 def busy() -> RefusedInDarajaError:
-    """Come back later."""
+    """Nothing was done; come back later."""
     return RefusedInDarajaError(500, "500.003.02", "System is busy. Please try again in few minutes.")
 
 
