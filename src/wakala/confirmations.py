@@ -5,18 +5,20 @@ waits a little: the push's own callback names the receipt.
 """
 
 import json
+from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
 
 from msgspec.structs import replace
 
 from wakala.directory import Directory
+from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
 from wakala.journal.journal import Confirmation, Journal
-from wakala.payments import Offer, Payments, Stage, Terms, wants_twin
+from wakala.payments import Outbox, Payments, Terms, wants_twin
 from wakala.rules.accounts import Shortcode
 from wakala.rules.decisions import Change, decide
-from wakala.rules.delivery import COLLECTED
+from wakala.rules.delivery import COLLECTED, Notification
 from wakala.rules.exchange import Exchange
 from wakala.rules.facts import Fact, Misfit, Settled
 from wakala.rules.matching import CLOCK_SLACK_US, Ambiguous, Candidate, Match, Matched, match
@@ -41,17 +43,14 @@ class Confirmations:
         payments: Payments,
         source: Source,
         terms: Terms,
-        *,
-        stage: Stage,
-        offer: Offer,
+        outbox: Outbox,
     ) -> None:
         self._journal = journal
         self._directory = directory
         self._payments = payments
         self._source = source
         self._terms = terms
-        self._stage = stage
-        self._offer = offer
+        self._outbox = outbox
 
     async def receive(
         self, notice: Notice, payer_name: str | None, shortcode: Shortcode, exchange: Exchange, words: bytes = b""
@@ -168,12 +167,21 @@ class Confirmations:
         return by_another_way and await self._journal.reword_confirmation(known, told, exchange)
 
     async def _record(self, entry: Confirmation, exchange: Exchange, before: Payment | None, change: Change) -> bool:
-        notification = self._stage(change, self._source.now_us()) if change.notify else None
-        won = await self._journal.record_confirmation(
+        notification = self._outbox.stage(change, self._source.now_us()) if change.notify else None
+        written = self._journal.record_confirmation(
             entry, exchange, before=before, change=change, notification=notification
         )
-        if won and notification is not None:
-            self._offer(notification)
+        return await self._told(written, [] if notification is None else [notification])
+
+    async def _told(self, written: Awaitable[bool], owed: list[Notification]) -> bool:
+        """Whether it was written; then what is owed for it goes its way."""
+        try:
+            won = await written
+        except DatabaseAwayError:
+            self._outbox.doubt(owed)
+            raise
+        if won:
+            self._outbox.offer(owed)
         return won
 
     def _confirmation(
@@ -258,9 +266,8 @@ class Confirmations:
             await self._confirm_known(owner, notice, payer_name, ())
             return
         change = self._collection(notice, payer_name, shortcode, now_us, (Flag.AMBIGUOUS,), words.encode())
-        notification = self._stage(change, now_us)
-        if await self._journal.collect_confirmation(waiting, change, notification):
-            self._offer(notification)
+        notification = self._outbox.stage(change, now_us)
+        await self._told(self._journal.collect_confirmation(waiting, change, notification), [notification])
 
 
 def _spoken_by(kept: dict[str, Any]) -> Evidence:

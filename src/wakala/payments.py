@@ -7,9 +7,10 @@ query) becomes a fact and goes through `settle`, so there is one place where a p
 
 import json
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -44,12 +45,21 @@ _INTERRUPTED = "The gateway stopped while sending; whether it went out is not kn
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
-Stage = Callable[[Change, int], Notification]
-"""Makes the notification that a change owes, with the time; see `deliveries.Deliveries.stage`."""
-Offer = Callable[[Notification], None]
-"""Hands a staged notification to the courier; see `workers.courier`."""
 Answered = Callable[[Payment], ApiAnswer]
 """What the merchant is told about a payment; stored in the transaction that makes it true."""
+
+
+class Outbox(Protocol):
+    """Where what a change owes the merchant goes; see `deliveries` and `workers.courier`."""
+
+    def stage(self, change: Change, now_us: int) -> Notification:
+        """The notification that a change owes, to be written in the commit that makes the change true."""
+
+    def offer(self, owed: Sequence[Notification]) -> None:
+        """They are written, and may be brought."""
+
+    def doubt(self, owed: Sequence[Notification]) -> None:
+        """Whether they are written is not known, and they may be yet: a database that hung does what it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +84,7 @@ class Payments:
         source: Source,
         terms: Terms,
         callback_key: bytes,
-        *,
-        stage: Stage,
-        offer: Offer,
+        outbox: Outbox,
     ) -> None:
         self._journal = journal
         self._directory = directory
@@ -84,12 +92,10 @@ class Payments:
         self._source = source
         self._terms = terms
         self._callback_key = callback_key
-        self._stage = stage
-        self._offer = offer
+        self._outbox = outbox
         self._initiators = Initiators(journal, directory, source)
         self._recent: OrderedDict[str, Payment] = OrderedDict()
         self._under_way: dict[str, Payment] = {}
-        self._doubtful: deque[Notification] = deque(maxlen=RECENT_LIMIT_PAYMENTS)
         self._unwritten: deque[tuple[Payment, Asked]] = deque()
 
     # ── accept ──
@@ -219,9 +225,6 @@ class Payments:
 
     async def write_late(self) -> None:
         """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
-        while self._doubtful:  # written after all, perhaps, and leased to a courier that was never given it
-            await self._journal.hand_back_notification(self._doubtful[0])
-            self._doubtful.popleft()
         while self._unwritten:
             payment, asked = self._unwritten.popleft()
             try:
@@ -274,11 +277,12 @@ class Payments:
         while True:
             now_us = self._source.now_us()
             change = decide(payment, self._impatient(payment, fact, now_us), now_us, self._terms.schedule)
-            notification = self._stage(change, now_us) if change.notify else None
+            notification = self._outbox.stage(change, now_us) if change.notify else None
             claimed = _claimed(fact, claims, change.payment)
             twin = None
             if claimed is not None:
                 change, twin = await self._with_twin(change, claimed, now_us)
+            owed = [one for one in (notification, twin) if one is not None]
             self._remember(change.payment)
             is_success = change.payment.state is State.SUCCEEDED and not payment.state.is_final
             registers = is_success and payment.command == "c2b/registerurl"
@@ -300,7 +304,7 @@ class Payments:
             except DatabaseFaultError as fault:
                 self._recent.pop(payment.id, None)
                 if isinstance(fault, DatabaseAwayError):
-                    self._doubtful += [one for one in (notification, twin) if one is not None and one.lease_us]
+                    self._outbox.doubt(owed)
                     raise
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
@@ -308,9 +312,7 @@ class Payments:
                 if registers or bills:
                     await self._directory.refresh()  # the next payment may be on its way
                 await self._initiators.heard(change, fact, is_refusal=is_refusal)
-                for owed in (notification, twin):
-                    if owed is not None:
-                        self._offer(owed)
+                self._outbox.offer(owed)
                 return change.payment
             payment = await self._reread(payment)
             if is_of_this_version:
@@ -337,7 +339,7 @@ class Payments:
             return change, None
         after = replace(payment, notifications=payment.notifications + 1)
         told = Change(replace(after, callback_url=shortcode.confirmation_url), Step.CONFIRM, "confirmed", {}, TWIN)
-        return replace(change, payment=after), replace(self._stage(told, now_us), body=words.encode())
+        return replace(change, payment=after), replace(self._outbox.stage(told, now_us), body=words.encode())
 
     async def find(self, payment_id: str) -> Payment | None:
         """A payment by its ID, from memory where it was open a moment ago.

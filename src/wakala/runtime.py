@@ -28,8 +28,6 @@ from wakala.payments import Payments, Terms
 from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
-from wakala.rules.decisions import Change
-from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import STEP_LIMIT_S
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
@@ -48,6 +46,7 @@ from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
+from wakala.workers.outbox import FIRST_REST_S, LeasedOutbox
 from wakala.workers.pruner import Ages, Pruner
 from wakala.workers.puller import Puller
 from wakala.workers.timekeeper import Horizon, Timekeeper
@@ -184,6 +183,8 @@ class Gateway:
             lane_limit=settings.deliveries.lane_limit,
             backlog_limit_per_s=settings.deliveries.backlog_limit_per_s,
         )
+        self.bell = Bell()
+        self.outbox = LeasedOutbox(self.journal, self.deliveries, self.courier, self.bell, self.source)
         self.payments = Payments(
             self.journal,
             self.directory,
@@ -191,8 +192,7 @@ class Gateway:
             self.source,
             terms,
             master.derive("callback"),
-            stage=self._stage,
-            offer=self._offer,
+            self.outbox,
         )
         self.confirmations = Confirmations(
             self.journal,
@@ -200,10 +200,8 @@ class Gateway:
             self.payments,
             self.source,
             terms,
-            stage=self._stage,
-            offer=self._offer,
+            self.outbox,
         )
-        self.bell = Bell()
         trace_key = master.derive("trace")
         desk = Desk(self.journal, master, self.source)
         self.api = Api(
@@ -264,6 +262,7 @@ class Gateway:
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("spill", self.spill.reopen, SPILL_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
+            Loop("outbox", self.outbox.step, FIRST_REST_S),
             Loop("finisher", self.finisher.step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),
             Loop("timekeeper", Timekeeper(self.journal, self.source, horizon(settings)).step, TIMEKEEPER_REST_S),
@@ -411,13 +410,6 @@ class Gateway:
         await self.journal.directory_version()
         if isinstance(self.database, PostgresDatabase) and not await self.database.takes_writes():
             raise DatabaseAwayError(READ_ONLY)
-
-    def _stage(self, change: Change, now_us: int) -> Notification:
-        return self.courier.reserve(self.deliveries.stage(change, now_us), now_us)
-
-    def _offer(self, notification: Notification) -> None:
-        self.courier.offer(notification)
-        self.bell.ring(notification.scope.app_id)
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> list[BaseException]:

@@ -1,0 +1,46 @@
+"""A database that hung carries out what it was given when its caller has long been told that it did not answer.
+
+What such a commit staged is leased to this gateway, whose courier was never handed it.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from services.gateway import eventually, running_gateway
+from wakala.rules.decisions import decide
+from wakala.rules.facts import Settled
+from wakala.rules.payment import Evidence, State
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest) -> str | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+async def test_a_notification_whose_commit_comes_late_does_not_wait_for_the_end_of_its_lease(
+    tmp_path: Path, url: str | None
+) -> None:
+    quiet, long = {"poll_s": 3_600.0}, {"lease_s": 3_600.0}
+    async with running_gateway(tmp_path, database_url=url, finisher=quiet, deliveries=long) as house:
+        await house.push("ORDER-1")
+        gateway = house.gateway
+        [organisation] = await gateway.journal.organisations()
+        payment = await gateway.journal.payment_by_request(organisation, "sandbox", "ORDER-1")
+        assert payment is not None
+        assert payment.state is State.PENDING
+
+        now_us = gateway.source.now_us()
+        paid = Settled(by=Evidence.STK_CALLBACK, paid=True, code="0", description="", receipt="UKU1234567")
+        change = decide(payment, paid, now_us, gateway.settings.schedule)
+        owed = gateway.outbox.stage(change, now_us)
+        assert owed.lease_us > now_us
+        gateway.outbox.doubt([owed])
+        await gateway.outbox.step()  # it is not there yet
+        assert await gateway.journal.record_change(payment, change, notification=owed)
+
+        await eventually(lambda: house.merchant.posts)
+        await house.attempts_ended()
+        found = await gateway.journal.notification(owed.id)
+        assert found is not None
+        assert (found.state, found.attempts) == ("delivered", 1)
