@@ -62,6 +62,7 @@ TIMEKEEPER_REST_S = 5.0  # a clock that leapt back is seen this soon
 SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
 SPILL_REST_S = 60.0  # how soon the spill file is tried again where the disk had no room; each try fills it for a moment
 SPILL_NAME = "wakala.spill"
+READINESS = "ready"  # the duty that is taken to see whether the database takes a commit
 RETRY_REST_S = 1.0  # how soon it is seen that a database is there which was away at the start
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
 FINISH_SHARE = 0.5  # of the workers' time: attempts and questions that are under way
@@ -410,6 +411,8 @@ class Gateway:
         await self.journal.directory_version()
         if isinstance(self.database, PostgresDatabase) and not await self.database.takes_writes():
             raise DatabaseAwayError(READ_ONLY)
+        if self.database.has_failed_lately():  # reading says nothing of a disk that is full
+            await self.journal.retention.claim_duty(READINESS, self.source.now_us(), 0)
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> list[BaseException]:

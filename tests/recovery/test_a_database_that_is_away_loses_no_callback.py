@@ -55,6 +55,10 @@ async def is_ready(town: Town, gateway: Gateway) -> bool:
         return answer.status == 200
 
 
+async def is_not_ready(town: Town, gateway: Gateway) -> bool:
+    return not await is_ready(town, gateway)
+
+
 async def test_callbacks_are_kept_while_the_database_is_away(troubled: tuple[Town, Trouble]) -> None:
     town, trouble = troubled
     gateway = await town.serve(**SILENT)
@@ -70,6 +74,7 @@ async def test_callbacks_are_kept_while_the_database_is_away(troubled: tuple[Tow
         return await is_refused(town, gateway, asked[-1])
 
     await until(says_no, "a request that is refused")
+    await until(lambda: is_not_ready(town, gateway), "a gateway that says so where load balancers look")
     await customers_pay(town)
     word = IN_MEMORY if isinstance(trouble, ReadOnlyDisk) else ON_DISK
     kept = lambda: gateway.program.said.count(word)  # noqa: E731 - a word for a count, used twice

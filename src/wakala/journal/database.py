@@ -24,6 +24,7 @@ ENOUGH_OPERATIONS = 12  # waiting: then there is nothing to be gained by letting
 QUEUE_LIMIT_OPERATIONS = 20_000  # beyond this the disk is not keeping up and callers are told so at once
 ANSWER_LIMIT_S = 8.0  # a commit takes milliseconds; M-Pesa waits about this long for an answer (daraja.md 7.3)
 CLOSE_LIMIT_S = 10.0  # what is queued at the end is a commit or two; a database that is away is not waited for
+DISTRUST_S = 60.0  # after a commit that failed: a full disk takes a small one and refuses the next
 PROBE_LIMIT_S = 1.0  # the same while the database has just failed to answer in time: callers are told soon
 
 
@@ -52,6 +53,15 @@ class Patience:
     def __init__(self) -> None:
         self.limit_s = ANSWER_LIMIT_S
         self._deadlines = Deadlines()
+        self._failed_s: float | None = None
+
+    def failed(self) -> None:
+        """It did not take a commit, for reasons of its own."""
+        self._failed_s = asyncio.get_running_loop().time()
+
+    def has_failed_lately(self) -> bool:
+        """True for a while after a commit failed: then whether it takes one is seen by asking it to."""
+        return self._failed_s is not None and asyncio.get_running_loop().time() < self._failed_s + DISTRUST_S
 
     def answered(self) -> None:
         """It is well."""
@@ -62,6 +72,7 @@ class Patience:
         self._deadlines.watch(commit, self.limit_s, self._exhausted_commit)
 
     def _exhausted_commit(self) -> DatabaseAwayError:
+        self.failed()
         return self.exhausted("a commit")
 
     def exhausted(self, what: str) -> DatabaseAwayError:
@@ -115,6 +126,9 @@ class Database(Protocol):
 
     def writing_for_s(self) -> float:
         """For how long a commit has been under way that has no end of its own; 0 where there is none."""
+
+    def has_failed_lately(self) -> bool:
+        """True where a commit failed a moment ago, and not for what was in it."""
 
 
 @cache

@@ -249,6 +249,10 @@ class PostgresDatabase:
         """Nothing: what the server does not answer in time is given up, and not committed later."""
         return 0.0
 
+    def has_failed_lately(self) -> bool:
+        """True where a commit failed a moment ago, and not for what was in it."""
+        return self._patience.has_failed_lately()
+
     async def now_us(self) -> int:
         """What the server's clock shows: the one that all gateways on it have in common."""
         shown = await self.read("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -381,7 +385,9 @@ class PostgresDatabase:
         except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
             if isinstance(error, _SUSPECT):
                 await self._renew_pool()
-            if is_last or isinstance(error, _AWAY) or (is_one and not isinstance(error, _MET)):
+            if is_away := isinstance(error, _AWAY):
+                self._patience.failed()
+            if is_last or is_away or (is_one and not isinstance(error, _MET)):
                 return [_fault(error) for _ in batch]
         else:
             self._patience.answered()

@@ -166,6 +166,10 @@ class SqliteDatabase:
         """For how long the commit under way has lasted. The disk decides that: it may be minutes, and be done then."""
         return 0.0 if self._began_s is None else asyncio.get_running_loop().time() - self._began_s
 
+    def has_failed_lately(self) -> bool:
+        """True where a commit failed a moment ago, and not for what was in it."""
+        return self._patience.has_failed_lately()
+
     # ── the writer ──
 
     def _begin(self) -> None:
@@ -223,7 +227,9 @@ class SqliteDatabase:
         try:
             outcomes = await self._transaction(operations)
         except Exception as error:  # noqa: BLE001 - the writer must not end: everybody waits for it
-            if len(operations) == 1 or isinstance(error, _AWAY):
+            if is_away := isinstance(error, _AWAY):
+                self._patience.failed()
+            if len(operations) == 1 or is_away:
                 return [_fault(error) for _ in operations]
         else:
             self._patience.answered()
