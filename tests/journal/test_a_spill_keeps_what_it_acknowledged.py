@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from recovery.troubles import can_mount, read_only, small_disk
 from services.waiting import until
 from wakala.errors import DatabaseAwayError
 from wakala.journal import spill as spill_module
@@ -374,6 +375,27 @@ async def test_what_a_dead_process_left_and_cannot_be_wiped_is_not_handled_again
             assert await other.replay(door.take) == 0  # it is in hand
         assert await one.replay(door.take) == 0
         assert not (tmp_path / "spill-7").exists()
+    assert door.taken == [b"1"]
+
+
+@pytest.mark.skipif(not can_mount(), reason="mounting a disk is for root alone")
+async def test_what_a_dead_process_left_on_a_disk_that_is_read_only_now_waits_and_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = Door()
+    with small_disk(tmp_path / "disk") as folder:
+        dead = spill(folder)
+        dead.open()
+        assert await dead.keep(b"1")
+        assert dead._own is not None
+        dead._own.close(remove=False)
+        with read_only(folder):
+            living = spill(folder)
+            living.open()
+            assert [await living.replay(door.take) for _ in range(2)] == [0, 0]
+            assert caplog.text.count("has to wait") == 1
+        assert await living.replay(door.take) == 1
+        await living.close()
     assert door.taken == [b"1"]
 
 

@@ -29,6 +29,16 @@ def small_disk(place: Path) -> Iterator[Path]:
         _run("umount", "--lazy", str(place))
 
 
+@contextmanager
+def read_only(place: Path) -> Iterator[None]:
+    """The same as the kernel leaves it after an error. Nobody may have a file on it open for writing."""
+    _run("mount", "-o", "remount,ro", str(place))
+    try:
+        yield
+    finally:
+        _run("mount", "-o", "remount,rw", str(place))
+
+
 @dataclass
 class FullDisk:
     """Somebody else's file takes all the room that is left."""

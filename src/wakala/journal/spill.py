@@ -129,6 +129,7 @@ class Spill:
         self._memory: deque[bytes] = deque()
         self._memory_bytes = 0
         self._held: list[SpillFile] = []  # of processes that died, and not yet wiped
+        self._untaken: set[Path] = set()  # files of processes that died, which cannot be opened
         self._aside: list[bytes] = []  # lines on their way to the file of those that were refused
         self._has_said_so = False  # that these could not be written
 
@@ -212,17 +213,8 @@ class Spill:
             names = [name for name in names if name in there]
         for name in names:
             path = self._folder / name
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
-            except FileNotFoundError:
-                if create:  # it is the folder that is missing
-                    raise
-                continue  # since we looked another process has handled what it held
-            except PermissionError as error:
-                if not path.exists():  # it is the folder that does not let us in
-                    raise
-                if create:  # another account's, as of a start as root: it takes the place of no other
-                    log.warning("%s: what it holds waits for the account that made it", error)
+            descriptor = self._descriptor(path, create=create)
+            if descriptor is None:
                 continue
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -233,6 +225,30 @@ class Spill:
                 yield SpillFile(path, descriptor, max(self._limit_bytes, os.fstat(descriptor).st_size))
             else:
                 os.close(descriptor)
+
+    def _descriptor(self, path: Path, *, create: bool) -> int | None:
+        """None for a file that is passed over."""
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+        except FileNotFoundError:
+            if create:  # it is the folder that is missing
+                raise
+            return None  # since we looked another process has handled what it held
+        except PermissionError as error:
+            if not path.exists():  # it is the folder that does not let us in
+                raise
+            if create:  # another account's, as of a start as root: it takes the place of no other
+                log.warning("%s: what it holds waits for the account that made it", error)
+            return None
+        except OSError as error:
+            if create:
+                raise
+            if path not in self._untaken:  # a disk that is read-only, say: asked every second, and told once
+                log.error("what a process that died kept has to wait: %s", error)  # noqa: TRY400 - told in words
+            self._untaken.add(path)
+            return None
+        self._untaken.discard(path)
+        return descriptor
 
     def _let_go(self, orphan: SpillFile) -> None:
         """Unless it is handled and could not be wiped, of which only this process knows."""
