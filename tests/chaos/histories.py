@@ -1,22 +1,20 @@
 """Runs of the simulation for tests: a planted fault lives for one run, and pytest's own log catchers stay out of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 import coverage
 
 import planted
 from virtual.outage import Hour, Outage, outage
-from virtual.world import Run, run
+from virtual.weather import Plan, plan
+from virtual.world import Run, World, run_world
 
 
-def history(seed: int, fault: str | None = None) -> Run:
-    """One run, with or without a fault in the gateway."""
-    with _unmeasured():
-        if fault is None:
-            return run(seed)
-        with planted.FAULTS[fault]():
-            return run(seed)
+def history(seed: int, fault: str | None = None, drawn: Callable[[int], Plan] = plan) -> Run:
+    """One run, with or without a fault in the gateway, in the world that is drawn from the seed."""
+    with _unmeasured(), planted.FAULTS[fault]() if fault else nullcontext():
+        return run_world(World(drawn(seed)))
 
 
 def the_hour(hour: Hour, fault: str | None = None) -> Outage:
