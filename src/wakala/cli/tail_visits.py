@@ -18,6 +18,7 @@ from wakala.rules.tailing import WINDOW_ROWS, WINDOW_S, Filter, Follower
 from wakala.wire.trace import exchange_view, hidden
 
 LOOK_AGAIN_S = 0.3  # a person sees no difference to at once
+BEHIND_S = 10  # longer than one look takes: who is so far behind the window may have more there than a look takes
 PREFIX = "xch"
 
 Show = Callable[[dict[str, Any]], None]
@@ -66,11 +67,11 @@ class _Tail:
         self._now_us = now_us
 
     async def follow(self, cursor: str, ended: asyncio.Event) -> str:
-        follower, is_behind = Follower(cursor), True
+        follower = Follower(cursor)
         while not ended.is_set():
             try:
-                while is_behind and not ended.is_set():
-                    is_behind = await self._catch_up(follower)
+                if self._is_behind(follower) and await self._catch_up(follower):
+                    continue
                 await self._look(follower)
                 self._is_warned = False
             except DatabaseFaultError as fault:
@@ -80,6 +81,10 @@ class _Tail:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK_AGAIN_S)
         return follower.cursor
+
+    def _is_behind(self, follower: Follower) -> bool:
+        """True where it has yet to see what lies before the window: from the start, or it stood still for a while."""
+        return follower.cursor < first_id(PREFIX, self._now_us() - (WINDOW_S + BEHIND_S) * 1_000_000)
 
     async def _look(self, follower: Follower) -> None:
         """What has ended in the window."""
@@ -98,6 +103,7 @@ class _Tail:
             if follower.unseen([exchange.id]):
                 await self._tell(exchange)
             follower.move(exchange.id)
+        await asyncio.sleep(0)  # SQLite answers without a pause, and Ctrl-C wants its turn
         return len(page) == PAGE_LIMIT_ROWS
 
     def _window_start(self) -> str:
