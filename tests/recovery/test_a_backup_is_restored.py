@@ -13,13 +13,14 @@ from typing import Any
 import asyncpg
 import pytest
 
+from journal.test_a_spill_keeps_what_it_acknowledged import no_file_longer_than
 from services.ports import free_port
 from services.postgres import PostgresServer
 from services.programs import Done, command
 from services.town import FINAL, QUICK, Gateway, Town
 from services.waiting import until
 from wakala.cli import safekeeping
-from wakala.config import load
+from wakala.config import DatabaseSettings, Settings, load
 from wakala.errors import DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
 from wakala.journal import archive
 from wakala.journal.journal import Journal
@@ -432,3 +433,25 @@ async def test_a_database_that_another_program_has_open_is_not_replaced(tmp_path
     finally:
         await reader.close()
     assert await organisations(path) == {"shop", "late"}
+
+
+@pytest.mark.parametrize("limit_bytes", [4_096, 65_536])
+async def test_a_disk_that_is_full_half_way_is_left_as_it_was(tmp_path: Path, limit_bytes: int) -> None:
+    """What is left of a restore there would keep the gateway from writing, and lie about in the open."""
+    path = await left_by_a_killed_gateway(tmp_path, "shop", "late")
+    backup = tmp_path / "backups" / "backup"
+    backup.parent.mkdir()
+    archive.copy_sqlite(path, backup)
+    assert backup.stat().st_size > limit_bytes
+    before = set(path.parent.iterdir())
+    with no_file_longer_than(limit_bytes), pytest.raises(DatabaseFaultError):
+        await safekeeping._restored_sqlite(path, backup, force=True)
+    assert set(path.parent.iterdir()) - before == {path.with_name("wakala.db.lock")}
+    with no_file_longer_than(limit_bytes), pytest.raises(DatabaseFaultError):
+        safekeeping._copied(settings_of(path), backup.with_name("next.partial"), backup.with_name("next"))
+    assert set(backup.parent.iterdir()) == {backup}
+    assert await organisations(path) == {"shop", "late"}
+
+
+def settings_of(path: Path) -> Settings:
+    return Settings(database=DatabaseSettings(f"sqlite:///{path}"))

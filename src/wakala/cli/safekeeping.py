@@ -57,7 +57,7 @@ def _copied(settings: Settings, partial: Path, target: Path) -> int:
         schema = archive.contents(partial).schema
         archive.publish(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        archive.remove_sqlite(partial)
     return schema
 
 
@@ -120,6 +120,7 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
     """Beside the old one first; the old one stays as ``.replaced`` until the next time.
 
     At each moment one of the two is in its place, whole: who is killed here leaves nothing for a start to begin anew.
+    What fails leaves nothing behind, above all on a disk that was too small for both.
     """
     from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
     from wakala.journal.sqlite import SqliteDatabase, gateway_lock  # noqa: PLC0415
@@ -128,11 +129,14 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
     with gateway_lock(path):
         if not force:
             await _refuse_used(SqliteDatabase(path), str(path))
-        archive.copy_sqlite(file, partial)
-        await _settled(SqliteDatabase(partial))
-        archive.fold_log(partial)
-        _set_aside(path)
-        archive.publish(partial, path)
+        try:
+            archive.copy_sqlite(file, partial)
+            await _settled(SqliteDatabase(partial))
+            archive.fold_log(partial)
+            _set_aside(path)
+            archive.publish(partial, path)
+        finally:
+            archive.remove_sqlite(partial)
 
 
 def _set_aside(path: Path) -> None:

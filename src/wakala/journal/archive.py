@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -72,19 +73,23 @@ def publish(partial: Path, target: Path) -> None:
 
 def copy_sqlite(source: Path, target: Path) -> None:
     """The database as it is at this moment, as one file that needs no other beside it."""
-    for ending in ("", "-wal", "-shm"):
-        target.with_name(target.name + ending).unlink(missing_ok=True)
+    remove_sqlite(target)
     target.touch(mode=0o600)
     try:
-        theirs, ours = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE), apsw.Connection(str(target))
-        with ours.backup("main", theirs, "main") as copying:
-            while not copying.done:
-                copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
-        theirs.close()
-        ours.pragma("journal_mode", "delete")
-        ours.close()
+        theirs = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+        with closing(theirs), closing(apsw.Connection(str(target))) as ours:
+            with ours.backup("main", theirs, "main") as copying:
+                while not copying.done:
+                    copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
+            ours.pragma("journal_mode", "delete")
     except apsw.Error as error:
         raise DatabaseFaultError(f"SQLite could not copy {source}: {error}.") from error
+
+
+def remove_sqlite(path: Path) -> None:
+    """The file, and what SQLite may have left beside it."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def fold_log(path: Path) -> None:
