@@ -279,3 +279,15 @@ def test_doctor_says_that_the_server_takes_no_writes(
         assert ended.code == 1
         [finding] = [one for one in json.loads(ended.out) if one["check"] == "database" and one["state"] == "wrong"]
         assert "takes no writes" in finding["finding"]
+
+
+@pytest.mark.parametrize("arguments", [("no/such/folder/backup",), ("there", "--force")])
+def test_a_backup_that_cannot_be_written_is_told_in_a_sentence(
+    installed: Command, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "there").mkdir()
+    ended = installed("backup", *arguments)
+    assert ended.code == 1
+    assert ended.err.startswith(f"wakala: {arguments[0]}.partial: ")
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "there.partial").exists()
