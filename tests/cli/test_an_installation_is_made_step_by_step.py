@@ -291,3 +291,16 @@ def test_a_backup_that_cannot_be_written_is_told_in_a_sentence(
     assert ended.err.startswith(f"wakala: {arguments[0]}.partial: ")
     assert ended.err.count("\n") == 1
     assert not (tmp_path / "there.partial").exists()
+
+
+def test_a_backup_of_apps_alone_wants_their_key_file_too(installed: Command, tmp_path: Path) -> None:
+    assert installed("app", "create", "--name", "shop").code == 0
+    assert installed("backup", "backup").code == 0
+    key = tmp_path / "wakala.key"
+    right = key.read_text()
+    key.write_text("f" * 64 + "\n")
+    refused = installed("restore", "backup", "--force")
+    assert refused.code == 1
+    assert "Put the key file" in refused.err
+    key.write_text(right)
+    assert installed("restore", "backup", "--force").code == 0

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from journal.making import app
 from journal.test_a_spill_keeps_what_it_acknowledged import no_file_longer_than
 from services.ports import free_port
 from services.postgres import PostgresServer
@@ -266,6 +267,19 @@ async def test_tables_in_a_schema_that_bears_the_roles_name_are_restored(
         postgres_server.execute(f"ALTER DATABASE {name} OWNER TO {name}")
     postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
     postgres_server.execute(f"DROP ROLE {name}")
+
+
+async def test_what_a_backup_holds_is_read_whatever_an_app_is_called(tmp_path: Path, postgres_url: str) -> None:
+    file, shop = tmp_path / "backup", app(name="Duka\u2028la\x85Juma\x1c\t\\na \\. wana")
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    await migrate(store)
+    await Journal(store).add_organisation("org_1", "Duka", 1)
+    await Journal(store).add_app(shop)
+    await store.close()
+    archive.dump_postgres(postgres_url, file)
+    sealed = ("apps.webhook_secret", shop.id, shop.data_key, shop.webhook_secret)
+    assert archive.contents(file) == archive.Contents("postgres", known("postgres")[-1].number, (sealed,))
 
 
 async def test_a_gateway_that_connects_before_the_backup_is_in_place_stops_the_restore(

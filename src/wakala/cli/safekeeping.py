@@ -98,9 +98,9 @@ def _checked(settings: Settings, file: Path) -> int:
         raise ConfigurationError(
             f"{file} has schema {found.schema}, newer than this program's {newest}: update Wakala."
         )
-    for owner, data_key, consumer_key in found.seals:
+    for field, owner, data_key, sealed in found.seals:
         try:
-            unseal(master_key(settings), data_key, owner, "shortcodes.consumer_key", consumer_key)
+            unseal(master_key(settings), data_key, owner, field, sealed)
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"{error.sentence} Put the key file of the installation that was backed up at {settings.key_path}, "

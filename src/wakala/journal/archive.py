@@ -22,6 +22,7 @@ from wakala.journal.journal import after_restore
 from wakala.journal.migrations import known
 from wakala.journal.postgres import GATEWAY_NAME
 
+SEALED = (("shortcodes", "consumer_key"), ("apps", "webhook_secret"))
 POSTGRES_MAGIC, SQLITE_MAGIC = b"PGDMP", b"SQLite format 3\0"
 _EMPTY_FIRST = (
     "DO $$ DECLARE one record; BEGIN FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
@@ -37,11 +38,11 @@ _NO_GATEWAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a backup holds: its dialect, the number of its schema, and one sealed secret of each shortcode."""
+    """What a backup holds: its dialect, the number of its schema, and one sealed secret of each shortcode and app."""
 
     dialect: str
     schema: int
-    seals: tuple[tuple[str, str, str], ...]  # ID, data key, consumer key
+    seals: tuple[tuple[str, ...], ...]  # as `SEALED` names them: table and column, ID, data key, the secret
 
 
 def contents(file: Path) -> Contents:
@@ -111,13 +112,17 @@ def _sqlite_contents(file: Path) -> Contents:
         connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
         found = connection.execute("PRAGMA integrity_check").fetchall()
         schema = connection.execute("SELECT max(number) FROM migrations").fetchall()
-        seals = connection.execute("SELECT id, data_key, consumer_key FROM shortcodes").fetchall()
+        seals = [
+            (f"{table}.{column}", *(str(one) for one in row))
+            for table, column in SEALED
+            for row in connection.execute(f"SELECT id, data_key, {column} FROM {table}")  # noqa: S608 - ours
+        ]
         connection.close()
     except apsw.Error as error:
         raise ConfigurationError(f"{file} is damaged, or no backup of Wakala's: {error}.") from error
     if found != [("ok",)]:
         raise ConfigurationError(f"{file} is damaged: {found[0][0]}. Use another backup.")
-    return Contents("sqlite", int(str(schema[0][0])), tuple((str(a), str(b), str(c)) for a, b, c in seals))
+    return Contents("sqlite", int(str(schema[0][0])), tuple(seals))
 
 
 # ── PostgreSQL: its own tools, for no library writes what they write ──
@@ -185,13 +190,20 @@ def _with_literals(write: Write) -> str:
 
 def _postgres_contents(file: Path) -> Contents:
     schema = max(int(row["number"]) for row in _rows(file, "migrations"))
-    seals = [(row["id"], row["data_key"], row["consumer_key"]) for row in _rows(file, "shortcodes")]
+    seals = [
+        (f"{table}.{column}", row["id"], row["data_key"], row[column])
+        for table, column in SEALED
+        for row in _rows(file, table)
+    ]
     return Contents("postgres", schema, tuple(seals))
 
 
 def _rows(file: Path, table: str) -> list[dict[str, str]]:
-    """A small table as pg_restore prints it: a line that begins with COPY, the rows, and a line that ends them."""
-    lines = iter(_run("pg_restore", "", "--data-only", f"--table={table}", "--file=-", str(file)).splitlines())
+    """A small table as pg_restore prints it: a line that begins with COPY, the rows, and a line that ends them.
+
+    A row ends with this line break and no other: a name may have the others in it.
+    """
+    lines = iter(_run("pg_restore", "", "--data-only", f"--table={table}", "--file=-", str(file)).split("\n"))
     for line in lines:
         if line.startswith("COPY "):
             names = line.partition("(")[2].partition(")")[0].split(", ")
