@@ -192,6 +192,10 @@ def town_is_sqlite(town: Town) -> bool:
     return (town.folder / "wakala.db").exists()
 
 
+def files_in(folder: Path) -> set[Path]:
+    return set(folder.iterdir())
+
+
 async def alter(town: Town, statement: str) -> None:
     """Somebody's hand in the database, while no gateway runs."""
     store = database(load(town.folder / "wakala.toml"))
@@ -267,6 +271,21 @@ async def test_tables_in_a_schema_that_bears_the_roles_name_are_restored(
         postgres_server.execute(f"ALTER DATABASE {name} OWNER TO {name}")
     postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
     postgres_server.execute(f"DROP ROLE {name}")
+
+
+async def test_what_lies_beside_a_backup_is_left_alone(tmp_path: Path, postgres_url: str) -> None:
+    file, neighbour = tmp_path / "backup", tmp_path / "backup.sql"
+    neighbour.write_text("-- pg_dump of last night")
+    before = files_in(tmp_path)
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    await migrate(store)
+    await Journal(store).add_organisation("org_1", "Duka", 1)
+    await store.close()
+    archive.dump_postgres(postgres_url, file)
+    archive.load_postgres(postgres_url, file, known("postgres")[-1].number, 2)
+    assert neighbour.read_text() == "-- pg_dump of last night"
+    assert files_in(tmp_path) == before | {file}
 
 
 async def test_what_a_backup_holds_is_read_whatever_an_app_is_called(tmp_path: Path, postgres_url: str) -> None:
@@ -457,13 +476,13 @@ async def test_a_disk_that_is_full_half_way_is_left_as_it_was(tmp_path: Path, li
     backup.parent.mkdir()
     archive.copy_sqlite(path, backup)
     assert backup.stat().st_size > limit_bytes
-    before = set(path.parent.iterdir())
+    before = files_in(path.parent)
     with no_file_longer_than(limit_bytes), pytest.raises(DatabaseFaultError):
         await safekeeping._restored_sqlite(path, backup, force=True)
-    assert set(path.parent.iterdir()) - before == {path.with_name("wakala.db.lock")}
+    assert files_in(path.parent) - before == {path.with_name("wakala.db.lock")}
     with no_file_longer_than(limit_bytes), pytest.raises(DatabaseFaultError):
         safekeeping._copied(settings_of(path), backup.with_name("next.partial"), backup.with_name("next"))
-    assert set(backup.parent.iterdir()) == {backup}
+    assert files_in(backup.parent) == {backup}
     assert await organisations(path) == {"shop", "late"}
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -140,8 +141,9 @@ def load_postgres(url: str, file: Path, schema: int, now_us: int) -> None:
 
     The same transaction brings it to this program's schema and sees to it that nothing is sent again.
     """
-    script = file.with_name(file.name + ".sql")
-    script.touch(mode=0o600)
+    descriptor, name = tempfile.mkstemp(".sql", file.name + ".", file.parent)  # there is room, and no name of another's
+    os.close(descriptor)
+    script = Path(name)
     try:
         schema_name = _schema_name(file)
         options = ("--no-owner", "--no-privileges", f"--schema={schema_name}", f"--file={script}")
