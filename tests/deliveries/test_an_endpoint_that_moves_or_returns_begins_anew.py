@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from wakala.deliveries import standing
 from wakala.deliveries.desk import Window
 from wakala.deliveries.events import event_of
 from wakala.errors import DatabaseFaultError
-from wakala.identity import made_at_us
+from wakala.identity import Source, made_at_us
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.delivery import Attempted, DeliveryState, Notification
 from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, lane_of, worst_notice
@@ -511,3 +512,14 @@ async def test_a_second_failure_after_a_success_is_told_again(house: House, cloc
         assert len(await gateway.journal.endpoints.events_of(endpoint, 10)) == outage
         await gateway.standing.note(endpoint.lane, endpoint, Attempted(200, None), 1_000, is_endpoints_own=True)
         await gateway.standing.step()
+
+
+async def test_an_endpoint_is_never_disabled_where_the_setting_says_so(tmp_path: Path, clock: Clock) -> None:
+    source = Source(clock.now_us, os.urandom)
+    async with running_gateway(tmp_path, source=source, deliveries={"disable_after_s": 0}) as house:
+        standing, endpoint = house.gateway.standing, await desk_of(house).endpoint(house.app.app)
+        for status in (200, *[503] * 10):
+            await standing.note(endpoint.lane, endpoint, Attempted(status, None), 1_000, is_endpoints_own=True)
+            await standing.step()
+            assert await state_of(house) is EndpointState.ACTIVE, status
+            clock.advance(DAY_S)
