@@ -514,6 +514,26 @@ async def test_a_second_failure_after_a_success_is_told_again(house: House, cloc
         await gateway.standing.step()
 
 
+@pytest.mark.parametrize("by", ["one", "window"])
+async def test_what_waits_for_the_old_url_goes_to_the_new_one_when_it_is_replayed(house: House, by: str) -> None:
+    house.merchant.replies[WAKALA] = (503, {})
+    await house.push("DEAD")
+    await noted(house, "DEAD", DeliveryState.WAITING, attempts=1)
+    await house.attempts_ended()
+    await moved_to(house, "/new", Waiting.FINISH_OLD)
+    note, desk = await note_of(house, "DEAD"), desk_of(house)
+    if by == "one":
+        assert await desk.replay(note)
+    else:
+        window = Window(0, 2 * made_at_us(note.id), frozenset({DeliveryState.WAITING}))
+        assert await desk.replay_window(scope_of(house), window, dry_run=False) == (1, None)
+    await house.gateway.courier.step()
+    await noted(house, "DEAD", DeliveryState.DELIVERED)
+    (post,) = house.merchant.at("/new")
+    assert post.headers["webhook-id"] == note.id
+    assert len(house.merchant.at(WAKALA)) == 1
+
+
 async def test_an_endpoint_is_never_disabled_where_the_setting_says_so(tmp_path: Path, clock: Clock) -> None:
     source = Source(clock.now_us, os.urandom)
     async with running_gateway(tmp_path, source=source, deliveries={"disable_after_s": 0}) as house:
