@@ -543,3 +543,18 @@ async def test_an_endpoint_is_never_disabled_where_the_setting_says_so(tmp_path:
             await standing.step()
             assert await state_of(house) is EndpointState.ACTIVE, status
             clock.advance(DAY_S)
+
+
+async def test_a_failure_whose_hour_was_over_while_the_gateway_was_off_is_told_and_once(
+    house: House, clock: Clock
+) -> None:
+    gateway, endpoint = house.gateway, await desk_of(house).endpoint(house.app.app)
+    process = gateway.standing
+    for start in range(3):
+        await process.note(endpoint.lane, endpoint, Attempted(503, None), 1_000, is_endpoints_own=True)
+        await process.step()
+        events = await gateway.journal.endpoints.events_of(endpoint, 10)
+        assert [event.name for event in events] == ["endpoint.failing"] * min(start, 1)
+        clock.advance(3_700)
+        process = standing.Standing(gateway.journal, gateway.directory, gateway.source)
+        await process.load()

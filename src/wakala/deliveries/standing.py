@@ -52,11 +52,9 @@ class Standing:
         self._seen: dict[str, tuple[EndpointState, str]] = {}  # of each endpoint, its state and URL at the last look
 
     async def load(self) -> None:
-        """What was known before the start; a breaker that was open stays so."""
-        now_us = self._source.now_us()
+        """What was known before the start; a breaker that was open stays so. What was told says the journal."""
         for health in await self._journal.endpoints.health():
             self._records[health.lane] = Record(health)
-            self._noticed_s[health.lane] = worst_notice(failing_s(health, now_us))
         self._seen = self._look()
         for endpoint in self._directory.endpoints:
             if endpoint.state is EndpointState.DISABLED:
