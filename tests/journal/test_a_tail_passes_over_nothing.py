@@ -1,15 +1,19 @@
 """Who follows the exchanges sees each of them, and is told a cursor that has passed none which he has not seen."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from journal.making import NOW_US, exchange
+from journal.making import NOW_US, app, counting_source, exchange, opening, payment
 from services.waiting import until
 from wakala.cli import tail_visits
-from wakala.cli.tail_visits import PREFIX, _Tail
+from wakala.cli.tail_visits import PREFIX, Wanted, _filter, _Tail
+from wakala.config import Settings, write_private
 from wakala.identity import first_id
 from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
+from wakala.rules.accounts import Environment
+from wakala.rules.payment import Scope
 from wakala.rules.tailing import Filter
 
 HOUR_US = 3_600_000_000
@@ -75,3 +79,23 @@ async def test_what_came_while_it_stood_still_is_shown_however_much_it_is(
     screen.ended.set()
     await following
     assert sorted(screen.shown) == first + meanwhile
+
+
+async def test_a_request_of_that_name_is_followed_in_each_organisation_or_in_the_apps_own(
+    journal: Journal, tmp_path: Path
+) -> None:
+    write_private(tmp_path / "wakala.key", "f" * 64)
+    ids = []
+    for name in ("one", "two", "three"):
+        await journal.add_organisation(f"org_{name}", name, NOW_US)
+        shop = app(f"org_{name}", name=f"shop-{name}")
+        await journal.add_app(shop)
+        scope = Scope(f"org_{name}", shop.id, "sc_1", "sandbox")
+        made = payment("ORDER-17", scope=scope)
+        assert await journal.open_payment(opening(made), None)
+        ids.append(exchange(made, status=200))
+        await journal.record_exchange(ids[-1])
+    for apps, followed in (("", ids), ("shop-one", ids[:1]), ("shop-two", ids[1:2])):
+        wanted = Wanted(apps, "ORDER-17", Environment.SANDBOX, "", is_failed=False)
+        found = await _filter(Settings(home=str(tmp_path)), journal, counting_source(), wanted)
+        assert [one.id for one in ids if found.holds(one)] == [one.id for one in followed]

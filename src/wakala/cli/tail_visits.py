@@ -44,16 +44,18 @@ async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, w
 
 
 async def _filter(settings: Settings, journal: Journal, source: Source, wanted: Wanted) -> Filter:
-    app_id = payment_id = ""
+    """A RequestID is an organisation's own: without an app those of all that have used it are followed."""
+    app_id, organisations = "", list(await journal.organisations())
     if wanted.app:
-        app_id = (await Administration(journal, master_key(settings), source).app(wanted.app)).id
-    if wanted.request:
-        for organisation_id in await journal.organisations():
-            found = await journal.payment_by_request(organisation_id, wanted.environment, wanted.request)
-            payment_id = found.id if found else payment_id
-        if not payment_id:
-            raise NotFoundError(f"No request {wanted.request} was ever received here in {wanted.environment}.")
-    return Filter(app_id, payment_id, wanted.kind, wanted.is_failed)
+        app = await Administration(journal, master_key(settings), source).app(wanted.app)
+        app_id, organisations = app.id, [app.organisation_id]
+    if not wanted.request:
+        return Filter(app_id, frozenset(), wanted.kind, wanted.is_failed)
+    found = [await journal.payment_by_request(one, wanted.environment, wanted.request) for one in organisations]
+    payment_ids = frozenset(payment.id for payment in found if payment)
+    if not payment_ids:
+        raise NotFoundError(f"No request {wanted.request} was ever received here in {wanted.environment}.")
+    return Filter(app_id, payment_ids, wanted.kind, wanted.is_failed)
 
 
 class _Tail:
