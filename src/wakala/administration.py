@@ -197,11 +197,17 @@ class Administration:
         raise NotFoundError(f"This organisation has no live shortcode {number}: add it with `wakala shortcode add`.")
 
     async def app(self, name_or_key: str) -> App:
-        """By name or consumer key."""
-        for app in await self._journal.apps():
-            if name_or_key in {app.name, app.consumer_key, app.id}:
-                return app
-        raise NotFoundError(f"There is no app called {name_or_key}: see `wakala app list`.")
+        """By consumer key, ID or name. A name that several organisations have given names none of their apps."""
+        apps = await self._journal.apps()
+        found = [app for app in apps if name_or_key in {app.consumer_key, app.id}]
+        found = found or [app for app in apps if app.name == name_or_key]
+        if not found:
+            raise NotFoundError(f"There is no app called {name_or_key}: see `wakala app list`.")
+        if len(found) > 1:
+            names = await self._journal.organisations()
+            known = ", ".join(f"{app.consumer_key} ({names[app.organisation_id]})" for app in found)
+            raise CallerError(f"Several organisations have an app called {name_or_key}: give its key, one of {known}.")
+        return found[0]
 
     def _token(self, length_bytes: int) -> str:
         return base64.b32encode(self._source.random_bytes(length_bytes)).decode().lower()
