@@ -136,10 +136,11 @@ class Administration:
         fresh = await self.shortcode(shortcode.number, shortcode.environment)
         await self._journal.set_products(fresh.id, tuple(dict.fromkeys((*fresh.products, product))))
 
-    async def shortcode(self, number: str, environment: Environment) -> Shortcode:
-        """By its number."""
+    async def shortcode(self, number: str, environment: Environment, organisation_id: str = "") -> Shortcode:
+        """By its number, which is unique in an organisation."""
         for shortcode in await self._journal.shortcodes():
-            if shortcode.number == number and shortcode.environment is environment:
+            is_theirs = organisation_id in {"", shortcode.organisation_id}
+            if is_theirs and shortcode.number == number and shortcode.environment is environment:
                 return shortcode
         raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
 
