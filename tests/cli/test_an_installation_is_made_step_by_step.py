@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -5,9 +6,13 @@ from typing import Any
 import pytest
 
 from cli.conftest import Command, Ended
+from journal.making import opening, payment
 from services.ports import free_port
 from services.postgres import PostgresServer, postgres_server
 from wakala.config import load
+from wakala.journal.journal import Journal
+from wakala.journal.sqlite import SqliteDatabase
+from wakala.rules.payment import Kind
 
 SHORTCODE = ("shortcode", "add", "--number", "174379", "--consumer-key", "k", "--consumer-secret", "s3cretValue")
 PASSKEY = ("--passkey", "passkeyValue")
@@ -304,3 +309,27 @@ def test_a_backup_of_apps_alone_wants_their_key_file_too(installed: Command, tmp
     assert "Put the key file" in refused.err
     key.write_text(right)
     assert installed("restore", "backup", "--force").code == 0
+
+
+def test_requests_of_every_kind_are_listed_and_show_no_phone_number(installed: Command, tmp_path: Path) -> None:
+    made = [
+        payment("PUSH"),
+        payment("PAYOUT", kind=Kind.PAYOUT, command="b2c/businesspayment"),
+        payment("BALANCE", kind=Kind.ENQUIRY, command="balance", msisdn=""),
+    ]
+
+    async def kept() -> None:
+        store = SqliteDatabase(tmp_path / "wakala.db")
+        await store.open()
+        await Journal(store).add_organisation("org_1", "Duka", 1)
+        for one in made:
+            assert await Journal(store).open_payment(opening(one), None)
+        await store.close()
+
+    asyncio.run(kept())
+    ended = installed("requests", "--json")
+    found = {one["RequestID"]: one for one in listed(ended)}
+    assert set(found) == {"PUSH", "PAYOUT", "BALANCE"}
+    assert found["PUSH"]["SenderMSISDN"] == found["PAYOUT"]["ReceiverMSISDN"] == "2547*****678"
+    assert "254712345678" not in ended.out
+    assert installed("requests").code == 0

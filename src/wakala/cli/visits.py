@@ -24,7 +24,7 @@ from wakala.rules.signing import mac
 from wakala.runtime import database, source_at
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
-from wakala.wire.trace import shown_phone, trace_view
+from wakala.wire.trace import hidden, shown_phone, trace_view
 from wakala.wire.view import payment_view, time_text
 
 
@@ -217,7 +217,7 @@ async def read_requests(settings: Settings, environment: Environment, limit: int
             found += await journal.list_payments(organisation_id, environment, limit=limit)
         found.sort(key=lambda payment: payment.id, reverse=True)
         views = [payment_view(payment, numbers.get(payment.scope.shortcode_id, "")) for payment in found[:limit]]
-        return [{**view, "SenderMSISDN": shown_phone(view["SenderMSISDN"])} for view in views]
+        return [hidden({**view, "SenderMSISDN": shown_phone(view["SenderMSISDN"] or "") or None}) for view in views]
 
 
 async def read_notifications(settings: Settings, environment: Environment, limit: int) -> list[dict[str, Any]]:
