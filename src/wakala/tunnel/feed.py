@@ -129,6 +129,8 @@ class Feed:
                 return answer.status, told
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise DownError(str(error) or type(error).__name__) from error
+        except UnicodeError as error:  # a part of a name has 63 characters at most
+            raise CallerError(f"{self._url} has a host that is no name: check --gateway.") from error
 
 
 def _fault(status: int, sentence: str | None, *, was_here: bool) -> Exception:
