@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakala.rules.msisdn import parse
-from wakala.wire.trace import hidden
+from wakala.rules.msisdn import Likeness, could_be, hash_of, parse
+from wakala.wire.trace import hidden, shown_phone
 
 SPELLINGS = (
     "254712345678",
@@ -40,6 +40,20 @@ def test_any_spelling_that_is_taken_for_a_number_is_masked_in_the_fields_that_be
 )
 def test_a_number_that_stands_by_itself_is_masked_wherever_it_is(text: str) -> None:
     assert "345678" not in hidden(text).replace("*****678", "")
+
+
+@pytest.mark.parametrize("stars", ["", "*****"])
+def test_a_hash_that_anybody_can_undo_is_masked_like_the_number(stars: str) -> None:
+    whole = hash_of("254712345678")
+    hashed = whole[:32] + stars + whole[32:]
+    assert could_be(hashed, "254712345678") is Likeness.SAME
+    for text in (hashed, json.dumps({"MSISDN": hashed}), f"/confirmed?MSISDN={hashed.upper()}"):
+        shown = hidden({"SenderMSISDN": text})["SenderMSISDN"].lower()
+        assert f"{whole[:4]}*****" in shown
+        assert whole[4:12] not in shown
+        assert whole[-12:] not in shown
+    assert shown_phone(hashed) == f"{whole[:4]}*****"
+    assert shown_phone("2547 ***** 678") == "2547 ***** 678"
 
 
 @given(st.text(alphabet="0123456789abcdef", min_size=28, max_size=28), st.integers(0, 10**9))

@@ -20,6 +20,11 @@ _PHONE_FIELD = re.compile(
     r'((?:msisdn|phone|phone_?number|contact|requester|nominatednumber)\\{0,3}"\s*:\s*\\{0,3}"?)([^"\\,}\]\n]{9,40})',
     re.IGNORECASE,
 )
+# A number's hash as M-Pesa sends it, some with stars in the middle: whoever tries all numbers undoes it (`hash_of`).
+_HASHED_PHONE = re.compile(
+    r"(?<![0-9A-Za-z])([0-9a-f]{4})(?:[0-9a-f]{60}|[0-9a-f]{12,48}\*{1,12}[0-9a-f]{12,48})(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
 
 _SENTENCES: dict[str, tuple[str, str]] = {
     "received": ("Your system asked for KES {amount} from {phone}.", "Mfumo wako uliomba KES {amount} kutoka {phone}."),
@@ -189,14 +194,15 @@ def _notification(notification: Notification) -> dict[str, Any]:
 
 
 def shown_phone(msisdn: str) -> str:
-    """Masked; what M-Pesa already masked or hashed is shown as it came, shortened."""
-    return mask(msisdn) if msisdn.isdigit() and len(msisdn) == 12 else msisdn[:16]
+    """Masked; what M-Pesa already masked is shown as it came, shortened, and of a hash the beginning."""
+    return mask(msisdn) if msisdn.isdigit() and len(msisdn) == 12 else hidden(msisdn)[:16]
 
 
 def hidden(value: Any) -> Any:
     """With the phone numbers masked, wherever they stand."""
     if isinstance(value, str):
-        return _LOCAL_PHONE.sub(_masked, _PHONE.sub(_masked, _PHONE_FIELD.sub(_masked_field, value)))
+        plain = _LOCAL_PHONE.sub(_masked, _PHONE.sub(_masked, _PHONE_FIELD.sub(_masked_field, value)))
+        return _HASHED_PHONE.sub(r"\1*****", plain)
     if isinstance(value, list):
         return [hidden(item) for item in value]
     if isinstance(value, dict):
