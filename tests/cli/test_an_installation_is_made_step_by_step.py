@@ -333,3 +333,15 @@ def test_requests_of_every_kind_are_listed_and_show_no_phone_number(installed: C
     assert found["PUSH"]["SenderMSISDN"] == found["PAYOUT"]["ReceiverMSISDN"] == "2547*****678"
     assert "254712345678" not in ended.out
     assert installed("requests").code == 0
+
+
+@pytest.mark.parametrize("place", ["wakala.db", "./wakala.db", "link"])
+def test_a_backup_never_takes_the_place_of_the_database(installed: Command, tmp_path: Path, place: str) -> None:
+    """A gateway that is at work would go on in a file that has no name any more."""
+    (tmp_path / "link").symlink_to(tmp_path / "wakala.db")
+    before = (tmp_path / "wakala.db").stat().st_ino
+    refused = installed("backup", place, "--force")
+    assert refused.code == 1
+    assert "is the database" in refused.err
+    assert (tmp_path / "wakala.db").stat().st_ino == before
+    assert installed("backup", "backup", "--force").code == 0

@@ -30,6 +30,8 @@ def backup(
     settings = CONTEXT.settings()
     if file.exists() and not force:
         raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
+    if file.resolve() == settings.sqlite_path:
+        raise ConfigurationError(f"{file} is the database itself: choose another name.")
     partial = file.with_name(file.name + ".partial")
     found = _copied(settings, partial, file)
     size_mib = file.stat().st_size / MIB_BYTES
