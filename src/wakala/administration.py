@@ -1,6 +1,7 @@
 """Organisations, shortcodes and apps: how they enter. The command line is the first face of it."""
 
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wakala.errors import CallerError, NotFoundError
@@ -133,16 +134,14 @@ class Administration:
 
     async def add_product(self, shortcode: Shortcode, product: Product) -> None:
         """Safaricom granted the shortcode a product; it keeps those that it has by now."""
-        fresh = await self.shortcode(shortcode.number, shortcode.environment)
+        fresh = await self.shortcode(shortcode.number, shortcode.environment, shortcode.organisation_id)
         await self._journal.set_products(fresh.id, tuple(dict.fromkeys((*fresh.products, product))))
 
     async def shortcode(self, number: str, environment: Environment, organisation_id: str = "") -> Shortcode:
-        """By its number, which is unique in an organisation."""
-        for shortcode in await self._journal.shortcodes():
-            is_theirs = organisation_id in {"", shortcode.organisation_id}
-            if is_theirs and shortcode.number == number and shortcode.environment is environment:
-                return shortcode
-        raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
+        """As `shortcode_named` says; of one organisation only, where its ID is given."""
+        known = await self._journal.shortcodes()
+        theirs = [one for one in known if organisation_id in {"", one.organisation_id}]
+        return shortcode_named(theirs, await self._journal.organisations(), number, environment)
 
     async def add_app(self, organisation: str, name: str, callback_url: str | None, body_format: BodyFormat) -> NewApp:
         """Consumer key and secret for one integration. It starts in the sandbox and collects there."""
@@ -212,6 +211,21 @@ class Administration:
 
     def _token(self, length_bytes: int) -> str:
         return base64.b32encode(self._source.random_bytes(length_bytes)).decode().lower()
+
+
+def shortcode_named(
+    known: Sequence[Shortcode], organisations: Mapping[str, str], number: str, environment: Environment
+) -> Shortcode:
+    """By its number, or ``ORGANISATION/NUMBER``: several organisations may have the sandbox's."""
+    owner, _, digits = number.rpartition("/")
+    found = [one for one in known if one.number == digits and one.environment is environment]
+    found = [one for one in found if owner in {"", one.organisation_id, organisations[one.organisation_id]}]
+    if not found:
+        raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
+    if len(found) > 1:
+        names = ", ".join(f"{organisations[one.organisation_id]}/{digits}" for one in found)
+        raise CallerError(f"Several organisations have a shortcode {digits} in {environment}: write one of {names}.")
+    return found[0]
 
 
 def _check_url(url: str | None) -> None:

@@ -345,3 +345,24 @@ def test_a_backup_never_takes_the_place_of_the_database(installed: Command, tmp_
     assert "is the database" in refused.err
     assert (tmp_path / "wakala.db").stat().st_ino == before
     assert installed("backup", "backup", "--force").code == 0
+
+
+def test_a_number_that_several_organisations_have_names_none_of_them(installed: Command, tmp_path: Path) -> None:
+    for organisation in ("one", "two"):
+        assert installed(*SHORTCODE, *PASSKEY, "--organisation", organisation).code == 0
+    refused = installed("shortcode", "product", "174379", "pull")
+    assert refused.code == 1
+    assert "one/174379, two/174379" in refused.err
+    assert installed("shortcode", "register", "174379").err == refused.err
+    assert installed("shortcode", "product", "three/174379", "pull").code == 4
+    assert installed("shortcode", "product", "two/174379", "pull").code == 0
+
+    async def granted() -> dict[str, tuple[str, ...]]:
+        store = SqliteDatabase(tmp_path / "wakala.db")
+        await store.open()
+        journal = Journal(store)
+        names, known = await journal.organisations(), await journal.shortcodes()
+        await store.close()
+        return {names[one.organisation_id]: tuple(one.products) for one in known}
+
+    assert asyncio.run(granted()) == {"one": (), "two": ("pull",)}

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from wakala.administration import Administration
+from wakala.administration import Administration, shortcode_named
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
-from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
+from wakala.errors import NotAllowedHereError, UpstreamError
 from wakala.identity import Source, made_at_us
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
@@ -175,11 +175,8 @@ async def change_broker_password(
 
 
 async def find_shortcode(journal: Journal, number: str, environment: Environment) -> Shortcode:
-    """By its number."""
-    for shortcode in await journal.shortcodes():
-        if shortcode.number == number and shortcode.environment is environment:
-            return shortcode
-    raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
+    """As `shortcode_named` says."""
+    return shortcode_named(await journal.shortcodes(), await journal.organisations(), number, environment)
 
 
 async def _organisations(journal: Journal, wanted: str | None) -> list[str]:
