@@ -1,6 +1,7 @@
 """Organisations, shortcodes and apps: how they enter. The command line is the first face of it."""
 
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wakala.errors import CallerError, NotFoundError
@@ -133,15 +134,14 @@ class Administration:
 
     async def add_product(self, shortcode: Shortcode, product: Product) -> None:
         """Safaricom granted the shortcode a product; it keeps those that it has by now."""
-        fresh = await self.shortcode(shortcode.number, shortcode.environment)
+        fresh = await self.shortcode(shortcode.number, shortcode.environment, shortcode.organisation_id)
         await self._journal.set_products(fresh.id, tuple(dict.fromkeys((*fresh.products, product))))
 
-    async def shortcode(self, number: str, environment: Environment) -> Shortcode:
-        """By its number."""
-        for shortcode in await self._journal.shortcodes():
-            if shortcode.number == number and shortcode.environment is environment:
-                return shortcode
-        raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
+    async def shortcode(self, number: str, environment: Environment, organisation_id: str = "") -> Shortcode:
+        """As `shortcode_named` says; of one organisation only, where its ID is given."""
+        known = await self._journal.shortcodes()
+        theirs = [one for one in known if organisation_id in {"", one.organisation_id}]
+        return shortcode_named(theirs, await self._journal.organisations(), number, environment)
 
     async def add_app(self, organisation: str, name: str, callback_url: str | None, body_format: BodyFormat) -> NewApp:
         """Consumer key and secret for one integration. It starts in the sandbox and collects there."""
@@ -197,14 +197,35 @@ class Administration:
         raise NotFoundError(f"This organisation has no live shortcode {number}: add it with `wakala shortcode add`.")
 
     async def app(self, name_or_key: str) -> App:
-        """By name or consumer key."""
-        for app in await self._journal.apps():
-            if name_or_key in {app.name, app.consumer_key, app.id}:
-                return app
-        raise NotFoundError(f"There is no app called {name_or_key}: see `wakala app list`.")
+        """By consumer key, ID or name. A name that several organisations have given names none of their apps."""
+        apps = await self._journal.apps()
+        found = [app for app in apps if name_or_key in {app.consumer_key, app.id}]
+        found = found or [app for app in apps if app.name == name_or_key]
+        if not found:
+            raise NotFoundError(f"There is no app called {name_or_key}: see `wakala app list`.")
+        if len(found) > 1:
+            names = await self._journal.organisations()
+            known = ", ".join(f"{app.consumer_key} ({names[app.organisation_id]})" for app in found)
+            raise CallerError(f"Several organisations have an app called {name_or_key}: give its key, one of {known}.")
+        return found[0]
 
     def _token(self, length_bytes: int) -> str:
         return base64.b32encode(self._source.random_bytes(length_bytes)).decode().lower()
+
+
+def shortcode_named(
+    known: Sequence[Shortcode], organisations: Mapping[str, str], number: str, environment: Environment
+) -> Shortcode:
+    """By its number, or ``ORGANISATION/NUMBER``: several organisations may have the sandbox's."""
+    owner, _, digits = number.rpartition("/")
+    found = [one for one in known if one.number == digits and one.environment is environment]
+    found = [one for one in found if owner in {"", one.organisation_id, organisations[one.organisation_id]}]
+    if not found:
+        raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
+    if len(found) > 1:
+        names = ", ".join(f"{organisations[one.organisation_id]}/{digits}" for one in found)
+        raise CallerError(f"Several organisations have a shortcode {digits} in {environment}: write one of {names}.")
+    return found[0]
 
 
 def _check_url(url: str | None) -> None:

@@ -82,7 +82,7 @@ class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     private_targets: tuple[str, ...] = ()  # private networks that may be called; by configuration only
     lane_limit: int = 32  # attempts at once to one endpoint
     backlog_limit_per_s: float = 1_500  # attempts at what has waited, by one process; fewer while it is busy
-    disable_after_s: float = DISABLE_AFTER_S  # of nothing but failures; notifications are kept all the same
+    disable_after_s: float = DISABLE_AFTER_S  # of nothing but failures; 0 is never; notifications are kept all the same
     lease_s: float = 180  # an attempt takes 15 s at most; the rest is waiting for its turn in the lane
 
 

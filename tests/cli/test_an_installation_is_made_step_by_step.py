@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -5,9 +6,13 @@ from typing import Any
 import pytest
 
 from cli.conftest import Command, Ended
+from journal.making import opening, payment
 from services.ports import free_port
 from services.postgres import PostgresServer, postgres_server
 from wakala.config import load
+from wakala.journal.journal import Journal
+from wakala.journal.sqlite import SqliteDatabase
+from wakala.rules.payment import Kind
 
 SHORTCODE = ("shortcode", "add", "--number", "174379", "--consumer-key", "k", "--consumer-secret", "s3cretValue")
 PASSKEY = ("--passkey", "passkeyValue")
@@ -279,3 +284,85 @@ def test_doctor_says_that_the_server_takes_no_writes(
         assert ended.code == 1
         [finding] = [one for one in json.loads(ended.out) if one["check"] == "database" and one["state"] == "wrong"]
         assert "takes no writes" in finding["finding"]
+
+
+@pytest.mark.parametrize("arguments", [("no/such/folder/backup",), ("there", "--force")])
+def test_a_backup_that_cannot_be_written_is_told_in_a_sentence(
+    installed: Command, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "there").mkdir()
+    ended = installed("backup", *arguments)
+    assert ended.code == 1
+    assert ended.err.startswith(f"wakala: {arguments[0]}.partial: ")
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "there.partial").exists()
+
+
+def test_a_backup_of_apps_alone_wants_their_key_file_too(installed: Command, tmp_path: Path) -> None:
+    assert installed("app", "create", "--name", "shop").code == 0
+    assert installed("backup", "backup").code == 0
+    key = tmp_path / "wakala.key"
+    right = key.read_text()
+    key.write_text("f" * 64 + "\n")
+    refused = installed("restore", "backup", "--force")
+    assert refused.code == 1
+    assert "Put the key file" in refused.err
+    key.write_text(right)
+    assert installed("restore", "backup", "--force").code == 0
+
+
+def test_requests_of_every_kind_are_listed_and_show_no_phone_number(installed: Command, tmp_path: Path) -> None:
+    made = [
+        payment("PUSH"),
+        payment("PAYOUT", kind=Kind.PAYOUT, command="b2c/businesspayment"),
+        payment("BALANCE", kind=Kind.ENQUIRY, command="balance", msisdn=""),
+    ]
+
+    async def kept() -> None:
+        store = SqliteDatabase(tmp_path / "wakala.db")
+        await store.open()
+        await Journal(store).add_organisation("org_1", "Duka", 1)
+        for one in made:
+            assert await Journal(store).open_payment(opening(one), None)
+        await store.close()
+
+    asyncio.run(kept())
+    ended = installed("requests", "--json")
+    found = {one["RequestID"]: one for one in listed(ended)}
+    assert set(found) == {"PUSH", "PAYOUT", "BALANCE"}
+    assert found["PUSH"]["SenderMSISDN"] == found["PAYOUT"]["ReceiverMSISDN"] == "2547*****678"
+    assert "254712345678" not in ended.out
+    assert installed("requests").code == 0
+
+
+@pytest.mark.parametrize("place", ["wakala.db", "./wakala.db", "link"])
+def test_a_backup_never_takes_the_place_of_the_database(installed: Command, tmp_path: Path, place: str) -> None:
+    """A gateway that is at work would go on in a file that has no name any more."""
+    (tmp_path / "link").symlink_to(tmp_path / "wakala.db")
+    before = (tmp_path / "wakala.db").stat().st_ino
+    refused = installed("backup", place, "--force")
+    assert refused.code == 1
+    assert "is the database" in refused.err
+    assert (tmp_path / "wakala.db").stat().st_ino == before
+    assert installed("backup", "backup", "--force").code == 0
+
+
+def test_a_number_that_several_organisations_have_names_none_of_them(installed: Command, tmp_path: Path) -> None:
+    for organisation in ("one", "two"):
+        assert installed(*SHORTCODE, *PASSKEY, "--organisation", organisation).code == 0
+    refused = installed("shortcode", "product", "174379", "pull")
+    assert refused.code == 1
+    assert "one/174379, two/174379" in refused.err
+    assert installed("shortcode", "register", "174379").err == refused.err
+    assert installed("shortcode", "product", "three/174379", "pull").code == 4
+    assert installed("shortcode", "product", "two/174379", "pull").code == 0
+
+    async def granted() -> dict[str, tuple[str, ...]]:
+        store = SqliteDatabase(tmp_path / "wakala.db")
+        await store.open()
+        journal = Journal(store)
+        names, known = await journal.organisations(), await journal.shortcodes()
+        await store.close()
+        return {names[one.organisation_id]: tuple(one.products) for one in known}
+
+    assert asyncio.run(granted()) == {"one": (), "two": ("pull",)}

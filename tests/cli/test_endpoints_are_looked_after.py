@@ -115,3 +115,25 @@ def test_keys_are_printed_once(installed: Command) -> None:
     shown = installed("endpoint", "show", "shop", "--json")
     assert [key["Version"] for key in told(shown)["Keys"]] == ["v1", "v1", "v1a"]
     assert secret not in shown.out
+
+
+def test_a_name_that_apps_of_several_organisations_have_names_none_of_them(installed: Command) -> None:
+    made = [told(installed("app", "create", "--name", "till", "--organisation", one, "--json")) for one in ("a", "b")]
+    refused = installed("endpoint", "pause", "till")
+    assert refused.code == 1
+    for app in made:
+        assert app["ConsumerKey"] in refused.err
+    assert installed("endpoint", "pause", made[1]["ConsumerKey"]).code == 0
+    states = [one["State"] for one in told(installed("endpoint", "list", "--json")) if one["App"] == "till"]
+    assert sorted(states) == ["active", "paused"]
+
+
+def test_a_number_that_another_organisation_uses_too_is_that_of_the_apps_own(installed: Command) -> None:
+    assert installed("app", "create", "--name", "till", "--organisation", "b").code == 0
+    refused = installed("endpoint", "pause", "till", *BRANCH)
+    assert refused.code == 4
+    assert installed(*SHORTCODE, *PASSKEY, "--organisation", "b").code == 0
+    assert installed("endpoint", "pause", "till", *BRANCH).code == 0
+    assert installed("endpoint", "pause", "shop", *BRANCH).code == 0
+    shown = [told(installed("endpoint", "show", app, *BRANCH, "--json")) for app in ("till", "shop")]
+    assert [(one["App"], one["State"]) for one in shown] == [("till", "paused"), ("shop", "paused")]

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from wakala.deliveries import standing
 from wakala.deliveries.desk import Window
 from wakala.deliveries.events import event_of
 from wakala.errors import DatabaseFaultError
-from wakala.identity import made_at_us
+from wakala.identity import Source, made_at_us
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.delivery import Attempted, DeliveryState, Notification
 from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, lane_of, worst_notice
@@ -511,3 +512,49 @@ async def test_a_second_failure_after_a_success_is_told_again(house: House, cloc
         assert len(await gateway.journal.endpoints.events_of(endpoint, 10)) == outage
         await gateway.standing.note(endpoint.lane, endpoint, Attempted(200, None), 1_000, is_endpoints_own=True)
         await gateway.standing.step()
+
+
+@pytest.mark.parametrize("by", ["one", "window"])
+async def test_what_waits_for_the_old_url_goes_to_the_new_one_when_it_is_replayed(house: House, by: str) -> None:
+    house.merchant.replies[WAKALA] = (503, {})
+    await house.push("DEAD")
+    await noted(house, "DEAD", DeliveryState.WAITING, attempts=1)
+    await house.attempts_ended()
+    await moved_to(house, "/new", Waiting.FINISH_OLD)
+    note, desk = await note_of(house, "DEAD"), desk_of(house)
+    if by == "one":
+        assert await desk.replay(note)
+    else:
+        window = Window(0, 2 * made_at_us(note.id), frozenset({DeliveryState.WAITING}))
+        assert await desk.replay_window(scope_of(house), window, dry_run=False) == (1, None)
+    await house.gateway.courier.step()
+    await noted(house, "DEAD", DeliveryState.DELIVERED)
+    (post,) = house.merchant.at("/new")
+    assert post.headers["webhook-id"] == note.id
+    assert len(house.merchant.at(WAKALA)) == 1
+
+
+async def test_an_endpoint_is_never_disabled_where_the_setting_says_so(tmp_path: Path, clock: Clock) -> None:
+    source = Source(clock.now_us, os.urandom)
+    async with running_gateway(tmp_path, source=source, deliveries={"disable_after_s": 0}) as house:
+        standing, endpoint = house.gateway.standing, await desk_of(house).endpoint(house.app.app)
+        for status in (200, *[503] * 10):
+            await standing.note(endpoint.lane, endpoint, Attempted(status, None), 1_000, is_endpoints_own=True)
+            await standing.step()
+            assert await state_of(house) is EndpointState.ACTIVE, status
+            clock.advance(DAY_S)
+
+
+async def test_a_failure_whose_hour_was_over_while_the_gateway_was_off_is_told_and_once(
+    house: House, clock: Clock
+) -> None:
+    gateway, endpoint = house.gateway, await desk_of(house).endpoint(house.app.app)
+    process = gateway.standing
+    for start in range(3):
+        await process.note(endpoint.lane, endpoint, Attempted(503, None), 1_000, is_endpoints_own=True)
+        await process.step()
+        events = await gateway.journal.endpoints.events_of(endpoint, 10)
+        assert [event.name for event in events] == ["endpoint.failing"] * min(start, 1)
+        clock.advance(3_700)
+        process = standing.Standing(gateway.journal, gateway.directory, gateway.source)
+        await process.load()

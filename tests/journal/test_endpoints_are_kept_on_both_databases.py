@@ -100,3 +100,16 @@ async def test_notifications_are_read_acknowledged_replayed_and_held(journal: Jo
     assert await journal.endpoints.consumers(scope.app_id, scope.environment) == [ledger]
     await journal.endpoints.forget_consumer(scope, "ledger")
     assert await journal.endpoints.consumers(scope.app_id, scope.environment) == []
+
+
+async def test_what_waits_since_before_a_move_is_staged_anew_when_it_is_replayed(journal: Journal) -> None:
+    made = payment()
+    assert await journal.open_payment(opening(made), None)
+    sending = opening(made)[-1].payment
+    note = notification(made, attempts=3, created_us=NOW_US)
+    assert await journal.record_change(sending, after(sending, ACCEPTED), notification=note)
+    for moved_us, attempts, created_us in ((0, 3, NOW_US), (NOW_US, 3, NOW_US), (NOW_US + 1, 0, NOW_US + 2)):
+        assert await journal.endpoints.replay([note.id], NOW_US + 2, moved_us) == 1
+        replayed = await journal.notification(note.id)
+        assert replayed is not None
+        assert (replayed.attempts, replayed.created_us, replayed.due_us) == (attempts, created_us, NOW_US + 2)

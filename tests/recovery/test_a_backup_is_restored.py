@@ -13,13 +13,15 @@ from typing import Any
 import asyncpg
 import pytest
 
+from journal.making import app
+from journal.test_a_spill_keeps_what_it_acknowledged import no_file_longer_than
 from services.ports import free_port
 from services.postgres import PostgresServer
 from services.programs import Done, command
 from services.town import FINAL, QUICK, Gateway, Town
 from services.waiting import until
 from wakala.cli import safekeeping
-from wakala.config import load
+from wakala.config import DatabaseSettings, Settings, load
 from wakala.errors import DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
 from wakala.journal import archive
 from wakala.journal.journal import Journal
@@ -190,6 +192,10 @@ def town_is_sqlite(town: Town) -> bool:
     return (town.folder / "wakala.db").exists()
 
 
+def files_in(folder: Path) -> set[Path]:
+    return set(folder.iterdir())
+
+
 async def alter(town: Town, statement: str) -> None:
     """Somebody's hand in the database, while no gateway runs."""
     store = database(load(town.folder / "wakala.toml"))
@@ -265,6 +271,34 @@ async def test_tables_in_a_schema_that_bears_the_roles_name_are_restored(
         postgres_server.execute(f"ALTER DATABASE {name} OWNER TO {name}")
     postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
     postgres_server.execute(f"DROP ROLE {name}")
+
+
+async def test_what_lies_beside_a_backup_is_left_alone(tmp_path: Path, postgres_url: str) -> None:
+    file, neighbour = tmp_path / "backup", tmp_path / "backup.sql"
+    neighbour.write_text("-- pg_dump of last night")
+    before = files_in(tmp_path)
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    await migrate(store)
+    await Journal(store).add_organisation("org_1", "Duka", 1)
+    await store.close()
+    archive.dump_postgres(postgres_url, file)
+    archive.load_postgres(postgres_url, file, known("postgres")[-1].number, 2)
+    assert neighbour.read_text() == "-- pg_dump of last night"
+    assert files_in(tmp_path) == before | {file}
+
+
+async def test_what_a_backup_holds_is_read_whatever_an_app_is_called(tmp_path: Path, postgres_url: str) -> None:
+    file, shop = tmp_path / "backup", app(name="Duka\u2028la\x85Juma\x1c\t\\na \\. wana")
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    await migrate(store)
+    await Journal(store).add_organisation("org_1", "Duka", 1)
+    await Journal(store).add_app(shop)
+    await store.close()
+    archive.dump_postgres(postgres_url, file)
+    sealed = ("apps.webhook_secret", shop.id, shop.data_key, shop.webhook_secret)
+    assert archive.contents(file) == archive.Contents("postgres", known("postgres")[-1].number, (sealed,))
 
 
 async def test_a_gateway_that_connects_before_the_backup_is_in_place_stops_the_restore(
@@ -432,3 +466,25 @@ async def test_a_database_that_another_program_has_open_is_not_replaced(tmp_path
     finally:
         await reader.close()
     assert await organisations(path) == {"shop", "late"}
+
+
+@pytest.mark.parametrize("limit_bytes", [4_096, 65_536])
+async def test_a_disk_that_is_full_half_way_is_left_as_it_was(tmp_path: Path, limit_bytes: int) -> None:
+    """What is left of a restore there would keep the gateway from writing, and lie about in the open."""
+    path = await left_by_a_killed_gateway(tmp_path, "shop", "late")
+    backup = tmp_path / "backups" / "backup"
+    backup.parent.mkdir()
+    archive.copy_sqlite(path, backup)
+    assert backup.stat().st_size > limit_bytes
+    before = files_in(path.parent)
+    with no_file_longer_than(limit_bytes), pytest.raises(DatabaseFaultError):
+        await safekeeping._restored_sqlite(path, backup, force=True)
+    assert files_in(path.parent) - before == {path.with_name("wakala.db.lock")}
+    with no_file_longer_than(limit_bytes), pytest.raises(DatabaseFaultError):
+        safekeeping._copied(settings_of(path), backup.with_name("next.partial"), backup.with_name("next"))
+    assert files_in(backup.parent) == {backup}
+    assert await organisations(path) == {"shop", "late"}
+
+
+def settings_of(path: Path) -> Settings:
+    return Settings(database=DatabaseSettings(f"sqlite:///{path}"))

@@ -56,7 +56,12 @@ def test_the_filters() -> None:
     assert not has_failed(well)
     for failed in ({"status": 404}, {"error": "no answer"}, {"status": 200, "verdict": "quarantined"}):
         assert has_failed(exchange("xch_2", **failed))
-    for holds in (Filter(), Filter("app_1", "pay_1", "delivery")):
+    for holds in (Filter(), Filter("app_1", frozenset({"pay_1", "pay_3"}), "delivery")):
         assert holds.holds(well)
-    for other in (Filter("app_2"), Filter(payment_id="pay_2"), Filter(kind="api_request"), Filter(is_failed=True)):
+    for other in (
+        Filter("app_2"),
+        Filter(payment_ids=frozenset({"pay_2"})),
+        Filter(kind="api_request"),
+        Filter(is_failed=True),
+    ):
         assert not other.holds(well)

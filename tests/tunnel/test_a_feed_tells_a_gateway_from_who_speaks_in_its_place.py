@@ -60,3 +60,9 @@ async def test_an_address_where_no_gateway_ever_was_is_named_at_once() -> None:
     async with feed((404, HTML)) as found:
         with pytest.raises(CallerError, match="is this the address of a Wakala gateway"):
             await found.page("", 0)
+
+
+async def test_a_host_that_is_no_name_is_told_in_a_sentence() -> None:
+    async with Feed(f"https://{64 * 'a'}.example", "key", "secret", "listen") as found:
+        with pytest.raises(CallerError, match="no name"):
+            await found.page("", 0)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wakala.errors import NotFoundError
 from wakala.tunnel import tunnel as module
 from wakala.tunnel.feed import DownError, Note, Page
 from wakala.tunnel.tunnel import OLDEST, Took, Tunnel, begin
@@ -142,3 +143,22 @@ async def test_a_new_reader_begins_with_what_comes_and_a_known_one_where_it_stop
     assert await begin(town, town, "start") == OLDEST
     assert await begin(town, town, "ntf_0003") == "ntf_0003"
     assert town.said == ["down: away", "up"]
+
+
+class Forgetful(Town):
+    """Its oldest note became old enough to be forgotten."""
+
+    async def signed_anew(self, old: Note) -> Note:
+        if old.NotificationID == min(self.visible):
+            raise NotFoundError("This app was never owed a notification of that ID here.")
+        return old
+
+
+async def test_a_note_that_the_gateway_has_forgotten_meanwhile_holds_up_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FRESH_S", -1.0)  # each try wants fresh headers
+    town = Forgetful({"ntf_0001": 0, "ntf_0002": 0})
+    await Tunnel(town, town, town, OLDEST).step()
+    assert town.got == ["ntf_0002"]
+    assert town.said == ["ntf_0001 None", "ntf_0002 200"]

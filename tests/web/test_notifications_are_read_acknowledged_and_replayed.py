@@ -131,5 +131,12 @@ async def test_a_senseless_question_is_refused_with_a_sentence(house: House, que
     is_problem(await house.get(f"{BASE}?{query}"), 422)
 
 
+@pytest.mark.parametrize("until", ["2026-11-30T08:00:00Z", "2026-11-30T10:00:00+03:00", "2026-11-29T09:00:00"])
+async def test_a_window_that_ends_before_it_begins_is_refused_with_a_sentence(house: House, until: str) -> None:
+    window = {"From": "2026-11-30T08:00:00Z", "To": until}
+    problem = is_problem(await _post(house, f"{BASE}/replay", window), 422)
+    assert problem["errors"][0]["pointer"] == "/To"
+
+
 async def _post(house: House, path: str, body: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return await house.client.post(path, json=body, headers=basic(house.app))

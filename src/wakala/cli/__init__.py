@@ -20,5 +20,8 @@ def main() -> None:
         for fault in error.faults:
             sys.stderr.write(f"  {fault.pointer}: {fault.message}\n")
         sys.exit(EXIT_BY_STATUS.get(error.status, EXIT_FAILED))
+    except OSError as error:  # a place that is not there, or where we may not read or write
+        sys.stderr.write(f"wakala: {error.filename or 'the system'}: {error.strerror or error}\n")
+        sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

@@ -14,7 +14,7 @@ from wakala.directory import Directory
 from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing
-from wakala.rules.accounts import App, Environment
+from wakala.rules.accounts import App, Environment, Shortcode
 from wakala.rules.endpoints import Endpoint, Health
 from wakala.rules.signing import Signer
 from wakala.wire.endpoint_view import Defaults, Told, endpoint_view
@@ -45,7 +45,7 @@ async def endpoint_desk(
         administration, desk = Administration(journal, master, source), Desk(journal, master, source)
         directory = await _directory(settings, journal)
         known = await administration.app(app)
-        branch = await administration.shortcode(shortcode, environment) if shortcode else None
+        branch = await _branch(administration, known, shortcode, environment)
         endpoint = await desk.endpoint(known, branch)
         outgoing = Outgoing(guarded=True, allowed=settings.deliveries.private_targets)
         await outgoing.open()
@@ -54,6 +54,13 @@ async def endpoint_desk(
             yield AtDesk(desk, known, endpoint, directory.url_of(endpoint), directory.signers(endpoint), prober)
         finally:
             await outgoing.close()
+
+
+async def _branch(
+    administration: Administration, app: App, number: str | None, environment: Environment
+) -> Shortcode | None:
+    """The shortcode whose endpoint is meant: the one of the app's organisation, for others may use that number too."""
+    return await administration.shortcode(number, environment, app.organisation_id) if number else None
 
 
 async def read_endpoints(settings: Settings) -> list[dict[str, Any]]:
@@ -72,7 +79,7 @@ async def read_endpoint(
         master = master_key(settings)
         administration = Administration(journal, master, source)
         known = await administration.app(app)
-        branch = await administration.shortcode(shortcode, environment) if shortcode else None
+        branch = await _branch(administration, known, shortcode, environment)
         endpoint = await Desk(journal, master, source).endpoint(known, branch)
         health = {one.lane: one for one in await journal.endpoints.health()}
         events = await journal.endpoints.events_of(endpoint, EVENTS_ROWS)

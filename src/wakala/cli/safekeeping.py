@@ -30,6 +30,8 @@ def backup(
     settings = CONTEXT.settings()
     if file.exists() and not force:
         raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
+    if file.resolve() == settings.sqlite_path:
+        raise ConfigurationError(f"{file} is the database itself: choose another name.")
     partial = file.with_name(file.name + ".partial")
     found = _copied(settings, partial, file)
     size_mib = file.stat().st_size / MIB_BYTES
@@ -57,7 +59,7 @@ def _copied(settings: Settings, partial: Path, target: Path) -> int:
         schema = archive.contents(partial).schema
         archive.publish(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        archive.remove_sqlite(partial)
     return schema
 
 
@@ -98,9 +100,9 @@ def _checked(settings: Settings, file: Path) -> int:
         raise ConfigurationError(
             f"{file} has schema {found.schema}, newer than this program's {newest}: update Wakala."
         )
-    for owner, data_key, consumer_key in found.seals:
+    for field, owner, data_key, sealed in found.seals:
         try:
-            unseal(master_key(settings), data_key, owner, "shortcodes.consumer_key", consumer_key)
+            unseal(master_key(settings), data_key, owner, field, sealed)
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"{error.sentence} Put the key file of the installation that was backed up at {settings.key_path}, "
@@ -120,6 +122,7 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
     """Beside the old one first; the old one stays as ``.replaced`` until the next time.
 
     At each moment one of the two is in its place, whole: who is killed here leaves nothing for a start to begin anew.
+    What fails leaves nothing behind, above all on a disk that was too small for both.
     """
     from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
     from wakala.journal.sqlite import SqliteDatabase, gateway_lock  # noqa: PLC0415
@@ -128,11 +131,14 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
     with gateway_lock(path):
         if not force:
             await _refuse_used(SqliteDatabase(path), str(path))
-        archive.copy_sqlite(file, partial)
-        await _settled(SqliteDatabase(partial))
-        archive.fold_log(partial)
-        _set_aside(path)
-        archive.publish(partial, path)
+        try:
+            archive.copy_sqlite(file, partial)
+            await _settled(SqliteDatabase(partial))
+            archive.fold_log(partial)
+            _set_aside(path)
+            archive.publish(partial, path)
+        finally:
+            archive.remove_sqlite(partial)
 
 
 def _set_aside(path: Path) -> None:

@@ -18,6 +18,7 @@ from wakala.rules.tailing import WINDOW_ROWS, WINDOW_S, Filter, Follower
 from wakala.wire.trace import exchange_view, hidden
 
 LOOK_AGAIN_S = 0.3  # a person sees no difference to at once
+BEHIND_S = 10  # longer than one look takes: who is so far behind the window may have more there than a look takes
 PREFIX = "xch"
 
 Show = Callable[[dict[str, Any]], None]
@@ -43,16 +44,18 @@ async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, w
 
 
 async def _filter(settings: Settings, journal: Journal, source: Source, wanted: Wanted) -> Filter:
-    app_id = payment_id = ""
+    """A RequestID is an organisation's own: without an app those of all that have used it are followed."""
+    app_id, organisations = "", list(await journal.organisations())
     if wanted.app:
-        app_id = (await Administration(journal, master_key(settings), source).app(wanted.app)).id
-    if wanted.request:
-        for organisation_id in await journal.organisations():
-            found = await journal.payment_by_request(organisation_id, wanted.environment, wanted.request)
-            payment_id = found.id if found else payment_id
-        if not payment_id:
-            raise NotFoundError(f"No request {wanted.request} was ever received here in {wanted.environment}.")
-    return Filter(app_id, payment_id, wanted.kind, wanted.is_failed)
+        app = await Administration(journal, master_key(settings), source).app(wanted.app)
+        app_id, organisations = app.id, [app.organisation_id]
+    if not wanted.request:
+        return Filter(app_id, frozenset(), wanted.kind, wanted.is_failed)
+    found = [await journal.payment_by_request(one, wanted.environment, wanted.request) for one in organisations]
+    payment_ids = frozenset(payment.id for payment in found if payment)
+    if not payment_ids:
+        raise NotFoundError(f"No request {wanted.request} was ever received here in {wanted.environment}.")
+    return Filter(app_id, payment_ids, wanted.kind, wanted.is_failed)
 
 
 class _Tail:
@@ -66,11 +69,11 @@ class _Tail:
         self._now_us = now_us
 
     async def follow(self, cursor: str, ended: asyncio.Event) -> str:
-        follower, is_behind = Follower(cursor), True
+        follower = Follower(cursor)
         while not ended.is_set():
             try:
-                while is_behind and not ended.is_set():
-                    is_behind = await self._catch_up(follower)
+                if self._is_behind(follower) and await self._catch_up(follower):
+                    continue
                 await self._look(follower)
                 self._is_warned = False
             except DatabaseFaultError as fault:
@@ -80,6 +83,10 @@ class _Tail:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK_AGAIN_S)
         return follower.cursor
+
+    def _is_behind(self, follower: Follower) -> bool:
+        """True where it has yet to see what lies before the window: from the start, or it stood still for a while."""
+        return follower.cursor < first_id(PREFIX, self._now_us() - (WINDOW_S + BEHIND_S) * 1_000_000)
 
     async def _look(self, follower: Follower) -> None:
         """What has ended in the window."""
@@ -98,6 +105,7 @@ class _Tail:
             if follower.unseen([exchange.id]):
                 await self._tell(exchange)
             follower.move(exchange.id)
+        await asyncio.sleep(0)  # SQLite answers without a pause, and Ctrl-C wants its turn
         return len(page) == PAGE_LIMIT_ROWS
 
     def _window_start(self) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from wakala.administration import Administration
+from wakala.administration import Administration, shortcode_named
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
-from wakala.errors import NotAllowedHereError, NotFoundError, UpstreamError
+from wakala.errors import NotAllowedHereError, UpstreamError
 from wakala.identity import Source, made_at_us
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
@@ -24,7 +24,7 @@ from wakala.rules.signing import mac
 from wakala.runtime import database, source_at
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
-from wakala.wire.trace import shown_phone, trace_view
+from wakala.wire.trace import hidden, shown_phone, trace_view
 from wakala.wire.view import payment_view, time_text
 
 
@@ -175,11 +175,8 @@ async def change_broker_password(
 
 
 async def find_shortcode(journal: Journal, number: str, environment: Environment) -> Shortcode:
-    """By its number."""
-    for shortcode in await journal.shortcodes():
-        if shortcode.number == number and shortcode.environment is environment:
-            return shortcode
-    raise NotFoundError(f"There is no {environment} shortcode {number}: see `wakala shortcode list`.")
+    """As `shortcode_named` says."""
+    return shortcode_named(await journal.shortcodes(), await journal.organisations(), number, environment)
 
 
 async def _organisations(journal: Journal, wanted: str | None) -> list[str]:
@@ -217,7 +214,7 @@ async def read_requests(settings: Settings, environment: Environment, limit: int
             found += await journal.list_payments(organisation_id, environment, limit=limit)
         found.sort(key=lambda payment: payment.id, reverse=True)
         views = [payment_view(payment, numbers.get(payment.scope.shortcode_id, "")) for payment in found[:limit]]
-        return [{**view, "SenderMSISDN": shown_phone(view["SenderMSISDN"])} for view in views]
+        return [hidden({**view, "SenderMSISDN": shown_phone(view["SenderMSISDN"] or "") or None}) for view in views]
 
 
 async def read_notifications(settings: Settings, environment: Environment, limit: int) -> list[dict[str, Any]]:

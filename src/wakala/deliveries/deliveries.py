@@ -2,11 +2,13 @@
 
 import datetime as dt
 import email.utils
+from contextlib import suppress
 
 from msgspec.structs import replace
 
 from wakala.deliveries.standing import Standing
 from wakala.directory import Directory
+from wakala.errors import DatabaseFaultError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
@@ -21,6 +23,7 @@ from wakala.wire.notification import headers_of, render
 
 _TOLD_WHERE_REGISTERED = frozenset({COLLECTED, TWIN})
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
+STALE_US = 5_000_000  # no merchant who is well lets it wait so long for a hand: the question is asked of few
 
 
 class Deliveries:
@@ -98,6 +101,8 @@ class Deliveries:
         endpoint = self._endpoint(notification.scope)
         app_url = app.callback_url if app else None
         now_us = self._source.now_us()
+        if not await self._is_owed(notification, now_us):
+            return None
         own_url = await self._own_url(notification)
         target = target_of(endpoint, own_url, app_url, notification.created_us, now_us)
         if target.url is None or app is None:  # nobody named a URL, or it was taken away, or it is to be held
@@ -110,6 +115,16 @@ class Deliveries:
                 await self._journal.hand_back_notification(notification)  # somebody else has moved it
             return None
         return await self._try(notification, endpoint, target.url, is_own=target.is_own, now_us=now_us)
+
+    async def _is_owed(self, notification: Notification, now_us: int) -> bool:
+        """False where it was acknowledged while it waited for a hand. Where nobody can be asked, it is."""
+        claimed_us = notification.lease_us - self._lease_us
+        if now_us - claimed_us < STALE_US:
+            return True
+        with suppress(DatabaseFaultError):
+            known = await self._journal.notification(notification.id)
+            return known is not None and known.lease_us == notification.lease_us
+        return True
 
     async def _own_url(self, notification: Notification) -> str | None:
         """The URL that came with the request, or that Daraja's caller registered for the shortcode: as it is by now."""

@@ -1,6 +1,7 @@
 """Where endpoints are looked after (paused, moved, given terms and keys) and notifications are read and replayed."""
 
 import base64
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -293,7 +294,7 @@ class Desk:
 
     async def replay(self, notification: Notification) -> bool:
         """Owed again, with the whole schedule before it. False: it is on its way right now."""
-        return await self._journal.endpoints.replay([notification.id], self._source.now_us()) == 1
+        return await self._replay([notification]) == 1
 
     async def replay_window(self, scope: Scope, window: Window, *, dry_run: bool) -> tuple[int, str | None]:
         """Replay all of a window, or only count them. The second is ``after`` of the next call, where one is needed."""
@@ -301,9 +302,19 @@ class Desk:
         count = looked = 0
         while looked < REPLAY_LIMIT:
             page = await self._journal.endpoints.notifications_after(scope, cursor, until_id)
-            found = [one.id for one in page if window.holds(one)]
-            count += len(found) if dry_run else await self._journal.endpoints.replay(found, self._source.now_us())
+            found = [one for one in page if window.holds(one)]
+            count += len(found) if dry_run else await self._replay(found)
             if len(page) < PAGE_ROWS:
                 return count, None
             cursor, looked = page[-1].id, looked + len(page)
         return count, cursor
+
+    async def _replay(self, found: Sequence[Notification]) -> int:
+        """By their endpoints: what still waits for a URL before the move goes to the one of today."""
+        moved = {(one.app_id, one.shortcode_id): one.moved_us for one in await self._journal.endpoints.endpoints()}
+        ids: defaultdict[int, list[str]] = defaultdict(list)
+        for one in found:
+            app_id, shortcode_id = one.scope.app_id, one.scope.shortcode_id
+            ids[moved.get((app_id, shortcode_id), moved.get((app_id, ""), 0))].append(one.id)
+        now_us = self._source.now_us()
+        return sum([await self._journal.endpoints.replay(some, now_us, moved_us) for moved_us, some in ids.items()])

@@ -33,7 +33,10 @@ HOSTS_LIMIT = 4_096  # lanes of URLs that came with requests; merchants choose h
 
 
 class Standing:
-    """The accounts of all lanes, and what follows from them: a notice, or the end of calling."""
+    """The accounts of all lanes, and what follows from them: a notice, or the end of calling.
+
+    ``disable_after_s`` 0 is never.
+    """
 
     def __init__(
         self, journal: Journal, directory: Directory, source: Source, *, disable_after_s: float = DISABLE_AFTER_S
@@ -49,11 +52,9 @@ class Standing:
         self._seen: dict[str, tuple[EndpointState, str]] = {}  # of each endpoint, its state and URL at the last look
 
     async def load(self) -> None:
-        """What was known before the start; a breaker that was open stays so."""
-        now_us = self._source.now_us()
+        """What was known before the start; a breaker that was open stays so. What was told says the journal."""
         for health in await self._journal.endpoints.health():
             self._records[health.lane] = Record(health)
-            self._noticed_s[health.lane] = worst_notice(failing_s(health, now_us))
         self._seen = self._look()
         for endpoint in self._directory.endpoints:
             if endpoint.state is EndpointState.DISABLED:
@@ -132,7 +133,8 @@ class Standing:
             self._noticed_s[health.lane] = notice_s
         if endpoint is None or not endpoint.is_active or endpoint.lane != health.lane:
             return  # a URL that came with a request is rested by its breaker, and ends by its schedule
-        is_due = notice_s > known_s or seconds >= self._disable_after_s
+        is_over = 0 < self._disable_after_s <= seconds
+        is_due = notice_s > known_s or is_over
         if not is_due or await self._was_well_elsewhere(health):
             return
         reason = health.last_error or f"status {health.last_status}"
@@ -143,7 +145,7 @@ class Standing:
                 await self._journal.endpoints.record_event(event_of(self._source, endpoint, FAILING, detail))
                 log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
             self._noticed_s[health.lane] = notice_s
-        if seconds >= self._disable_after_s:
+        if is_over:
             await self._disable(
                 endpoint, f"Nothing but failures for {int(seconds // 3_600)} h; the last one: {reason}."
             )

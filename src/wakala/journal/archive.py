@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -21,6 +23,7 @@ from wakala.journal.journal import after_restore
 from wakala.journal.migrations import known
 from wakala.journal.postgres import GATEWAY_NAME
 
+SEALED = (("shortcodes", "consumer_key"), ("apps", "webhook_secret"))
 POSTGRES_MAGIC, SQLITE_MAGIC = b"PGDMP", b"SQLite format 3\0"
 _EMPTY_FIRST = (
     "DO $$ DECLARE one record; BEGIN FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
@@ -36,11 +39,11 @@ _NO_GATEWAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a backup holds: its dialect, the number of its schema, and one sealed secret of each shortcode."""
+    """What a backup holds: its dialect, the number of its schema, and one sealed secret of each shortcode and app."""
 
     dialect: str
     schema: int
-    seals: tuple[tuple[str, str, str], ...]  # ID, data key, consumer key
+    seals: tuple[tuple[str, ...], ...]  # as `SEALED` names them: table and column, ID, data key, the secret
 
 
 def contents(file: Path) -> Contents:
@@ -72,19 +75,23 @@ def publish(partial: Path, target: Path) -> None:
 
 def copy_sqlite(source: Path, target: Path) -> None:
     """The database as it is at this moment, as one file that needs no other beside it."""
-    for ending in ("", "-wal", "-shm"):
-        target.with_name(target.name + ending).unlink(missing_ok=True)
+    remove_sqlite(target)
     target.touch(mode=0o600)
     try:
-        theirs, ours = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE), apsw.Connection(str(target))
-        with ours.backup("main", theirs, "main") as copying:
-            while not copying.done:
-                copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
-        theirs.close()
-        ours.pragma("journal_mode", "delete")
-        ours.close()
+        theirs = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+        with closing(theirs), closing(apsw.Connection(str(target))) as ours:
+            with ours.backup("main", theirs, "main") as copying:
+                while not copying.done:
+                    copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
+            ours.pragma("journal_mode", "delete")
     except apsw.Error as error:
         raise DatabaseFaultError(f"SQLite could not copy {source}: {error}.") from error
+
+
+def remove_sqlite(path: Path) -> None:
+    """The file, and what SQLite may have left beside it."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def fold_log(path: Path) -> None:
@@ -106,13 +113,17 @@ def _sqlite_contents(file: Path) -> Contents:
         connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
         found = connection.execute("PRAGMA integrity_check").fetchall()
         schema = connection.execute("SELECT max(number) FROM migrations").fetchall()
-        seals = connection.execute("SELECT id, data_key, consumer_key FROM shortcodes").fetchall()
+        seals = [
+            (f"{table}.{column}", *(str(one) for one in row))
+            for table, column in SEALED
+            for row in connection.execute(f"SELECT id, data_key, {column} FROM {table}")  # noqa: S608 - ours
+        ]
         connection.close()
     except apsw.Error as error:
         raise ConfigurationError(f"{file} is damaged, or no backup of Wakala's: {error}.") from error
     if found != [("ok",)]:
         raise ConfigurationError(f"{file} is damaged: {found[0][0]}. Use another backup.")
-    return Contents("sqlite", int(str(schema[0][0])), tuple((str(a), str(b), str(c)) for a, b, c in seals))
+    return Contents("sqlite", int(str(schema[0][0])), tuple(seals))
 
 
 # ── PostgreSQL: its own tools, for no library writes what they write ──
@@ -130,8 +141,9 @@ def load_postgres(url: str, file: Path, schema: int, now_us: int) -> None:
 
     The same transaction brings it to this program's schema and sees to it that nothing is sent again.
     """
-    script = file.with_name(file.name + ".sql")
-    script.touch(mode=0o600)
+    descriptor, name = tempfile.mkstemp(".sql", file.name + ".", file.parent)  # there is room, and no name of another's
+    os.close(descriptor)
+    script = Path(name)
     try:
         schema_name = _schema_name(file)
         options = ("--no-owner", "--no-privileges", f"--schema={schema_name}", f"--file={script}")
@@ -180,13 +192,20 @@ def _with_literals(write: Write) -> str:
 
 def _postgres_contents(file: Path) -> Contents:
     schema = max(int(row["number"]) for row in _rows(file, "migrations"))
-    seals = [(row["id"], row["data_key"], row["consumer_key"]) for row in _rows(file, "shortcodes")]
+    seals = [
+        (f"{table}.{column}", row["id"], row["data_key"], row[column])
+        for table, column in SEALED
+        for row in _rows(file, table)
+    ]
     return Contents("postgres", schema, tuple(seals))
 
 
 def _rows(file: Path, table: str) -> list[dict[str, str]]:
-    """A small table as pg_restore prints it: a line that begins with COPY, the rows, and a line that ends them."""
-    lines = iter(_run("pg_restore", "", "--data-only", f"--table={table}", "--file=-", str(file)).splitlines())
+    """A small table as pg_restore prints it: a line that begins with COPY, the rows, and a line that ends them.
+
+    A row ends with this line break and no other: a name may have the others in it.
+    """
+    lines = iter(_run("pg_restore", "", "--data-only", f"--table={table}", "--file=-", str(file)).split("\n"))
     for line in lines:
         if line.startswith("COPY "):
             names = line.partition("(")[2].partition(")")[0].split(", ")

@@ -173,9 +173,10 @@ class EndpointJournal:
         guard = Write("notification_acknowledge", (now_us, notification_id))
         return await self._database.commit(Operation(notification_id, guard))
 
-    async def replay(self, notification_ids: Sequence[str], now_us: int) -> int:
-        """Owed again; how many were."""
-        return await self._all(notification_ids, "notification_replay", lambda one: (now_us, now_us, one, now_us))
+    async def replay(self, notification_ids: Sequence[str], now_us: int, moved_us: int = 0) -> int:
+        """Owed again; how many were. ``moved_us`` is when their endpoint moved last."""
+        times = (moved_us, moved_us, now_us, now_us)
+        return await self._all(notification_ids, "notification_replay", lambda one: (*times, one, now_us))
 
     async def gather(self, lane: str, into: str, shortcode_id: str) -> None:
         """What waits in a lane without a URL of its own, for one shortcode or ("") any, waits in another."""

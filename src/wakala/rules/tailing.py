@@ -14,10 +14,10 @@ WINDOW_ROWS = 20_000  # of the newest; beyond some hundred exchanges a second th
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which exchanges are shown; "" is any."""
+    """Which exchanges are shown; "" is any, and so is no payment."""
 
     app_id: str = ""
-    payment_id: str = ""
+    payment_ids: frozenset[str] = frozenset()
     kind: str = ""
     is_failed: bool = False
 
@@ -26,7 +26,7 @@ class Filter:
         app_id = exchange.scope.app_id if exchange.scope else ""
         return (
             self.app_id in {"", app_id}
-            and self.payment_id in {"", exchange.payment_id or ""}
+            and (not self.payment_ids or exchange.payment_id in self.payment_ids)
             and self.kind in {"", exchange.name}
             and (not self.is_failed or has_failed(exchange))
         )

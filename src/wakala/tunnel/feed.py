@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 
-from wakala.errors import CallerError, UnauthenticatedError
+from wakala.errors import CallerError, NotFoundError, UnauthenticatedError
 
 WAIT_S = 20  # how long the gateway may hold an answer back; it allows 25
 ANSWER_LIMIT_S = WAIT_S + 15.0
@@ -129,6 +129,8 @@ class Feed:
                 return answer.status, told
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise DownError(str(error) or type(error).__name__) from error
+        except UnicodeError as error:  # a part of a name has 63 characters at most
+            raise CallerError(f"{self._url} has a host that is no name: check --gateway.") from error
 
 
 def _fault(status: int, sentence: str | None, *, was_here: bool) -> Exception:
@@ -139,7 +141,8 @@ def _fault(status: int, sentence: str | None, *, was_here: bool) -> Exception:
     sentence = sentence or "is this the address of a Wakala gateway?"
     if status in {401, 403}:
         return UnauthenticatedError(f"The gateway turns this app away: {sentence}")
-    return CallerError(f"The gateway answered {status}: {sentence}")
+    kind = NotFoundError if status == 404 else CallerError
+    return kind(f"The gateway answered {status}: {sentence}")
 
 
 def _sentence(told: bytes) -> str | None:

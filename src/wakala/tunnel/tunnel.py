@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from wakala.errors import NotFoundError
 from wakala.tunnel.feed import DownError, Note, Page
 
 Found = TypeVar("Found")
@@ -19,6 +20,7 @@ PAUSE_MIN_S = 0.5
 PAUSE_MAX_S = 10.0  # a person waits for his program to be back
 FRESH_S = 60.0  # receivers refuse a signature of five minutes ago
 FORWARD_LIMIT_S = 30.0  # a program under a debugger is slow
+FORGOTTEN = "the gateway has forgotten it meanwhile, as it was old"
 OLDEST = "0"  # as a cursor: sorts before every ID; none at all would be where this reader stopped
 
 
@@ -114,8 +116,12 @@ class Tunnel:
         pause_s, attempt = PAUSE_MIN_S, 1
         loop = asyncio.get_running_loop()
         while True:
-            if loop.time() - fetched_s > FRESH_S:
-                note, fetched_s = await self._insisted(self._source.signed_anew, note), loop.time()
+            try:
+                if loop.time() - fetched_s > FRESH_S:
+                    note, fetched_s = await self._insisted(self._source.signed_anew, note), loop.time()
+            except NotFoundError:
+                self._teller.took(Took(note, attempt, None, FORGOTTEN, 0))
+                return
             took = await self._target.take(note, attempt)
             self._teller.took(took)
             if took.is_taken or attempt == self._attempts_limit:

@@ -152,7 +152,10 @@ class Notifications:
             asked = read_body(ReplayBody, incoming.body)
             if asked.After and not _NAME.fullmatch(asked.After):
                 raise InvalidFieldsError(faults=(FieldFault("/After", "Send After of the answer before."),))
-            window = Window(_us(asked.From), _us(asked.To), frozenset(asked.States), asked.Type, asked.After)
+            from_us, until_us = _us(asked.From), _us(asked.To)
+            if until_us <= from_us:
+                raise InvalidFieldsError(faults=(FieldFault("/To", "Send a moment that is later than From."),))
+            window = Window(from_us, until_us, frozenset(asked.States), asked.Type, asked.After)
             count, after = await self._desk.replay_window(scope, window, dry_run=asked.DryRun)
             return plain(200, {"DryRun": asked.DryRun, "Count": count, "After": after})
 

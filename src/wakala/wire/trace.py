@@ -3,15 +3,28 @@
 import re
 from typing import Any
 
+from wakala.errors import InvalidMsisdnError
 from wakala.rules.delivery import Notification
 from wakala.rules.exchange import Exchange, Headers
 from wakala.rules.money import display
-from wakala.rules.msisdn import mask
+from wakala.rules.msisdn import mask, parse
 from wakala.rules.outcome import Sentence
 from wakala.rules.payment import Kind, Payment
 from wakala.wire.view import both, payment_view, time_text
 
-_PHONE = re.compile(r"(?<![0-9])(254[17])([0-9]{5})([0-9]{3})(?![0-9])")
+# As callers may write them (`msisdn.parse`): of many digits anywhere; of ten where they stand by themselves, for IDs
+# and fractions have such in them; and whatever is a number where the field's name says that it is one.
+_PHONE = re.compile(r"(?<![0-9])(?:00)?2540?([17][0-9]{8})(?![0-9])")
+_LOCAL_PHONE = re.compile(r"(?<![\w.])0([17][0-9]{8})(?!\w)")
+_PHONE_FIELD = re.compile(
+    r'((?:msisdn|phone|phone_?number|contact|requester|nominatednumber)\\{0,3}"\s*:\s*\\{0,3}"?)([^"\\,}\]\n]{9,40})',
+    re.IGNORECASE,
+)
+# A number's hash as M-Pesa sends it, some with stars in the middle: whoever tries all numbers undoes it (`hash_of`).
+_HASHED_PHONE = re.compile(
+    r"(?<![0-9A-Za-z])([0-9a-f]{4})(?:[0-9a-f]{60}|[0-9a-f]{12,48}\*{1,12}[0-9a-f]{12,48})(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
 
 _SENTENCES: dict[str, tuple[str, str]] = {
     "received": ("Your system asked for KES {amount} from {phone}.", "Mfumo wako uliomba KES {amount} kutoka {phone}."),
@@ -181,16 +194,28 @@ def _notification(notification: Notification) -> dict[str, Any]:
 
 
 def shown_phone(msisdn: str) -> str:
-    """Masked; what M-Pesa already masked or hashed is shown as it came, shortened."""
-    return mask(msisdn) if msisdn.isdigit() and len(msisdn) == 12 else msisdn[:16]
+    """Masked; what M-Pesa already masked is shown as it came, shortened, and of a hash the beginning."""
+    return mask(msisdn) if msisdn.isdigit() and len(msisdn) == 12 else hidden(msisdn)[:16]
 
 
 def hidden(value: Any) -> Any:
     """With the phone numbers masked, wherever they stand."""
     if isinstance(value, str):
-        return _PHONE.sub(lambda found: mask(found[0]), value)
+        plain = _LOCAL_PHONE.sub(_masked, _PHONE.sub(_masked, _PHONE_FIELD.sub(_masked_field, value)))
+        return _HASHED_PHONE.sub(r"\1*****", plain)
     if isinstance(value, list):
         return [hidden(item) for item in value]
     if isinstance(value, dict):
         return {key: hidden(item) for key, item in value.items()}
     return value
+
+
+def _masked(found: re.Match[str]) -> str:
+    return mask("254" + found[1])
+
+
+def _masked_field(found: re.Match[str]) -> str:
+    try:
+        return found[1] + mask(parse(found[2]))
+    except InvalidMsisdnError:
+        return found[0]

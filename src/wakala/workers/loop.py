@@ -9,6 +9,7 @@ from wakala.errors import WakalaError
 
 log = logging.getLogger("wakala.workers")
 
+REST_MIN_S = 0.01  # where the settings say 0: a loop that never rests has the processor to itself
 FAULT_PAUSE_S = 1.0  # after a fault, so that a database that is away is not hammered
 
 
@@ -18,7 +19,7 @@ class Loop:
     def __init__(self, name: str, step: Callable[[], Awaitable[bool]], rest_s: float) -> None:
         self.name = name
         self._step = step
-        self._rest_s = rest_s
+        self._rest_s = max(rest_s, REST_MIN_S)
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
