@@ -218,6 +218,10 @@ class Payments:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
             asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
+        return await self._heard(payment, asked, answered)
+
+    async def _heard(self, payment: Payment, asked: Asked, answered: Answered | None = None) -> Payment:
+        """What a call brought, written at once, or once the database is back."""
         try:
             return await self._carried(payment, asked, answered)
         except DatabaseAwayError:
@@ -225,22 +229,33 @@ class Payments:
                 self._unwritten.append((payment, asked))
             raise
 
-    async def _carried(self, payment: Payment, asked: Asked, answered: Answered | None = None) -> Payment:
+    async def _carried(
+        self, payment: Payment, asked: Asked, answered: Answered | None = None, *, is_of_this_version: bool = False
+    ) -> Payment:
         """What a call brought. Bill Manager's key is kept first: M-Pesa tells it once."""
         if asked.bill_key:
             nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
             await self._directory.keep_bill_key(payment.scope.shortcode_id, asked.bill_key, nonce)
-        return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        return await self.settle(
+            payment, asked.fact, asked.exchanges, answered=answered, is_of_this_version=is_of_this_version
+        )
 
     async def write_late(self) -> None:
         """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
         while self._unwritten:
             payment, asked = self._unwritten.popleft()
             try:
-                await self._carried(payment, asked)
+                if not await self._is_written(asked):
+                    # It may be held on the disk already, and sent again by somebody since, whose sending stands.
+                    is_unsent = isinstance(asked.fact, Unsent)
+                    await self._carried(payment, asked, is_of_this_version=is_unsent)
             except DatabaseAwayError:
                 self._unwritten.appendleft((payment, asked))
                 raise
+
+    async def _is_written(self, asked: Asked) -> bool:
+        """True where the database carried out what it did not answer for: a call is written with what it brought."""
+        return bool(asked.exchanges) and await self._journal.exchange(asked.exchanges[-1].id) is not None
 
     def _callback_urls(self, payment: Payment) -> Callback:
         """Where M-Pesa answers this command; each path has a secret of its own."""
@@ -423,7 +438,7 @@ class Payments:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
             asked = await self._upstream.ask(credentials, payment, self._callback_urls(payment))
-        return await self.settle(payment, asked.fact, asked.exchanges)
+        return await self._heard(payment, asked)
 
     async def _interrupted(self, payment: Payment) -> Payment:
         """Its sending was begun and not ended: whether it left is not known, unless it is one that stayed here."""
