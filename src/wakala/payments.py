@@ -333,10 +333,10 @@ class Payments:
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
+                self._outbox.offer(owed)  # before anything else is asked of the database, which may go away
                 if registers or bills:
                     await self._directory.refresh()  # the next payment may be on its way
                 await self._initiators.heard(change, fact, is_refusal=is_refusal)
-                self._outbox.offer(owed)
                 return change.payment
             payment = await self._reread(payment)
             if is_of_this_version:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from recovery.test_a_refused_operator_is_stopped_before_m_pesa_locks_it import counted, paid, paying, refused
 from services.gateway import House, eventually, running_gateway
 from services.silence import DONE, NEVER, WHENEVER, silence
 from wakala.rules.payment import Payment
@@ -56,3 +57,17 @@ async def test_a_question_whose_answer_was_not_written_is_not_asked_again(
         exchanges = await house.gateway.journal.exchanges((await payment_of(house, "ORDER-1")).id)
         names = [exchange.name for exchange in exchanges]
         assert names.count("stk_query") == 1
+
+
+async def test_what_a_payout_owes_is_brought_though_the_database_goes_away_right_after_it(
+    tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with paying(tmp_path, url, LONG) as house:
+        await refused(house, "PAYOUT-1")
+        await eventually(lambda: len(house.merchant.posts) == 1)
+        assert await counted(house) == 1
+        await house.settle_directory()
+        silent = silence(house.gateway.database, monkeypatch, "shortcode_initiator_works", NEVER)
+        await paid(house, "PAYOUT-2")
+        await eventually(lambda: silent.is_over)
+        await eventually(lambda: len(house.merchant.posts) == 2)
