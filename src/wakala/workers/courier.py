@@ -20,6 +20,7 @@ from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import Endpoint, full_bucket, owner_of
+from wakala.workers.doubts import Doubts
 from wakala.workers.lanes import Lane, Turnstile
 
 log = logging.getLogger("wakala.courier")
@@ -49,6 +50,7 @@ class Courier:
         deliveries: Deliveries,
         standing: Standing,
         source: Source,
+        doubts: Doubts,
         *,
         lane_limit: int,
         backlog_limit_per_s: float,
@@ -57,6 +59,7 @@ class Courier:
         self._deliveries = deliveries
         self._standing = standing
         self._source = source
+        self._doubts = doubts
         self._lane_limit = lane_limit
         self._lanes: dict[str, Lane] = {}
         self._short: dict[str, Lane] = {}  # lanes that found no hand free, in the order in which they asked
@@ -94,6 +97,7 @@ class Courier:
 
     async def step(self) -> bool:
         """Look at a page of the lanes that wait and claim what is due in them; True while there are more lanes."""
+        await self._deliveries.write_late()
         page = await self._journal.lanes_waiting(self._source.now_us(), self._cursor, LANES_PAGE)
         self._cursor = page[-1][0] if len(page) == LANES_PAGE else ""
         due = [(name, self._lanes.setdefault(name, Lane())) for name, is_due in page if is_due]
@@ -126,9 +130,10 @@ class Courier:
 
     async def _give_back(self, held: Sequence[Notification]) -> None:
         given = (self._journal.hand_back_notification(notification) for notification in held)
-        for fault in await asyncio.gather(*given, return_exceptions=True):
+        for notification, fault in zip(held, await asyncio.gather(*given, return_exceptions=True), strict=True):
             if isinstance(fault, WakalaError):
-                log.warning("a notification stays leased until its lease ends: %s", fault.sentence)
+                self._doubts.add([notification])
+                log.warning("a notification is not given back yet: %s", fault.sentence)
 
     async def cut_short(self) -> None:
         """End the attempts that are running. Whether the merchant took them is not known: they are made again."""
@@ -352,6 +357,9 @@ class Courier:
     async def _attempt(self, notification: Notification) -> None:
         try:
             await self._deliveries.attempt(notification)
+        except DatabaseAwayError as fault:  # most often before it was made
+            self._doubts.add([notification])
+            log.warning("an attempt at %s did not end: %s", notification.id, fault.sentence)
         except DatabaseFaultError as fault:
             log.warning("how an attempt at %s ended could not be written: %s", notification.id, fault.sentence)
         except Exception:
