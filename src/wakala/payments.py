@@ -44,6 +44,7 @@ RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than 
 
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
 _STAYED = "The database did not answer, so it was not sent."
+_STOOD_STILL = "This gateway stood still for longer than a sending may take, so it was not sent."
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
@@ -215,6 +216,10 @@ class Payments:
         return await self._push(change.payment, answered)
 
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
+        now_us = self._source.now_us()
+        if not _is_leased(payment, now_us):  # others may have ended it by now, and what leaves after its end is money
+            fact = Unsent("stood_still", _STOOD_STILL, now_us)
+            return await self.settle(payment, fact, answered=answered, is_of_this_version=True)
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
             asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
