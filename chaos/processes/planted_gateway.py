@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from wakala import serving
 from wakala.config import load
 from wakala.journal.database import Operation
@@ -78,7 +80,7 @@ def resend_on_unknown() -> None:
         lease_us = self._source.now_us() + int(self._terms.schedule.send_lease_s * 1_000_000)
         if not await self._journal.claim_payment(payment, lease_us):
             return payment
-        return await self._push(payment, None)
+        return await self._push(replace(payment, next_check_us=lease_us), None)
 
     Payments.finish = resend  # type: ignore[method-assign]
 

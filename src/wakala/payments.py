@@ -5,6 +5,7 @@ transaction. Whatever brings news of a payment (M-Pesa's answer, its callback, a
 query) becomes a fact and goes through `settle`, so there is one place where a payment changes.
 """
 
+import asyncio
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,8 @@ from wakala.upstream.facts import retry_us
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
+_STAYED = "The database did not answer, so it was not sent."
+_STOOD_STILL = "This gateway stood still for longer than a sending may take, so it was not sent."
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
@@ -97,6 +100,8 @@ class Payments:
         self._recent: OrderedDict[str, Payment] = OrderedDict()
         self._under_way: dict[str, Payment] = {}
         self._unwritten: deque[tuple[Payment, Asked]] = deque()
+        self._stayed: OrderedDict[str, Payment] = OrderedDict()  # as they are on disk, perhaps; and they did not leave
+        self._owned: OrderedDict[str, Payment] = OrderedDict()  # perhaps, until their time; and nobody is at them
 
     # ── accept ──
 
@@ -121,7 +126,9 @@ class Payments:
         ready = self._upstream.is_ready(self._directory.credentials(shortcode.id), received)
         sent_us = self._source.now_us()  # after the look at the operator, of which its success then speaks
         changes = [opening, decide(received, Sending(), sent_us, self._terms.schedule)] if ready else [opening]
-        if not await self._journal.open_payment(changes, exchange):
+        with _in_doubt(changes[-1].payment, self._stayed):
+            is_new = await self._journal.open_payment(changes, exchange)
+        if not is_new:
             return await self._repeat(await self._first_of(received), received), True
         payment = changes[-1].payment
         self._remember(payment)
@@ -194,21 +201,32 @@ class Payments:
     async def send(self, payment: Payment, answered: Answered | None = None) -> Payment:
         """Take a payment that has not left yet to M-Pesa: a token first, then the intent on disk, then the call."""
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        trouble, exchanges = await self._upstream.prepare(credentials, payment)
-        if trouble is None and await self._initiators.is_stopped(payment):
-            stopped = InitiatorStoppedError()
-            trouble = Unsent(stopped.code, stopped.sentence, retry_us(self._source))
-        if trouble is not None:
-            return await self.settle(payment, trouble, exchanges, answered=answered, is_of_this_version=True)
-        change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
-        if not await self._journal.record_change(payment, change, exchanges=exchanges):
-            return await self._reread(payment)  # another worker has it
+        with _in_doubt(payment, self._owned):
+            trouble, exchanges = await self._upstream.prepare(credentials, payment)
+            if trouble is None and await self._initiators.is_stopped(payment):
+                stopped = InitiatorStoppedError()
+                trouble = Unsent(stopped.code, stopped.sentence, retry_us(self._source))
+            if trouble is not None:
+                return await self.settle(payment, trouble, exchanges, answered=answered, is_of_this_version=True)
+            change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
+            with _in_doubt(change.payment, self._stayed):
+                is_ours = await self._journal.record_change(payment, change, exchanges=exchanges)
+            if not is_ours:
+                return await self._reread(payment)  # another worker has it
         return await self._push(change.payment, answered)
 
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
+        now_us = self._source.now_us()
+        if not _is_leased(payment, now_us):  # others may have ended it by now, and what leaves after its end is money
+            fact = Unsent("stood_still", _STOOD_STILL, now_us)
+            return await self.settle(payment, fact, answered=answered, is_of_this_version=True)
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
             asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
+        return await self._heard(payment, asked, answered)
+
+    async def _heard(self, payment: Payment, asked: Asked, answered: Answered | None = None) -> Payment:
+        """What a call brought, written at once, or once the database is back."""
         try:
             return await self._carried(payment, asked, answered)
         except DatabaseAwayError:
@@ -216,22 +234,33 @@ class Payments:
                 self._unwritten.append((payment, asked))
             raise
 
-    async def _carried(self, payment: Payment, asked: Asked, answered: Answered | None = None) -> Payment:
+    async def _carried(
+        self, payment: Payment, asked: Asked, answered: Answered | None = None, *, is_of_this_version: bool = False
+    ) -> Payment:
         """What a call brought. Bill Manager's key is kept first: M-Pesa tells it once."""
         if asked.bill_key:
             nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
             await self._directory.keep_bill_key(payment.scope.shortcode_id, asked.bill_key, nonce)
-        return await self.settle(payment, asked.fact, asked.exchanges, answered=answered)
+        return await self.settle(
+            payment, asked.fact, asked.exchanges, answered=answered, is_of_this_version=is_of_this_version
+        )
 
     async def write_late(self) -> None:
         """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
         while self._unwritten:
             payment, asked = self._unwritten.popleft()
             try:
-                await self._carried(payment, asked)
+                if not await self._is_written(asked):
+                    # It may be held on the disk already, and sent again by somebody since, whose sending stands.
+                    is_unsent = isinstance(asked.fact, Unsent)
+                    await self._carried(payment, asked, is_of_this_version=is_unsent)
             except DatabaseAwayError:
                 self._unwritten.appendleft((payment, asked))
                 raise
+
+    async def _is_written(self, asked: Asked) -> bool:
+        """True where the database carried out what it did not answer for: a call is written with what it brought."""
+        return bool(asked.exchanges) and await self._journal.exchange(asked.exchanges[-1].id) is not None
 
     def _callback_urls(self, payment: Payment) -> Callback:
         """Where M-Pesa answers this command; each path has a secret of its own."""
@@ -309,10 +338,10 @@ class Payments:
                 fact = await self._without_taken_receipt(payment, fact)
                 continue
             if won:
+                self._outbox.offer(owed)  # before anything else is asked of the database, which may go away
                 if registers or bills:
                     await self._directory.refresh()  # the next payment may be on its way
                 await self._initiators.heard(change, fact, is_refusal=is_refusal)
-                self._outbox.offer(owed)
                 return change.payment
             payment = await self._reread(payment)
             if is_of_this_version:
@@ -392,13 +421,17 @@ class Payments:
         """One due payment: send it, ask about it, or end it. Takes the same doors as everything else."""
         now_us = self._source.now_us()
         lease_us = now_us + int(self._terms.schedule.send_lease_s * 1_000_000)
-        if not await self._journal.claim_payment(payment, lease_us):
-            return payment
-        payment = replace(payment, next_check_us=lease_us)
+        claimed = replace(payment, next_check_us=lease_us)
+        with _in_doubt(claimed, self._owned):
+            if not await self._journal.claim_payment(payment, lease_us):
+                return payment
+            return await self._finish(claimed, now_us)
+
+    async def _finish(self, payment: Payment, now_us: int) -> Payment:
         if payment.state in {State.RECEIVED, State.HELD}:
             return await self._send_late(payment, now_us)
         if payment.state is State.SENDING:
-            return await self.settle(payment, LostSight("interrupted", _INTERRUPTED))
+            return await self._interrupted(payment)
         is_stopped = await self._initiators.is_stopped(payment)
         if self._terms.schedule.has_run_out(payment, now_us):
             reason = payment.reason or (NOT_ASKED if is_stopped else "M-Pesa gave no outcome")
@@ -410,7 +443,42 @@ class Payments:
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
             asked = await self._upstream.ask(credentials, payment, self._callback_urls(payment))
-        return await self.settle(payment, asked.fact, asked.exchanges)
+        return await self._heard(payment, asked)
+
+    async def _interrupted(self, payment: Payment) -> Payment:
+        """Its sending was begun and not ended: whether it left is not known, unless it is one that stayed here."""
+        stayed = self._stayed.get(payment.id)
+        if stayed is None or (stayed.version, stayed.updated_us) != (payment.version, payment.updated_us):
+            return await self.settle(payment, LostSight("interrupted", _INTERRUPTED))
+        return await self._take_back(stayed)
+
+    async def _take_back(self, stayed: Payment) -> Payment:
+        """It is on disk that it left, and it did not: it leaves now, unless others know more of it by now."""
+        fact = Unsent("database_away", _STAYED, self._source.now_us())
+        payment = await self.settle(stayed, fact, is_of_this_version=True)
+        self._stayed.pop(stayed.id, None)
+        return payment
+
+    async def resolve_doubts(self) -> None:
+        """What the database did not answer for, once it answers; it may do seconds later what it was given.
+
+        After the end of its lease a payment is found as any other that is due.
+        """
+        now_us = self._source.now_us()
+        stayed = [self._look(one) for one in self._stayed.values() if _is_leased(one, now_us)]
+        for payment in [one for one in self._owned.values() if not _is_leased(one, now_us)]:
+            del self._owned[payment.id]
+        owned = [self._let_go(one, now_us) for one in self._owned.values()]
+        await asyncio.gather(*stayed, *owned)
+
+    async def _look(self, stayed: Payment) -> None:
+        found = await self._journal.payment(stayed.id)
+        if found is not None and found.version >= stayed.version:
+            await self._take_back(stayed)
+
+    async def _let_go(self, payment: Payment, now_us: int) -> None:
+        if await self._journal.claim_payment(payment, now_us):
+            self._owned.pop(payment.id, None)
 
     async def _ask_later(self, payment: Payment, now_us: int) -> Payment:
         """When others were answered; but its schedule goes on, and comes to its end."""
@@ -441,6 +509,22 @@ class Payments:
         if now_us - payment.created_us > self._terms.hold_limit_us:
             return await self.settle(payment, GaveUp(payment.reason or "It could not be sent in time."))
         return await self.send(payment)
+
+
+@contextmanager
+def _in_doubt(payment: Payment, doubts: OrderedDict[str, Payment]) -> Iterator[None]:
+    """What is done to a payment here. Where the database goes away nobody knows how it stands there, now or later."""
+    try:
+        yield
+    except DatabaseAwayError:
+        doubts[payment.id] = payment
+        if len(doubts) > RECENT_LIMIT_PAYMENTS:
+            doubts.popitem(last=False)
+        raise
+
+
+def _is_leased(payment: Payment, now_us: int) -> bool:
+    return payment.next_check_us is not None and payment.next_check_us > now_us
 
 
 def _registration(payment: Payment) -> Registration:

@@ -44,9 +44,10 @@ from wakala.web.plumbing import Surroundings
 from wakala.web.shelter import Shelter
 from wakala.wire.endpoint_view import Defaults
 from wakala.workers.courier import Courier
+from wakala.workers.doubts import FIRST_REST_S, Doubts
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
-from wakala.workers.outbox import FIRST_REST_S, LeasedOutbox
+from wakala.workers.outbox import LeasedOutbox
 from wakala.workers.pruner import Ages, Pruner
 from wakala.workers.puller import Puller
 from wakala.workers.timekeeper import Horizon, Timekeeper
@@ -176,16 +177,18 @@ class Gateway:
             self.standing,
             limit_s=settings.deliveries.validation_limit_s,
         )
+        self.doubts = Doubts(self.journal, self.source)
         self.courier = Courier(
             self.journal,
             self.deliveries,
             self.standing,
             self.source,
+            self.doubts,
             lane_limit=settings.deliveries.lane_limit,
             backlog_limit_per_s=settings.deliveries.backlog_limit_per_s,
         )
         self.bell = Bell()
-        self.outbox = LeasedOutbox(self.journal, self.deliveries, self.courier, self.bell, self.source)
+        self.outbox = LeasedOutbox(self.deliveries, self.courier, self.bell, self.doubts)
         self.payments = Payments(
             self.journal,
             self.directory,
@@ -263,7 +266,7 @@ class Gateway:
             Loop("shelter", self.shelter.step, SHELTER_REST_S),
             Loop("spill", self.spill.reopen, SPILL_REST_S),
             Loop("courier", self.courier.step, COURIER_REST_S),
-            Loop("outbox", self.outbox.step, FIRST_REST_S),
+            Loop("doubts", self.doubts.step, FIRST_REST_S),
             Loop("finisher", self.finisher.step, finisher.poll_s),
             Loop("puller", Puller(self.directory, pulling, self.journal, self.source).step, pull.poll_s),
             Loop("timekeeper", Timekeeper(self.journal, self.source, horizon(settings)).step, TIMEKEEPER_REST_S),

@@ -46,7 +46,7 @@ async def test_a_gateway_that_died_while_it_waited_leaves_an_answer(
     stack: AsyncExitStack, tmp_path: Path, database_url: str
 ) -> None:
     # The one that waits is as good as dead once its lease is over; the finisher never gets to see the payment.
-    slow = {"daraja": {"answer_limit_s": 30}, "finisher": {"poll_s": 600, "send_lease_s": 0.2}}
+    slow = {"daraja": {"answer_limit_s": 30}, "finisher": {"poll_s": 600, "send_lease_s": 1.0}}
     house = await opened(stack, tmp_path, database_url, **slow)
     waiting = asyncio.create_task(house.push("R-1"))
     await eventually(house.prompts)

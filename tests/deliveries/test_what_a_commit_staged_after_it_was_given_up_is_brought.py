@@ -36,7 +36,7 @@ async def test_a_notification_whose_commit_comes_late_does_not_wait_for_the_end_
         owed = gateway.outbox.stage(change, now_us)
         assert owed.lease_us > now_us
         gateway.outbox.doubt([owed])
-        await gateway.outbox.step()  # it is not there yet
+        await gateway.doubts.step()  # it is not there yet
         assert await gateway.journal.record_change(payment, change, notification=owed)
 
         await eventually(lambda: house.merchant.posts)

@@ -1,10 +1,14 @@
 """A worker that stood still, as on a machine that was paused, comes back to a payment that another one has by now."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from deliveries.conftest import Clock
 from services.gateway import House, running_gateway
+from wakala.identity import Source
+from wakala.journal.database import Operation
 from wakala.rules.decisions import decide
 from wakala.rules.facts import Sending
 from wakala.rules.payment import Payment, State
@@ -41,3 +45,36 @@ async def test_what_could_not_be_sent_here_is_not_held_back_where_another_worker
         assert (found.state, found.version) == (State.SENDING, taken.payment.version), "held, it would be sent again"
         names = [exchange.name for exchange in await gateway.journal.exchanges(before.id)]
         assert names.count("token") == 2, "what was tried here is in the trace all the same"
+
+
+LEASE_S = 60
+
+
+async def pushed_by_who_stands_still(house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the commit that says that the payment leaves, until its lease is over."""
+    database = house.gateway.database
+
+    async def commit(operation: Operation) -> bool:
+        won = await type(database).commit(database, operation)
+        if operation.guard is not None and operation.guard.statement == "payment_open":
+            monkeypatch.undo()
+            clock.advance(LEASE_S + 1)
+        return bool(won)
+
+    assert (await house.push("FIRST")).status_code == 202  # from here on there is a token
+    monkeypatch.setattr(database, "commit", commit, raising=False)
+    assert (await house.push("ORDER-1", SenderMSISDN="254712000001")).status_code == 202
+
+
+async def test_what_stood_still_until_its_lease_was_over_does_not_leave_then(
+    tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, quiet = Clock(), {"poll_s": 3_600.0}
+    source = Source(clock.now_us, os.urandom)
+    async with running_gateway(tmp_path, source=source, database_url=url, finisher=quiet) as house:
+        await pushed_by_who_stands_still(house, clock, monkeypatch)
+        assert (await house.request("ORDER-1"))["State"] == "held"
+        assert house.prompts() == 1
+        await house.gateway.finisher.step()
+        await house.request_in("ORDER-1", "pending")
+        assert house.prompts() == 2

@@ -1,14 +1,17 @@
 """The story of a notification: staged with the change that owes it, attempted until it is taken, signed each time."""
 
+import asyncio
 import datetime as dt
 import email.utils
+import logging
 from contextlib import suppress
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from wakala.deliveries.standing import Standing
 from wakala.directory import Directory
-from wakala.errors import DatabaseFaultError
+from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply
@@ -21,9 +24,22 @@ from wakala.rules.payment import Evidence, Face, Payment, Scope
 from wakala.rules.signing import Signer, webhook_signatures
 from wakala.wire.notification import headers_of, render
 
+log = logging.getLogger("wakala.deliveries")
+
 _TOLD_WHERE_REGISTERED = frozenset({COLLECTED, TWIN})
 ANSWER_KEPT_BYTES = 4_096  # enough to see a framework's error page for what it is
 STALE_US = 5_000_000  # no merchant who is well lets it wait so long for a hand: the question is asked of few
+UNWRITTEN_LIMIT = 4_096  # about 20 MB; what is beyond is attempted again when its lease ends
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt, and what came of it."""
+
+    notification: Notification
+    verdict: Verdict
+    exchange: Exchange
+    at_us: int
 
 
 class Deliveries:
@@ -49,6 +65,7 @@ class Deliveries:
         self._schedule_s = schedule_s
         self._answer_limit_s = answer_limit_s
         self._lease_us = int(lease_s * 1_000_000)
+        self._unwritten: list[_Ended] = []
 
     def stage(self, change: Change, now_us: int) -> Notification:
         """What ``change`` owes the merchant, leased to nobody yet.
@@ -166,10 +183,30 @@ class Deliveries:
             staged_us=notification.created_us,
             gone_ends=not is_own,
         )
-        if not await self._journal.record_attempt(notification, verdict, exchange, now_us=ended_us):
-            await self._journal.record_exchange(exchange)  # counted, held or acknowledged meanwhile: the bytes are kept
+        if not await self._write(_Ended(notification, verdict, exchange, ended_us)):
+            log.warning("how an attempt at %s ended is written once the database is back", notification.id)
         await self._standing.note(notification.lane, endpoint, attempted, reply.duration_us, is_endpoints_own=is_own)
         return verdict
+
+    async def _write(self, ended: _Ended) -> bool:
+        """At once, or (False) once the database is back: else a merchant who has taken it would be sent it again."""
+        exchange = ended.exchange
+        try:
+            if await self._journal.record_attempt(ended.notification, ended.verdict, exchange, now_us=ended.at_us):
+                return True
+            # Counted, held or acknowledged meanwhile: the bytes are kept, unless it was us who counted it, and unsaid.
+            if await self._journal.exchange(exchange.id) is None:
+                await self._journal.record_exchange(exchange)
+        except DatabaseAwayError:
+            if len(self._unwritten) < UNWRITTEN_LIMIT:
+                self._unwritten.append(ended)
+            return False
+        return True
+
+    async def write_late(self) -> None:
+        """How attempts ended while the database was away. A process that ends before it is back makes them again."""
+        late, self._unwritten = self._unwritten, []
+        await asyncio.gather(*(self._write(ended) for ended in late))
 
     def _headers(self, notification: Notification, endpoint: Endpoint, now_us: int) -> Headers:
         """Standard Webhooks 1.0.0: the ID is stable over attempts, the timestamp is each attempt's own."""

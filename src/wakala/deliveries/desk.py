@@ -172,13 +172,16 @@ class Desk:
         return await self._journal.endpoints.set_state(paused, event)
 
     async def resume(self, endpoint: Endpoint, *, is_elsewhere: bool = False) -> bool:
-        """Called again, after a pause or after it was disabled; what waited is sent. False: it was active already."""
+        """Called again, after a pause or after it was disabled; what waited is sent. False: it was active already.
+
+        What waits for a later step is made due first: whoever was not answered and asks again finds it active.
+        """
+        if (await self._as_it_is(endpoint)).state is EndpointState.ACTIVE:
+            return False
         active = replace(endpoint, state=EndpointState.ACTIVE, reason="")
         event = event_of(self._source, endpoint, "endpoint.resumed", "")
-        if not await self._journal.endpoints.set_state(active, event):
-            return False
         await self._begin_anew(active, is_elsewhere=is_elsewhere)
-        return True
+        return await self._journal.endpoints.set_state(active, event)
 
     # ── keys ──
 

@@ -8,7 +8,7 @@ import logging
 
 from wakala.deliveries.events import event_of
 from wakala.directory import Directory
-from wakala.errors import WakalaError
+from wakala.errors import DatabaseAwayError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import GONE, Attempted
@@ -48,6 +48,7 @@ class Standing:
         self._records: dict[str, Record] = {}
         self._unsaved: set[str] = set()
         self._noticed_s: dict[str, int] = {}
+        self._returned: set[str] = set()  # lanes that got through again, while what waits in them is not due yet
         self._hosts: dict[str, None] = {}  # such lanes, the longest unused first
         self._seen: dict[str, tuple[EndpointState, str]] = {}  # of each endpoint, its state and URL at the last look
 
@@ -101,9 +102,18 @@ class Standing:
         if " " not in lane:  # what is known of a request's URL is worth keeping for a while, not writing down
             self._unsaved.add(lane)
         if is_back:
-            await self._journal.bring_forward(lane, now_us)
+            await self._bring_forward(lane)
         if attempted.status == GONE and is_endpoints_own and endpoint.is_active:
             await self._disable(endpoint, "It answered 410 Gone.")
+
+    async def _bring_forward(self, lane: str) -> None:
+        """Now, or where the database is away with the next turn: that it got through again is noticed only once."""
+        self._returned.add(lane)
+        try:
+            await self._journal.bring_forward(lane, self._source.now_us())
+        except DatabaseAwayError:
+            return
+        self._returned.discard(lane)
 
     def note_asked(self, lane: str, attempted: Attempted, duration_us: int) -> None:
         """A C2B validation was put to a merchant. However it went, nothing is disabled for it."""
@@ -113,6 +123,8 @@ class Standing:
     async def step(self) -> bool:
         """Write down what changed, tell what has failed for long, disable what has failed for days."""
         self.look_again()  # whoever refreshed the directory
+        for lane in sorted(self._returned):
+            await self._bring_forward(lane)
         for lane in sorted(self._unsaved):
             # Both before anything is waited for: an endpoint that moves meanwhile is not judged by what it did before.
             endpoint, health = self._directory.endpoint(*owner_of(lane)), self.record(lane).health

@@ -269,14 +269,21 @@ class Journal:
         writes = (Write("exchange_add", rows.exchange_row(exchange)),)
         return await self._database.commit(Operation(notification.id, guard, writes, is_calm=True))
 
-    async def claim_notifications(self, lane: str, now_us: int, until_us: int, limit: int) -> list[Notification]:
-        """Own what is due in one lane until ``until_us``, oldest first, each payment in order; none that others own."""
-        found = await self._database.take("notifications_claim", (lane, now_us, now_us, limit, until_us))
+    async def claim_notifications(
+        self, lane: str, now_us: int, until_us: int, limit: int, doubtful_us: int = 0
+    ) -> list[Notification]:
+        """Own what is due in one lane until ``until_us``, oldest first, each payment in order; none that others own.
+
+        What is owned until just ``doubtful_us`` is ours, by a claim that was carried out and not answered.
+        """
+        row = (lane, now_us, now_us, doubtful_us, limit, until_us)
+        found = await self._database.take("notifications_claim", row)
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 
-    async def claim_untried(self, lane: str, now_us: int, until_us: int) -> list[Notification]:
+    async def claim_untried(self, lane: str, now_us: int, until_us: int, doubtful_us: int = 0) -> list[Notification]:
         """Own the newest one in a lane that was never tried, or nothing; each payment's in order."""
-        found = await self._database.take("notifications_claim_untried", (lane, now_us, now_us, until_us))
+        row = (lane, now_us, now_us, doubtful_us, until_us)
+        found = await self._database.take("notifications_claim_untried", row)
         return [rows.notification_of(row) for row in found]
 
     async def hand_back_notification(self, notification: Notification) -> bool:

@@ -15,11 +15,12 @@ from collections.abc import Coroutine, Sequence
 from msgspec.structs import replace
 
 from wakala.deliveries import Deliveries, Standing
-from wakala.errors import DatabaseFaultError, WakalaError
+from wakala.errors import DatabaseAwayError, DatabaseFaultError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import Endpoint, full_bucket, owner_of
+from wakala.workers.doubts import Doubts
 from wakala.workers.lanes import Lane, Turnstile
 
 log = logging.getLogger("wakala.courier")
@@ -31,6 +32,8 @@ AHEAD_ROUNDS = 2  # a page of the journal is so many rounds of a lane's hands; h
 RATE_AHEAD_S = 30  # a lane with a rate limit holds no more than it may send in this time: well within a lease
 LANES_PAGE = 64  # lanes that are looked at in one turn; some milliseconds of the database, however many there are
 TOTAL_LIMIT = 512  # attempts at once over all lanes
+# A page is known by the end of its lease, and two processes may claim in one moment: each adds a time of its own.
+MARK_LIMIT_US = 1_000_000
 CUT_LIMIT_S = 1.0  # an attempt that is cancelled ends in a few turns of the loop
 FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
 # The same two of one app, which may name any number of hosts; fewer than the names that `outgoing` looks up at once.
@@ -47,6 +50,7 @@ class Courier:
         deliveries: Deliveries,
         standing: Standing,
         source: Source,
+        doubts: Doubts,
         *,
         lane_limit: int,
         backlog_limit_per_s: float,
@@ -55,6 +59,7 @@ class Courier:
         self._deliveries = deliveries
         self._standing = standing
         self._source = source
+        self._doubts = doubts
         self._lane_limit = lane_limit
         self._lanes: dict[str, Lane] = {}
         self._short: dict[str, Lane] = {}  # lanes that found no hand free, in the order in which they asked
@@ -65,6 +70,8 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursor = ""
         self._in_hand: dict[str, Notification] = {}
+        self._mark_us = int(source.chance() * MARK_LIMIT_US)
+        self._doubtful_us: dict[str, int] = {}  # until when we own a page of a lane, if a claim was carried out unsaid
         self._stopping = False
 
     def reserve(self, notification: Notification, now_us: int) -> Notification:
@@ -90,6 +97,7 @@ class Courier:
 
     async def step(self) -> bool:
         """Look at a page of the lanes that wait and claim what is due in them; True while there are more lanes."""
+        await self._deliveries.write_late()
         page = await self._journal.lanes_waiting(self._source.now_us(), self._cursor, LANES_PAGE)
         self._cursor = page[-1][0] if len(page) == LANES_PAGE else ""
         due = [(name, self._lanes.setdefault(name, Lane())) for name, is_due in page if is_due]
@@ -122,9 +130,10 @@ class Courier:
 
     async def _give_back(self, held: Sequence[Notification]) -> None:
         given = (self._journal.hand_back_notification(notification) for notification in held)
-        for fault in await asyncio.gather(*given, return_exceptions=True):
+        for notification, fault in zip(held, await asyncio.gather(*given, return_exceptions=True), strict=True):
             if isinstance(fault, WakalaError):
-                log.warning("a notification stays leased until its lease ends: %s", fault.sentence)
+                self._doubts.add([notification])
+                log.warning("a notification is not given back yet: %s", fault.sentence)
 
     async def cut_short(self) -> None:
         """End the attempts that are running. Whether the merchant took them is not known: they are made again."""
@@ -162,12 +171,22 @@ class Courier:
 
         A few that it cannot take, and be they the oldest, then hold up no others.
         """
-        until_us = self._deliveries.lease_end_us(now_us)
-        if self._standing.record(name).asks_the_newest and (
-            page := await self._journal.claim_untried(name, now_us, until_us)
-        ):
-            return page
-        return await self._journal.claim_notifications(name, now_us, until_us, room)
+        until_us, doubtful_us = self._deliveries.lease_end_us(now_us) + self._mark_us, self._doubtful(name, now_us)
+        try:
+            if self._standing.record(name).asks_the_newest and (
+                page := await self._journal.claim_untried(name, now_us, until_us, doubtful_us)
+            ):
+                return page
+            return await self._journal.claim_notifications(name, now_us, until_us, room, doubtful_us)
+        except DatabaseAwayError:
+            self._doubtful_us.setdefault(name, until_us)  # the first: those after it were not even begun
+            raise
+
+    def _doubtful(self, name: str, now_us: int) -> int:
+        """The lease of a page that may be ours though nobody said so; it may become ours late. 0 for none."""
+        for lane in [lane for lane, until_us in self._doubtful_us.items() if until_us <= now_us]:
+            del self._doubtful_us[lane]
+        return self._doubtful_us.get(name, 0)
 
     def _fill_in_time(self, name: str, lane: Lane) -> None:
         """Fetch the next page while the present one is under way."""
@@ -338,6 +357,9 @@ class Courier:
     async def _attempt(self, notification: Notification) -> None:
         try:
             await self._deliveries.attempt(notification)
+        except DatabaseAwayError as fault:  # most often before it was made
+            self._doubts.add([notification])
+            log.warning("an attempt at %s did not end: %s", notification.id, fault.sentence)
         except DatabaseFaultError as fault:
             log.warning("how an attempt at %s ended could not be written: %s", notification.id, fault.sentence)
         except Exception:

@@ -39,6 +39,7 @@ class Finisher:
     async def step(self) -> bool:
         """True while more is due than there were hands for, and one may be free by now."""
         await self._payments.write_late()
+        await self._payments.resolve_doubts()
         now_us = self._source.now_us()
         self._in_hand = {task: payment for task, payment in self._in_hand.items() if not task.done()}
         is_more = await self._begin_due(now_us)
