@@ -61,21 +61,6 @@ async def test_what_met_the_410_waits_too_and_arrives_at_the_new_url(house: Hous
     assert post.headers["webhook-id"] == note.id
 
 
-async def test_what_waits_for_a_late_try_is_sent_when_the_endpoint_is_resumed(house: House) -> None:
-    house.merchant.replies[WAKALA] = (503, {})
-    desk = desk_of(house)
-    await desk.set_terms(replace(await desk.endpoint(house.app.app), schedule_s=(DAY_S,)))
-    await house.settle_directory()
-    await house.push("LATE")
-    await noted(house, "LATE", DeliveryState.WAITING, attempts=1)
-    house.merchant.replies.clear()
-    assert await desk.pause(await desk.endpoint(house.app.app))
-    assert await desk.resume(await desk.endpoint(house.app.app))
-    assert not await desk.resume(await desk.endpoint(house.app.app))
-    await house.gateway.courier.step()
-    await noted(house, "LATE", DeliveryState.DELIVERED)
-
-
 async def test_days_of_failure_disable_and_a_resumed_endpoint_is_not_disabled_by_its_past(
     house: House, clock: Clock
 ) -> None:

@@ -27,6 +27,16 @@ async def late(house: House) -> None:
     house.merchant.replies.clear()
 
 
+async def test_what_waits_for_a_late_try_is_sent_when_the_endpoint_is_resumed(house: House) -> None:
+    await late(house)
+    desk = desk_of(house)
+    assert await desk.pause(await desk.endpoint(house.app.app))
+    assert await desk.resume(await desk.endpoint(house.app.app))
+    assert not await desk.resume(await desk.endpoint(house.app.app))
+    await house.gateway.courier.step()
+    await noted(house, "LATE", DeliveryState.DELIVERED)
+
+
 async def test_whoever_resumes_an_endpoint_and_is_not_answered_asks_again_and_all_is_done(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
