@@ -185,7 +185,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     _check_networks(settings)
     _check_bill_manager_prefix(settings.daraja.bill_manager_prefix)
     _check_times(settings)
-    if path is not None and "@" in settings.database.url:
+    if path is not None and ("@" in settings.database.url or "password=" in settings.database.url):
         refuse_loose(path, "it holds the database's password")
     if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
         raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")

@@ -218,17 +218,26 @@ def _run(name: str, url: str, *arguments: str) -> str:
     program = shutil.which(name)
     if program is None:
         raise ConfigurationError(f"{name} is not installed: install PostgreSQL's client (Debian: postgresql-client).")
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    user = parts.netloc.rpartition("@")[0].partition(":")[0]
-    bare = urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host))
+    bare, password = _without_password(url)
     done = subprocess.run(  # noqa: S603 - a fixed program; file and URL are the operator's own
         [program, *arguments, *([f"--dbname={bare}"] if url else [])],
         check=False,
         capture_output=True,
         text=True,
-        env=os.environ | ({"PGPASSWORD": unquote(parts.password)} if parts.password else {}),
+        env=os.environ | ({"PGPASSWORD": password} if password else {}),
     )
     if done.returncode:
         raise DatabaseFaultError(f"{name} failed: {done.stderr.strip()}")
     return done.stdout
+
+
+def _without_password(url: str) -> tuple[str, str]:
+    """The URL as others may see it, and the password, which it may bear before the host or as a parameter."""
+    parts = urlsplit(url)
+    named, host = parts.netloc.rpartition("@")[::2]
+    user = named.partition(":")[0]
+    given = [pair.partition("=")[::2] for pair in parts.query.split("&") if pair]
+    password = next((value for name, value in given if name == "password"), "")
+    query = "&".join(f"{name}={value}" for name, value in given if name != "password")
+    bare = parts._replace(netloc=f"{user}@{host}" if user else host, query=query)
+    return urlunsplit(bare), unquote(password or parts.password or "")
