@@ -28,10 +28,10 @@ def backup(
     place than the backups, for whoever has both has everything.
     """
     settings = CONTEXT.settings()
-    if file.exists() and not force:
-        raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
     if file.resolve() == settings.sqlite_path:
         raise ConfigurationError(f"{file} is the database itself: choose another name.")
+    if file.exists() and not force:
+        raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
     partial = file.with_name(file.name + ".partial")
     found = _copied(settings, partial, file)
     size_mib = file.stat().st_size / MIB_BYTES
