@@ -35,6 +35,7 @@ MPESA_SOURCES = tuple(
     )
 )
 LOOPBACK = ("127.0.0.0/8", "::1/128")
+MPESA_VALIDATION_LIMIT_S = 8  # "wait ~8 seconds" (daraja.md 2.5)
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +79,7 @@ class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     schedule_s: tuple[float, ...] = SCHEDULE_S
     answer_limit_s: float = 15
-    validation_limit_s: float = 5  # M-Pesa waits 8 s for ours (daraja.md 7.3); then the registered default decides
+    validation_limit_s: float = 5  # less than M-Pesa waits for ours; then the registered default decides
     private_targets: tuple[str, ...] = ()  # private networks that may be called; by configuration only
     lane_limit: int = 32  # attempts at once to one endpoint
     backlog_limit_per_s: float = 1_500  # attempts at what has waited, by one process; fewer while it is busy
@@ -237,6 +238,11 @@ def _check_times(settings: Settings) -> None:
         raise ConfigurationError(
             f"deliveries.answer_limit_s ({deliveries.answer_limit_s:g}) must be shorter than deliveries.lease_s "
             f"({deliveries.lease_s:g}), or an attempt that is under way is made a second time."
+        )
+    if deliveries.validation_limit_s >= MPESA_VALIDATION_LIMIT_S:
+        raise ConfigurationError(
+            f"deliveries.validation_limit_s ({deliveries.validation_limit_s:g}) must be shorter than the "
+            f"{MPESA_VALIDATION_LIMIT_S:g} s that M-Pesa waits, or it decides before your answer is in."
         )
     if deliveries.lane_limit < 1:
         raise ConfigurationError("deliveries.lane_limit must be 1 or more, or nobody is notified.")

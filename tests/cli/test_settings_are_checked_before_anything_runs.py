@@ -51,6 +51,7 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[daraja]\nbill_manager_prefix = ''", "Write it as /v1/billmanager-invoice"),
         ("[server]\nleave_s = 30", "server.leave_s (30) is part of server.graceful_stop_s (30): make it shorter"),
         ("[deliveries]\nlease_s = 15", "deliveries.answer_limit_s (15) must be shorter than deliveries.lease_s (15)"),
+        ("[deliveries]\nvalidation_limit_s = 8", "must be shorter than the 8 s that M-Pesa waits"),
         ("[deliveries]\nlane_limit = 0", "deliveries.lane_limit must be 1 or more"),
         ("[database]\nurl = 'mysql://x'", "sqlite:/// or postgresql://"),
         ("[retention]\nundelivered_days = -1", "undelivered_days (-1) must be a number from 0 up. 0 is never."),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from journal.making import ACCEPTED, NOW_US, SCHEDULE, after, paid, payment
 from wakala.errors import BrokenRuleError
 from wakala.rules.decisions import Schedule, decide
+from wakala.rules.delivery import TYPES
 from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, StillOpen, TimedOut, Unsent
 from wakala.rules.payment import FINAL, TABLE, Answer, Evidence, Flag, Payment, State, Step, advance
 from wakala.rules.repeats import Repeat, repeat_of
@@ -64,6 +65,7 @@ def test_no_order_of_facts_breaks_the_table_or_leaves_a_final_state(told: list[F
         if current.state.is_final:
             assert change.payment.state is current.state
             assert change.payment.result_code == current.result_code
+        assert change.notify is None or change.notify in TYPES
         if change.notify and change.notify not in {"payment.flagged", "payment.updated"}:
             outcomes.append(change.notify)
         if change.payment.state.is_final:

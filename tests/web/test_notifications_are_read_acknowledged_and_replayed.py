@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from standardwebhooks import Webhook
 from deliveries.conftest import Clock
 from services.gateway import SANDBOX, House, basic, eventually, is_problem, running_gateway
 from wakala.identity import Source
+from wakala.rules.delivery import TYPES
 
 BASE = f"{SANDBOX}/notifications"
 
@@ -136,6 +138,21 @@ async def test_a_window_that_ends_before_it_begins_is_refused_with_a_sentence(ho
     window = {"From": "2026-11-30T08:00:00Z", "To": until}
     problem = is_problem(await _post(house, f"{BASE}/replay", window), 422)
     assert problem["errors"][0]["pointer"] == "/To"
+
+
+async def test_a_type_that_nobody_is_ever_told_is_refused_and_not_counted_as_none(house: House) -> None:
+    window = {"From": "2020-01-01T00:00:00Z", "To": "2090-01-01T00:00:00Z"}
+    problem = is_problem(await _post(house, f"{BASE}/replay", {**window, "Type": "payment.succeded"}), 422)
+    assert problem["errors"][0]["pointer"] == "/Type"
+    assert "payment.succeeded" in problem["errors"][0]["message"]
+    for known in ("", *TYPES):
+        assert (await _post(house, f"{BASE}/replay", {**window, "Type": known})).json()["Count"] == 0
+
+
+def test_the_page_lists_every_type_that_is_told() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text().partition("| Type | Sent |")[2]
+    first_columns = [row.split("|")[1] for row in table.partition("\n\n")[0].splitlines() if row.startswith("| `")]
+    assert re.findall(r"`([\w.]+)`", " ".join(first_columns)) == [*TYPES, "endpoint.test"]
 
 
 async def _post(house: House, path: str, body: object):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -21,6 +21,16 @@ class DeliveryState(StrEnum):
 COLLECTED = "collection.succeeded"
 TWIN = "payment.confirmed"
 """A push's C2B confirmation, to a caller of Daraja's paths who registered a URL for such."""
+TYPES = (
+    "payment.succeeded",
+    "payment.failed",
+    "payment.expired",
+    "payment.updated",
+    TWIN,
+    "payment.flagged",
+    COLLECTED,
+)
+"""All that a merchant may be owed; a test of the URL is called and not owed."""
 
 
 class Notification(msgspec.Struct, frozen=True, gc=False):

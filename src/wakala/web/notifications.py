@@ -19,7 +19,7 @@ from wakala.identity import made_at_us
 from wakala.journal.endpoints import PAGE_ROWS, Consumer
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Environment
-from wakala.rules.delivery import DeliveryState, Notification
+from wakala.rules.delivery import TYPES, DeliveryState, Notification
 from wakala.rules.payment import Scope
 from wakala.web.auth import caller
 from wakala.web.endpoints import read_body
@@ -152,6 +152,8 @@ class Notifications:
             asked = read_body(ReplayBody, incoming.body)
             if asked.After and not _NAME.fullmatch(asked.After):
                 raise InvalidFieldsError(faults=(FieldFault("/After", "Send After of the answer before."),))
+            if asked.Type and asked.Type not in TYPES:
+                raise InvalidFieldsError(faults=(FieldFault("/Type", f"Send one of {', '.join(TYPES)}, or none."),))
             from_us, until_us = _us(asked.From), _us(asked.To)
             if until_us <= from_us:
                 raise InvalidFieldsError(faults=(FieldFault("/To", "Send a moment that is later than From."),))

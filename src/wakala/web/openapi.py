@@ -8,7 +8,7 @@ from wakala import __version__, errors
 from wakala.rules.accounts import Environment
 from wakala.rules.bodies import StatusBody
 from wakala.rules.commands import COMMANDS, Command, Mode
-from wakala.rules.delivery import DeliveryState
+from wakala.rules.delivery import TYPES, DeliveryState
 from wakala.rules.endpoints import Waiting
 
 PREFIXES = {Environment.LIVE: "/mpesa/v1", Environment.SANDBOX: "/sandbox/mpesa/v1"}
@@ -172,7 +172,7 @@ _REPLAY = {
         "From": _MOMENT,
         "To": _MOMENT,
         "States": {"type": "array", "items": {"type": "string", "enum": [state.value for state in DeliveryState]}},
-        "Type": {"type": "string"},
+        "Type": {"type": "string", "enum": [*TYPES, ""], "default": ""},
         "After": {**_NAME, "description": "`After` of the answer before, where it was not null."},
         "DryRun": {"type": "boolean", "default": True},
     },
