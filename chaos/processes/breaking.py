@@ -45,6 +45,8 @@ class Run:
     gateway_program: tuple[str, ...] = ()
     draw: Draw = draw
     calm_spare_s: float = CALM_SPARE_S
+    has_islands: bool = False
+    """Gateways on networks of their own; only for a process that has one to itself (`processes.islands`)."""
 
 
 async def break_it(run: Run, server: PostgresServer | None, database_url: str, console: Console) -> Result:
@@ -52,7 +54,10 @@ async def break_it(run: Run, server: PostgresServer | None, database_url: str, c
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True)
     result = Result(run.database, run.seed, run.seconds / 60, folder=str(run.folder))
-    async with running_town(run.folder, run.seed, run.pace, server, database_url, run.gateway_program) as town:
+    program, has_islands = run.gateway_program, run.has_islands
+    async with running_town(
+        run.folder, run.seed, run.pace, server, database_url, program, has_islands=has_islands
+    ) as town:
         store = Store(database_url, town.config.parent)
         shops = Shops(town)
         striker = Striker(town, lambda: shops.counts["accepted"])

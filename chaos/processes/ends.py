@@ -43,8 +43,8 @@ def bad_ends(ends: Iterable[End], outages: Iterable[Outage]) -> Iterator[str]:
 
 
 def _was_without_database(end: End, struck: list[Outage]) -> bool:
-    """True where its database, or the line to it, was struck since it was told to stop. A file is never away."""
-    names = {"database", f"{end.name} to database"}
+    """True where its database, or the way to it, was struck since it was told to stop. A file is never away."""
+    names = {"database", f"{end.name} to database", f"cable of {end.name} to database"}
     return any(
         one.name in names and one.began_s <= end.ended_s and one.ended_s + AFTERMATH_S >= end.told_s for one in struck
     )

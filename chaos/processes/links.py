@@ -1,23 +1,29 @@
-"""A line between two processes that can be cut: a proxy on loopback.
+"""A line between two processes that can be cut: a proxy.
 
-Network namespaces would need root and Linux; this runs wherever the tests run, and it can do what they cannot: close
-one half, or let a request through and lose its answer.
+It runs wherever the tests run, and it can do what a network that is cut (`processes.islands`) cannot: close one half,
+or let a request through and lose its answer.
 """
 
 import asyncio
 import itertools
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
 
+LOOPBACK = "127.0.0.1"
 CHUNK_BYTES = 65_536
 CONNECT_LIMIT_S = 2.0
 DIAL_REST_S = 0.02  # between two tries to listen again on a port that a dying connection still holds
 DIAL_TRIES = 100
 SLOW_S = (0.05, 0.4)  # for each piece that passes
+# A caller whose network was cut when it died says no goodbye: nobody waits for it longer than this.
+KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
 VANISHED_S = 60.0  # how long the far side goes on believing in a caller that is gone; in the wild it can be hours
 
-Port = Callable[[], int]
+Place = Callable[[], tuple[str, int]]
+"""Host and port of somebody, as they are now: after every start it is another port."""
+
 Witness = Callable[[], "Listener | None"]
 """Makes somebody who listens to one connection; see `processes.acknowledgements`."""
 
@@ -46,20 +52,19 @@ class _Pair:
 
 
 class Link:
-    """Listens on ``port`` and passes bytes on to one of ``targets``, the next that answers.
-
-    A target is asked for its port each time, for it has another after every start.
-    """
+    """Listens on ``host`` and ``port`` and passes bytes on to one of ``targets``, the next that answers."""
 
     def __init__(
         self,
         name: str,
         port: int,
-        targets: Sequence[Callable[[], int]],
+        targets: Sequence[Place],
         random: Random,
         witness: Witness = lambda: None,
+        host: str = LOOPBACK,
     ) -> None:
         self.name = name
+        self.host = host
         self.port = port
         self.mode = "open"
         self._targets = targets
@@ -76,7 +81,7 @@ class Link:
     @property
     def url(self) -> str:
         """Where a caller finds it."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     async def open(self) -> None:
         """Listen, if it does not; at the end of a run a line may be healed from two sides at once."""
@@ -85,7 +90,7 @@ class Link:
                 if self._server is not None:
                     return
                 with suppress(OSError):
-                    self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=1024)
+                    self._server = await asyncio.start_server(self._accept, self.host, self.port, backlog=1024)
                     return
                 await asyncio.sleep(DIAL_REST_S)
         raise RuntimeError(f"The line {self.name} cannot listen on port {self.port}.")
@@ -152,6 +157,10 @@ class Link:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        with suppress(asyncio.CancelledError):  # only `close` does that, and the server calls it an error
+            await self._connect(reader, writer)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far = await self._dial()
         except asyncio.CancelledError:
@@ -160,6 +169,8 @@ class Link:
         if far is None:
             writer.transport.abort()
             return
+        for each in (writer, far[1]):
+            _keep_alive(each)
         pair, listener = _Pair(writer, far[1]), self._witness()
         self._pairs.add(pair)
         try:
@@ -178,10 +189,10 @@ class Link:
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         first = next(self._turn)
         for place in range(len(self._targets)):
-            port = self._targets[(first + place) % len(self._targets)]()
+            host, port = self._targets[(first + place) % len(self._targets)]()
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CONNECT_LIMIT_S):
-                    return await asyncio.open_connection("127.0.0.1", port)
+                    return await asyncio.open_connection(host, port)
         return None
 
     async def _pass_on(
@@ -212,3 +223,10 @@ class Link:
         except (OSError, RuntimeError):
             if not pair.vanished.is_set():
                 pair.abort()
+
+
+def _keep_alive(writer: asyncio.StreamWriter) -> None:
+    accepted: socket.socket = writer.get_extra_info("socket")
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEP_ALIVE:
+        accepted.setsockopt(socket.IPPROTO_TCP, option, value)

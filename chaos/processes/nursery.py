@@ -68,10 +68,15 @@ class Nursery:
             )
         self._listening = asyncio.create_task(self._listen())
 
-    async def launch(self, arguments: Sequence[str], settings: Mapping[str, str], log: Path) -> Child:
-        """Start a program; ``settings`` are a gateway's, by the names of its configuration."""
+    async def launch(
+        self, arguments: Sequence[str], settings: Mapping[str, str], log: Path, network: str = ""
+    ) -> Child:
+        """Start a program; ``settings`` are a gateway's, by the names of its configuration.
+
+        ``network`` is the file of the network namespace that it lives in, where that is not ours.
+        """
         variables = environment({name.upper(): value for name, value in settings.items()})
-        order = {"arguments": list(arguments), "environment": variables, "log": str(log)}
+        order = {"arguments": list(arguments), "environment": variables, "log": str(log), "network": network}
         stdin = self._process.stdin
         assert stdin is not None
         async with self._turn:

@@ -9,17 +9,23 @@ from random import Random
 
 KILL, KILL_AT_START, STOP_AT_ONCE, STOP = "kill", "kill while starting", "stop at once", "stop in order"
 KILLS = frozenset({KILL, KILL_AT_START, STOP_AT_ONCE, STOP})
-FREEZE, RESTART, MOOD, MPESA = "freeze", "restart", "mood", "M-Pesa"
+FREEZE, RESTART, MOOD, MPESA, CABLE = "freeze", "restart", "mood", "M-Pesa", "cable"
 """``RESTART`` ends a process in order and starts it again; ``MOOD`` is how a merchant answers for a while."""
 
 CUTS = ("refuse", "cut", "hang", "slow", "half-close", "lose answers", "vanish")
 """What befalls a line between two processes; see `processes.links`."""
+
+UNPLUGGED, SILENT, DEAF, MUTE = "unplugged", "silent", "deaf", "mute"
+PULLS = (UNPLUGGED, SILENT, DEAF, MUTE)
+"""What befalls a gateway's cable, where there are such (`processes.islands`): its plug is out, so it knows at once and
+nobody else does; all that is sent vanishes and nobody knows; what is sent to it vanishes; what it sends does."""
 
 MOODS = ("slow", "errors", "babble", "never")
 
 # A kill every 1.7 s makes 350 in ten minutes: fifty above the 300 that are promised.
 KILL_EVERY_S = (0.6, 2.8)
 CUT_EVERY_S = (1.5, 4.5)
+PULL_EVERY_S = (2.5, 6.5)
 FREEZE_EVERY_S = (4.0, 8.0)
 MOOD_EVERY_S = (3.0, 7.0)
 MPESA_EVERY_S = (1.0, 3.0)
@@ -64,13 +70,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who can be struck, by name. There is no database process where the store is a file."""
+    """Who can be struck, by name. There is no database process where the store is a file, nor a cable on loopback."""
 
     gateways: tuple[str, ...]
     merchants: tuple[str, ...]
     links: tuple[str, ...]
     simulator: str
     database: str = ""
+    cables: tuple[str, ...] = ()
 
 
 def draw(seed: int, seconds: float, cast: Cast) -> list[Fault]:
@@ -81,11 +88,13 @@ def draw(seed: int, seconds: float, cast: Cast) -> list[Fault]:
         ("cuts", CUT_EVERY_S, lambda random, at_s: _cut(random, at_s, cast.links)),
         ("moods", MOOD_EVERY_S, lambda random, at_s: _mood(random, at_s, cast.merchants)),
         ("mpesa", MPESA_EVERY_S, _mpesa),
+        ("cables", PULL_EVERY_S, lambda random, at_s: _pull(random, at_s, cast.cables)),
         ("restarts", RESTART_EVERY_S, lambda _, at_s: Fault(at_s, RESTART, cast.simulator)),
     )
     faults = [
         make(random, at_s)
         for name, every_s, make in streams
+        if name != "cables" or cast.cables
         for random in [Random(f"{seed} {name}")]
         for at_s in _moments(random, every_s, seconds)
     ]
@@ -125,6 +134,12 @@ def _freeze(random: Random, at_s: float, cast: Cast) -> Fault:
 
 def _cut(random: Random, at_s: float, links: Sequence[str]) -> Fault:
     return Fault(at_s, random.choice(CUTS), random.choice(links), round(random.uniform(*SHORT_S), 3))
+
+
+def _pull(random: Random, at_s: float, cables: Sequence[str]) -> Fault:
+    """Some outlast every lease, and all that the kernel sends again comes late besides."""
+    lasts_s = random.uniform(*(LONG_S if random.random() < LONG_CHANCE else SHORT_S))
+    return Fault(at_s, CABLE, random.choice(cables), round(lasts_s, 3), random.choice(PULLS))
 
 
 def _mood(random: Random, at_s: float, merchants: Sequence[str]) -> Fault:

@@ -10,7 +10,7 @@ import aiohttp
 
 from processes.actors import Actor
 from processes.ends import Outage
-from processes.plan import FREEZE, KILL, KILL_AT_START, MOOD, MPESA, RESTART, STOP, STOP_AT_ONCE, Fault
+from processes.plan import CABLE, FREEZE, KILL, KILL_AT_START, MOOD, MPESA, RESTART, STOP, STOP_AT_ONCE, Fault
 from processes.town import Town, is_process
 
 ORDER_LIMIT_S = 2.0  # a frozen simulator takes no order; that fault is then not counted
@@ -91,6 +91,9 @@ class Striker:
             await self._sour(fault)
         elif fault.kind == MPESA:
             await self._order(fault)
+        elif fault.kind == CABLE:
+            self.others[f"cable: {fault.detail}"] += 1
+            await self.town.cables[fault.target].suffer(fault.detail, fault.lasts_s)
         else:
             self.others[f"line: {fault.kind}"] += 1
             await self.town.links[fault.target].suffer(fault.kind, fault.lasts_s)

@@ -1,7 +1,8 @@
 """Everybody who takes part, as processes with lines between them that can be cut.
 
 Shops call gateways by one line, M-Pesa calls them back by another; each gateway has a line of its own to the simulator
-and to PostgreSQL, and there is one to each merchant.
+and to PostgreSQL, and there is one to each merchant. Where networks can be made, each gateway is on an island besides,
+and cables lead from it to where these lines begin and end.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ import aiohttp
 from processes import pace
 from processes.acknowledgements import Acknowledged, Ear
 from processes.actors import Actor, Database, Process
-from processes.links import Link
+from processes.islands import Cable, Island, Way, settle_the_mainland
+from processes.links import LOOPBACK, Link
 from processes.nursery import Child, Nursery
 from processes.pace import Pace
 from processes.plan import Cast
@@ -54,6 +56,8 @@ class Town:
     database_url: str
     nursery: Nursery
     gateway_program: tuple[str, ...] = ()
+    has_islands: bool = False
+    islands: dict[str, Island] = field(default_factory=dict)
     actors: dict[str, Actor] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
@@ -87,6 +91,11 @@ class Town:
         """Where shops find the gateways."""
         return self.links["shops to gateways"].url
 
+    @property
+    def cables(self) -> dict[str, Cable]:
+        """By name; none where everybody is on loopback."""
+        return {name: cable for island in self.islands.values() for name, cable in island.cables.items()}
+
     def cast(self) -> Cast:
         """Who can be struck."""
         return Cast(
@@ -95,6 +104,7 @@ class Town:
             links=tuple(self.links),
             simulator="simulator",
             database="database" if self.server else "",
+            cables=tuple(self.cables),
         )
 
     def mood(self, merchant: str, mood: str) -> None:
@@ -127,15 +137,29 @@ class Town:
         """Start everything but the load."""
         await self._start_simulator()
         names = [f"gateway-{number}" for number in range(gateways)]
+        if self.has_islands:
+            await self._settle_islands(names)
         await self._link("shops to gateways", names)
         await self._link("M-Pesa to gateways", names, listens=True)
         for name in MERCHANTS:
-            await self._link(f"gateways to {name}", [name])
+            await self._link(f"gateways to {name}", [name], way=Way.MERCHANTS)
         await self._settle_down()
         for name in MERCHANTS:
             await self._start(self._merchant(name))
         for name in names:
             await self._start(await self._gateway(name))
+
+    async def _settle_islands(self, names: list[str]) -> None:
+        await settle_the_mainland()
+        for number, name in enumerate(names):
+            self.islands[name] = island = Island(name, number, has_database=self.server is not None)
+            await island.open()
+
+    def _host(self, name: str) -> str:
+        return self.islands[name].address if name in self.islands else LOOPBACK
+
+    def _place(self, name: str) -> tuple[str, int]:
+        return self._host(name), self.ports[name]
 
     def _new_port(self, name: str) -> int:
         """For one start: while a program is down somebody else may take the port that it had."""
@@ -146,10 +170,13 @@ class Town:
         self.actors[actor.name] = actor
         await actor.start()
 
-    async def _link(self, name: str, targets: list[str], *, listens: bool = False) -> Link:
+    async def _link(self, name: str, targets: list[str], *, listens: bool = False, way: Way = Way.CALLERS) -> Link:
+        """``way`` is the one that gateways take to it."""
         random = Random(f"{self.seed} {name}")
-        ports = [partial(self.ports.__getitem__, target) for target in targets]
-        link = Link(name, kept_port(), ports, random, (lambda: Ear(self.acknowledged)) if listens else lambda: None)
+        places = [partial(self._place, target) for target in targets]
+        witness = (lambda: Ear(self.acknowledged)) if listens else lambda: None
+        host = (self.has_islands and way.address) or LOOPBACK
+        link = Link(name, kept_port(), places, random, witness, host)
         await link.open()
         self.links[name] = link
         return link
@@ -204,20 +231,23 @@ class Town:
         return Process(name, launch, lambda: _is_listening(self.ports[name]))
 
     async def _gateway(self, name: str) -> Process:
-        upstream = await self._link(f"{name} to M-Pesa", ["simulator"])
-        settings = {**self.pace.settings(), "daraja__sandbox_url": upstream.url}
+        island = self.islands.get(name)
+        upstream = await self._link(f"{name} to M-Pesa", ["simulator"], way=Way.MPESA)
+        settings = {**self.pace.settings(), "daraja__sandbox_url": upstream.url, **(island.settings if island else {})}
         if self.server is not None:
             self.ports["database"] = self.server.port
-            line = await self._link(f"{name} to database", ["database"])
-            settings["database__url"] = self.database_url.replace(f":{self.server.port}/", f":{line.port}/")
+            line = await self._link(f"{name} to database", ["database"], way=Way.DATABASE)
+            there = f"{LOOPBACK}:{self.server.port}/"
+            settings["database__url"] = self.database_url.replace(there, f"{line.host}:{line.port}/")
         chance = Random(f"{self.seed} clock of {name}")
 
         async def launch() -> Child:
             arguments = self._serving_by(chance)
             own = {**settings, "server__port": str(self._new_port(name))}
-            return await self.nursery.launch(arguments, own, self.folder / f"{name}.log")
+            where = island.namespace if island else ""
+            return await self.nursery.launch(arguments, own, self.folder / f"{name}.log", where)
 
-        return Process(name, launch, lambda: self.is_serving(f"http://127.0.0.1:{self.ports[name]}/readyz"))
+        return Process(name, launch, lambda: self.is_serving(f"http://{self._host(name)}:{self.ports[name]}/readyz"))
 
     def _serving_by(self, chance: Random) -> list[str]:
         """Each start is on another machine, whose clock is wrong: those who share a database share its clock."""
@@ -234,6 +264,8 @@ class Town:
         """Every line whole, everybody awake and well; what M-Pesa still had in mind is forgotten."""
         for link in self.links.values():
             await link.heal()
+        for cable in self.cables.values():
+            await cable.heal()
         for actor in self.actors.values():
             actor.thaw()
         for name in MERCHANTS:
@@ -251,6 +283,8 @@ class Town:
                 await actor.end()
         for link in self.links.values():
             await link.close()
+        for island in self.islands.values():
+            await island.close()
 
 
 def is_process(actor: Actor) -> TypeGuard[Process]:
@@ -293,12 +327,14 @@ async def running_town(
     server: PostgresServer | None,
     database_url: str,
     gateway_program: tuple[str, ...] = (),
+    *,
+    has_islands: bool = False,
 ) -> AsyncIterator[Town]:
     """Everything started but the load; at the end every process of it has ended."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)  # a killed gateway leaves dead connections behind
     async with aiohttp.ClientSession(connector=connector) as session:
         nursery = Nursery(folder / "nursery.log")
-        town = Town(folder, seed, pace, session, server, database_url, nursery, gateway_program)
+        town = Town(folder, seed, pace, session, server, database_url, nursery, gateway_program, has_islands)
         await nursery.open()
         try:
             if server is not None:
