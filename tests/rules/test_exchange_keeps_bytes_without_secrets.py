@@ -206,6 +206,8 @@ def test_what_we_sent_is_not_believed_back_into_our_records() -> None:
 
 SLOW = {
     "callbacks": b"/callbacks/" * 6_000,
+    "callbacks and spelled slashes": (b"callbacks/" + b"\\u002f" * 100) * 100,
+    "callbacks and halves of them": (b"callbacks/" + b"u002f" * 100) * 120,
     "callback and hex": b"/callbacks/" + b"0" * 31 + b"/" * 60_000,
     "backslashes": b'pass "' + b"\\" * 65_000,
     "backslashes and quotes": b'pass\\"' + b'\\\\\\"' * 16_000,
