@@ -183,6 +183,10 @@ class Administration:
         _check_url(url)
         await self._journal.set_callback_url(app.organisation_id, app.id, url)
 
+    async def set_active(self, app: App, *, is_active: bool) -> None:
+        """Let an app's keys and tokens in, or not. Its payments go on, and it is told of them."""
+        await self._journal.set_app_active(app.organisation_id, app.id, is_active=is_active)
+
     async def bind(self, app: App, number: str) -> Shortcode:
         """Tie an app to a live shortcode of its organisation, for good."""
         if app.live_shortcode_id is not None:

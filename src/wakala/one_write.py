@@ -52,6 +52,10 @@ class OneWrite(asyncio.Transport):
         """Addresses, TLS and the like."""
         return self._transport.get_extra_info(name, default)
 
+    def get_write_buffer_size(self) -> int:
+        """How much is still to leave."""
+        return len(self._held) + self._transport.get_write_buffer_size()
+
     def pause_reading(self) -> None:
         """Take nothing more for a while."""
         self._transport.pause_reading()

@@ -19,7 +19,19 @@ LENGTH_MAX_CHARS = 9
 ARRIVAL_LIMIT_S = 30.0
 """Of silence before the first call, or in the middle of one; else callers who have vanished would fill all places."""
 
+WHOLE_LIMIT_S = 180.0
+"""Of one call, from its first byte to its last: a megabyte by the slowest of networks. Who sends a byte every half
+minute is never silent, and would keep a place for good."""
+
+LEAVING_LIMIT_S = 60.0
+"""Of an answer that stands still, for its caller does not read; it would be kept in memory for good."""
+
+HEAD_LIMIT_BYTES = 65_536
+"""Of a call's first line and headers, and of what stands after a body in chunks. Ours have a kilobyte, and no server in
+front lets more by; the parser has no limit of its own."""
+
 NO_HTTP = "Invalid HTTP request received."
+TOO_LONG = f"The head of a request has at most {HEAD_LIMIT_BYTES} bytes."
 OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
 """Headers by which another protocol is offered; of the first, what else it says stays."""
 
@@ -94,6 +106,15 @@ class Reception(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _visit: Visit | None = None
     _is_offered_another = False  # protocol, by the call whose head was read last
+    _begun_seconds = 0.0  # when the first byte of the latest call came
+    _read_bytes = 0  # of the latest piece that came
+    _bare_bytes = 0  # of those before it which brought neither the end of a head nor any body
+    _has_brought = False  # either, the latest piece
+    _is_too_long = False
+    _is_over = False  # nothing more is taken from this caller
+    _refusal: tuple[int, str] | None = None  # for the last call, once those before it are answered
+    _waiting_bytes = 0  # to leave, as of the latest look
+    _moved_seconds = 0.0  # when those were last seen to change
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a call, or of several.
@@ -102,25 +123,43 @@ class Reception(HttpToolsProtocol):
         own client makes that offer with each call over plain HTTP. The parser would take the call's body for that
         protocol's, so it is given the call once more, without the offer.
         """
+        if self._is_over:
+            return
         self._unset_keepalive_if_required()
+        self._read_bytes, self._has_brought = len(data), False
         while data:
             data = self._parsed(data)
+        self._bare_bytes = 0 if self._has_brought else self._bare_bytes + self._read_bytes
+        if self._bare_bytes > HEAD_LIMIT_BYTES and not self._is_over:
+            self._turn_away(431, TOO_LONG)
 
     def _parsed(self, data: bytes) -> bytes:
         """What has to be parsed once more."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
-            self.logger.warning(NO_HTTP)
-            if self._is_answering():  # what came before is whole: the answer to it comes first, and is the last
-                self.cycle.keep_alive = False
-            else:
-                self.send_400_response(NO_HTTP)
+            self._turn_away(*((431, TOO_LONG) if self._is_too_long else (400, NO_HTTP)))
         except httptools.HttpParserUpgrade as offer:
             if self._is_offered_another:
                 return self._head_for_another_parser() + data[offer.args[0] :]
             self._unsupported_upgrade_warning()
         return b""
+
+    def _turn_away(self, status: int, why: str) -> None:
+        """Take nothing more; whatever came whole before this is answered first."""
+        self._is_over = True
+        self.logger.warning(why)
+        if self._is_latest_whole():
+            self.cycle.keep_alive = False
+        elif self.pipeline:
+            self._refusal = (status, why)
+        else:
+            self._refuse(status, why)
+
+    def _refuse(self, status: int, why: str) -> None:
+        head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close" % len(why)
+        self.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[status], head, why.encode()))
+        self.transport.close()
 
     def _head_for_another_parser(self) -> bytes:
         head = self._head_without_offer()
@@ -144,9 +183,13 @@ class Reception(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self._begun_seconds = self._heard_seconds
 
     def on_headers_complete(self) -> None:
         """Decide which way it goes."""
+        self._has_brought = True
+        if self._bare_bytes + self._read_bytes > HEAD_LIMIT_BYTES:
+            self._require_fitting_head()
         self._is_offered_another = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._is_offered_another:
             return
@@ -159,9 +202,17 @@ class Reception(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers  # a list that the scope has as well
         super().on_headers_complete()
+        self.headers = []  # what comes after the body is nobody's: a proxy in front answers for the head alone
+
+    def _require_fitting_head(self) -> None:
+        lines = sum(len(name) + len(b": \r\n") + len(value) for name, value in self.headers)
+        if len(self.url) + lines > HEAD_LIMIT_BYTES:
+            self._is_too_long = True
+            raise ValueError(TOO_LONG)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body, no longer than was announced."""
+        self._has_brought = True
         if self._visit is not None:
             self._visit.body += body
         else:
@@ -169,6 +220,7 @@ class Reception(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The whole call is here."""
+        self._has_brought = True
         if self._is_offered_another:
             return
         visit = self._visit
@@ -185,7 +237,7 @@ class Reception(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller."""
         super().connection_made(transport)
-        self._heard_seconds = time.monotonic()
+        self._heard_seconds = self._begun_seconds = time.monotonic()
         self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -201,7 +253,11 @@ class Reception(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            waiting = self.pipeline.pop()
+            if self._refusal and not self.pipeline:
+                self._refuse(*self._refusal)
+            else:
+                self._start_asgi_task(*waiting)
             return
         self._heard_seconds, self._is_between = time.monotonic(), True
 
@@ -210,16 +266,38 @@ class Reception(HttpToolsProtocol):
         self._heard_seconds, self._is_between = time.monotonic(), False
 
     def _look(self) -> None:
-        limit_seconds = self.timeout_keep_alive if self._is_between else ARRIVAL_LIMIT_S
-        silent_seconds = 0.0 if self._is_answering() else time.monotonic() - self._heard_seconds
-        if silent_seconds >= limit_seconds:
+        now_seconds = time.monotonic()
+        if self._stands_still(now_seconds):
+            self.transport.abort()
+            return
+        left_seconds = self._left_seconds(now_seconds)
+        if left_seconds <= 0:
             self.timeout_keep_alive_handler()
-        else:
-            left_seconds = min(self.timeout_keep_alive, limit_seconds - silent_seconds)
-            self._timer = self.loop.call_later(left_seconds, self._look)
+            left_seconds = self.timeout_keep_alive  # until what is still to leave has left
+        self._timer = self.loop.call_later(min(self.timeout_keep_alive, left_seconds), self._look)
+
+    def _left_seconds(self, now_seconds: float) -> float:
+        """Of the time that this caller has."""
+        if self._is_answering():
+            return self.timeout_keep_alive
+        silent_seconds = now_seconds - self._heard_seconds
+        if self._is_between:
+            return self.timeout_keep_alive - silent_seconds
+        return min(ARRIVAL_LIMIT_S - silent_seconds, WHOLE_LIMIT_S - (now_seconds - self._begun_seconds))
+
+    def _stands_still(self, now_seconds: float) -> bool:
+        """True where an answer has not moved for too long."""
+        waiting_bytes = self.transport.get_write_buffer_size()
+        if waiting_bytes == 0 or waiting_bytes != self._waiting_bytes:
+            self._waiting_bytes, self._moved_seconds = waiting_bytes, now_seconds
+        return now_seconds - self._moved_seconds >= LEAVING_LIMIT_S
 
     def _is_answering(self) -> bool:
         """True from the end of a call to the end of its answer."""
+        return bool(self.pipeline) or self._is_latest_whole()
+
+    def _is_latest_whole(self) -> bool:
+        """True where the latest call has come to its end and its answer has not."""
         return self.cycle is not None and not (self.cycle.response_complete or self.cycle.more_body)
 
     # What becomes of it

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from wakala.runtime import STOP_LIMIT_S, Gateway
 log = logging.getLogger("wakala")
 
 REQUESTS_SHARE = 0.5  # of the time once the intake has ended: requests that wait for M-Pesa; the rest is the workers'
+FILES_LIMIT = 65_536  # each connection is one; systems begin with 1,024, which idle callers fill, and allow far more
 COLLECT_AFTER = (50_000, 20, 50)  # our records hold no cycles, so looking for them seldom is enough
 
 
@@ -87,6 +89,14 @@ def serve(settings: Settings) -> None:
         runner.run(_serve(settings))
 
 
+def _take_files() -> None:
+    """As many open files as the system allows without asking, within reason."""
+    given, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_LIMIT if allowed == resource.RLIM_INFINITY else min(FILES_LIMIT, allowed)
+    if given != resource.RLIM_INFINITY and given < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))
+
+
 def _fast_loop() -> asyncio.AbstractEventLoop:
     import uvloop  # noqa: PLC0415 - the command line's other commands start faster without it
 
@@ -94,6 +104,7 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _serve(settings: Settings) -> None:
+    _take_files()
     gc.freeze()  # what was imported never becomes garbage
     gc.set_threshold(*COLLECT_AFTER)
     gateway = Gateway(settings)

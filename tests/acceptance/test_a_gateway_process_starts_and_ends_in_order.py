@@ -37,6 +37,24 @@ async def test_a_second_gateway_on_one_sqlite_file_is_refused_with_a_sentence(to
     assert (await town.payment(again, "ORDER-1"))["State"] == "succeeded"
 
 
+FEW_FILES = """
+import resource, runpy
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))
+runpy.run_module("wakala", run_name="__main__")
+"""
+
+
+@only_on_sqlite
+async def test_a_hundred_idle_callers_keep_nobody_out_where_the_system_allows_more_files(town: Town) -> None:
+    gateway = town.launch(["-c", FEW_FILES, "-c", str(town.folder / "wakala.toml"), "serve"])
+    await town.is_serving(gateway)
+    idle = [await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2])) for _ in range(100)]
+    await town.pay(gateway, "ORDER-1")
+    await town.is_told("ORDER-1")
+    for _, writer in idle:
+        writer.close()
+
+
 @only_on_sqlite
 async def test_a_link_to_the_sqlite_file_is_the_same_file(town: Town) -> None:
     first = await town.serve()

@@ -176,6 +176,14 @@ def test_an_app_is_bound_once_for_good(installed: Command, tmp_path: Path) -> No
     assert "cannot be changed" in ended.err
 
 
+def test_an_app_is_disabled_and_enabled_again(installed: Command) -> None:
+    installed("app", "create", "--name", "shop")
+    for command, is_active in (("disable", False), ("enable", True)):
+        assert installed("app", command, "shop").code == 0
+        assert listed(installed("app", "list", "--json"))[0]["IsActive"] is is_active
+        assert installed("app", command, "nobody").code == 4
+
+
 @pytest.mark.parametrize("command", ["requests", "notifications", "quarantine"])
 def test_empty_lists_are_empty(installed: Command, command: str) -> None:
     assert listed(installed(command, "--json")) == []

@@ -18,6 +18,7 @@ AT_START = {
     "duties_release",
     "payments_release",
     "notifications_release",
+    "app_active",
     "app_bind",
     "app_callback_url",
     "shortcode_collector",

@@ -49,6 +49,13 @@ PRIVATE = [
     "fe80::1%eth0",
     "fec0::1",
     "ff02::1",
+    "::ffff:0:7f00:1",
+    "::ffff:0:a9fe:a9fe",
+    "64:ff9c::1",
+    "100:0:0:1::1",
+    "200::1",
+    "4000::1",
+    "fe00::1",
 ]
 PUBLIC = ["8.8.8.8", "196.201.214.200", "1.1.1.1", "172.15.0.1", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8"]
 
@@ -87,6 +94,7 @@ def test_a_public_address_is_called(address: str) -> None:
 def test_an_address_inside_an_address_is_judged_the_same(inner: ipaddress.IPv4Address) -> None:
     if refusal(str(inner)):
         assert refusal(f"::ffff:{inner}")
+        assert refusal(f"::ffff:0:{inner}")
         assert refusal(f"2002:{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}::1")
         assert refusal(f"64:ff9b::{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}")
 

@@ -150,6 +150,29 @@ async def test_one_wrong_letter_in_the_secret_is_refused(house: House) -> None:
         is_problem(await house.client.get(AUTH, headers={"Authorization": f"Basic {encoded(pair)}"}), 401)
 
 
+async def test_who_has_the_keys_of_a_disabled_app_is_nobody_and_it_is_told_of_what_was_under_way(house: House) -> None:
+    token = await token_of(house)
+    assert (await house.push("OPEN")).status_code == 202
+    await house.admin.set_active(house.app.app, is_active=False)
+    await house.settle_directory()
+    path = f"{SANDBOX}/requests/OPEN"
+    for headers in (basic(house.app), proxyapi_basic(house.app), {"Authorization": f"Bearer {token}"}):
+        is_problem(await house.client.get(path, headers=headers), 401)
+        is_problem(await house.push("MORE", headers=headers), 401)
+    is_problem(await house.client.get(AUTH, headers=basic(house.app)), 401)
+    daraja = "/sandbox/oauth/v1/generate?grant_type=client_credentials"
+    assert (await house.client.get(daraja, headers=basic(house.app))).status_code == 400
+    pushed = await house.client.post(
+        "/sandbox/mpesa/stkpush/v1/processrequest", content=b"{}", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert (pushed.status_code, pushed.json()["errorCode"]) == (404, "404.001.03")
+    await house.customer("approve")
+    await house.merchant.received("/wakala")
+    await house.admin.set_active(house.app.app, is_active=True)
+    await house.settle_directory()
+    assert (await house.client.get(path, headers={"Authorization": f"Bearer {token}"})).status_code == 200
+
+
 async def test_another_organisations_request_does_not_exist(house: House) -> None:
     other = await house.add_app("other", "theirs")
     assert (await house.push("MINE")).status_code == 202

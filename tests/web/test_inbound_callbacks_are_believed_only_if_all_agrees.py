@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, is_problem, runn
 from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.journal.journal import LAST_ID
 from wakala.rules.signing import mac
-from wakala.web.inbound import STRANGERS_LIMIT_PER_MINUTE
+from wakala.web.inbound import GUESSED_LIMIT_BYTES_PER_MINUTE, STRANGERS_LIMIT_PER_MINUTE
 
 FORBIDDEN = ("mpesa", "m-pesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 STRANGER = "203.0.113.7"
@@ -437,3 +438,16 @@ async def test_who_guesses_paths_never_takes_the_place_of_who_was_given_one(tmp_
             await asyncio.gather(*(send(house, guessed, b"{}") for _ in range(50)))
         is_problem(await send(house, path, callback(checkout)), 404)
         assert (await quarantine(house))[0] == "quarantined: 127.0.0.1 is not one of M-Pesa's addresses"
+
+
+async def test_who_guesses_paths_fills_neither_the_disk_nor_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    body, headers = b"x" * 60_000, {"X-More": "y" * 30_000}
+    count = 4 * GUESSED_LIMIT_BYTES_PER_MINUTE // 90_000
+    with caplog.at_level(logging.WARNING, "wakala.inbound"):
+        for _ in range(count):
+            is_problem(await house.client.post("/callbacks/stk/pay_1/0f", content=body, headers=headers), 404)
+    kept = len(await quarantine(house))
+    assert 0 < kept * 90_000 <= 2 * GUESSED_LIMIT_BYTES_PER_MINUTE  # a minute may end meanwhile
+    assert len([one for one in caplog.records if one.name == "wakala.inbound"]) <= kept + 2

@@ -197,6 +197,28 @@ def test_highlighting_never_changes_the_meaning(value: Any) -> None:
 # ── The drawing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+MADE_TO_BE_LARGE = {
+    "deep and many": "[" * 400 + "1," * 31_000 + "1" + "]" * 400,
+    "deep": '{"a":' * 900 + "1" + "}" * 900,
+    "many": "[" + "1," * 32_000 + "1]",
+    "many names": "{" + ",".join(f'"{number}":[]' for number in range(6_000)) + "}",
+}
+
+
+@pytest.mark.parametrize("name", MADE_TO_BE_LARGE)
+def test_a_body_that_was_made_to_be_large_is_shown_as_it_came(name: str) -> None:
+    shown = show(MADE_TO_BE_LARGE[name])
+    assert shown.pretty.unescape() == MADE_TO_BE_LARGE[name]
+
+
+def test_half_a_character_that_was_spelled_in_json_stays_spelled() -> None:
+    body = '{"Name":"J\\ud83d","\\udc00":"\\ud83d\\ude00"}'
+    assert '"J\\ud83d"' in show(body).pretty.unescape()
+    page = rendering.render_timeline(trace([exchange(0, 1, "stk_callback", "in", "/", AnswerBody=body)]), "en")
+    assert "\\udc00" in page.encode().decode()
+    assert "\U0001f600" in page
+
+
 def test_the_wait_for_the_customer_stands_between_prompt_and_result() -> None:
     spans = waterfall.spans_of(succeeded()["Entries"], is_open=False)
     wait = next(span for span in spans if span.party == "human")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from wakala.errors import MalformedUpstreamError
 from wakala.wire import daraja, daraja_inbound
 from wakala.wire.daraja import DecodedError, ResultClass, Trouble
+from wakala.wire.loose_json import mended
 
 STATUSES = st.sampled_from([200, 201, 302, 400, 401, 403, 404, 405, 429, 500, 502, 503]) | st.integers(100, 999)
 WORDS = """
@@ -254,6 +255,27 @@ def test_a_name_in_broken_utf_8_loses_no_payment() -> None:
     body = b'{"TransID":"UCE1Q0Z8MN","TransAmount":"75.00","BusinessShortCode":"600984","FirstName":"NJ\xe9RI"}'
     assert daraja.read_c2b(body).first_name == "NJ\ufffdRI"
     assert daraja.read_c2b(b"\xef\xbb\xbf" + body.replace(b"\xe9", b"E")).first_name == "NJERI"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"WANJIK\\ud83d", "WANJIK\ufffd"),
+        (b"\\uDE00WANJIKU", "\ufffdWANJIKU"),
+        (b"WANJIKU\\ud83d\\ude00", "WANJIKU\U0001f600"),
+        (b"WAN\nJIKU", "WAN\nJIKU"),
+        (b"WAN\x01JIKU", "WAN\x01JIKU"),
+    ],
+)
+def test_half_a_character_or_a_line_break_in_a_name_loses_no_payment(written: bytes, read: str) -> None:
+    body = b'{\n"TransID":"RKTQDM7W6S","TransAmount":"10","BusinessShortCode":"600638","FirstName":"' + written + b'"}'
+    assert daraja.read_c2b(body).first_name == read
+    assert json.loads(mended(body))["FirstName"] == read
+
+
+@pytest.mark.parametrize("body", [b'{"a": "b"}', b'{\r\n\t"a": 10.00\n}', b'{"a":"\\ud83d\\ude00", "b":1.0}'])
+def test_what_strict_readers_take_is_told_byte_for_byte(body: bytes) -> None:
+    assert mended(body) == body
 
 
 def test_a_null_character_reaches_no_database() -> None:

@@ -3,6 +3,7 @@
 import sys
 
 from wakala.cli.commands import cli
+from wakala.cli.context import say
 from wakala.errors import WakalaError
 
 EXIT_FAILED = 1
@@ -16,12 +17,12 @@ def main() -> None:
     try:
         cli(prog_name="wakala")
     except WakalaError as error:
-        sys.stderr.write(f"wakala: {error.sentence}\n")
+        say(f"wakala: {error.sentence}")
         for fault in error.faults:
-            sys.stderr.write(f"  {fault.pointer}: {fault.message}\n")
+            say(f"  {fault.pointer}: {fault.message}")
         sys.exit(EXIT_BY_STATUS.get(error.status, EXIT_FAILED))
     except OSError as error:  # a place that is not there, or where we may not read or write
-        sys.stderr.write(f"wakala: {error.filename or 'the system'}: {error.strerror or error}\n")
+        say(f"wakala: {error.filename or 'the system'}: {error.strerror or error}")
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

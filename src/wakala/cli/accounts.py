@@ -346,6 +346,34 @@ def callback_url(
     say(f"{app} is notified at {url} from the next attempt on; its test gave it {grade}.")
 
 
+@apps.command("disable")
+def disable(
+    app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
+) -> None:
+    """Let nobody in with an app's key, secret and tokens, as where they have leaked. Notifications go on."""
+    _set_active(app, is_active=False)
+    say(f"{app} is let in no more from the next second on. It is still told of its payments.")
+
+
+@apps.command("enable")
+def enable(
+    app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
+) -> None:
+    """Let an app in again after `wakala app disable`, with the same key and secret."""
+    _set_active(app, is_active=True)
+    say(f"{app} is let in again, with the same key and secret.")
+
+
+def _set_active(app: str, *, is_active: bool) -> None:
+    from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.set_active(await desk.app(app), is_active=is_active)
+
+    run(work())
+
+
 @apps.command("bind")
 def bind(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],

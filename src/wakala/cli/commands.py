@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ from wakala.cli import (
     retention,
     safekeeping,
 )
-from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.cli.context import CONTEXT, print_json, run, say, visible
 from wakala.config import load, write_private
 from wakala.errors import ConfigurationError, WakalaError
 
@@ -162,8 +162,22 @@ def serve(
     run_gateway(CONTEXT.settings())
 
 
+class _Visible(logging.Formatter):
+    """A line a record, and its stack: what strangers wrote makes no line of its own and steers no terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is the library's
+        """The line."""
+        return visible(super().formatMessage(record).rstrip()).replace("\n", "\\n")
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is the library's
+        """The stack."""
+        return visible(super().formatException(ei))
+
+
 def _log(level: str) -> None:
-    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
 @cli.command()

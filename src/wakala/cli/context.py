@@ -41,7 +41,13 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
 def print_json(value: Any) -> None:
     """For programs: JSON on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON whose control characters are spelled, also those that JSON lets stand: a program reads the same."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
@@ -50,19 +56,21 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     if not rows:
         console.print(empty)
         return
-    table = Table(title=escape(title), title_justify="left", title_style="bold", header_style="bold", expand=False)
+    table = Table(
+        title=escape(visible(title)), title_justify="left", title_style="bold", header_style="bold", expand=False
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else escape(_visible(str(cell))) for cell in row))
+        table.add_row(*("" if cell is None else escape(visible(str(cell))) for cell in row))
     console.print(table)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """What strangers wrote must not steer the terminal: control characters are shown, not obeyed."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def say(sentence: str) -> None:
     """For people, on stderr, so that stdout stays for answers."""
-    sys.stderr.write(sentence + "\n")
+    sys.stderr.write(visible(sentence) + "\n")

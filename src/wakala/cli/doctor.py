@@ -183,14 +183,23 @@ async def _clock(settings: Settings, source: Source) -> Finding:
         return Finding("M-Pesa (sandbox)", "wrong", f"{settings.daraja.sandbox_url} cannot be reached: {reply.reason}.")
     date = next((value for name, value in reply.headers if name.lower() == "date"), None)
     now_s = source.now_us() / 1_000_000
-    if date is None:
+    shown_s = None if date is None else _seconds(date)
+    if shown_s is None:
         now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now_s))
         return Finding("clock", "ok", f"{now} UTC; M-Pesa's server names no time to compare it with")
-    off_s = abs(parsedate_to_datetime(date).timestamp() - now_s)
+    off_s = abs(shown_s - now_s)
     if off_s > CLOCK_LIMIT_S:
         whose = "" if settings.sqlite_path else "the database's is "
         return Finding("clock", "wrong", f"{whose}{off_s:.0f} s away from M-Pesa's: turn on time synchronisation.")
     return Finding("clock", "ok", f"within {CLOCK_LIMIT_S} s of M-Pesa's")
+
+
+def _seconds(date: str) -> float | None:
+    """A Date header since 1970; None where it is no date."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 async def _reachable(settings: Settings) -> Finding:

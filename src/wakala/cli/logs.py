@@ -1,14 +1,13 @@
 """`wakala logs tail`: every exchange with M-Pesa, merchants and callers as it ends, secrets taken out as stored."""
 
 import asyncio
-import json
 import signal
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, run, say
+from wakala.cli.context import CONTEXT, json_text, run, say
 from wakala.rules.accounts import Environment
 
 logs = typer.Typer(help="What goes in and out, live.", no_args_is_help=True)
@@ -35,7 +34,7 @@ def tail(
     from wakala.cli.tail_visits import Wanted, followed  # noqa: PLC0415 - keeps --help quick
 
     def show(view: dict[str, Any]) -> None:
-        text = json.dumps(view, ensure_ascii=False) if json_output else _line(view)
+        text = json_text(view) if json_output else _line(view)
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 

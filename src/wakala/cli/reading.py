@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, print_table, run
+from wakala.cli.context import CONTEXT, print_json, print_table, run, visible
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
 
@@ -35,7 +35,7 @@ def trace(
     notes = [[n["Type"], n["State"], n["Attempts"], n["LastStatus"]] for n in found["Notifications"]]
     print_table("Notifications", ["Type", "State", "Attempts", "Status"], notes, "No notification was owed.")
     if found["Cause"]:
-        typer.echo(f"Why: {found['Cause']['en']}\nNext: {found['NextStep']['en']}")
+        typer.echo(visible(f"Why: {found['Cause']['en']}\nNext: {found['NextStep']['en']}"))
 
 
 def _line(entry: dict[str, Any]) -> list[object]:

@@ -412,6 +412,10 @@ class Journal:
         """Where an app's notifications go, from the next attempt on."""
         await self._change_directory(Write("app_callback_url", (url, organisation_id, app_id)))
 
+    async def set_app_active(self, organisation_id: str, app_id: str, *, is_active: bool) -> None:
+        """Whether anybody gets in with an app's keys; gateways know it within a second."""
+        await self._change_directory(Write("app_active", (int(is_active), organisation_id, app_id)))
+
     async def bind_app(self, organisation_id: str, app_id: str, shortcode_id: str) -> None:
         """Tie an app to one live shortcode, for good."""
         await self._change_directory(Write("app_bind", (shortcode_id, organisation_id, app_id)))

@@ -6,14 +6,16 @@ from collections.abc import Iterable
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# The standard library's is_global passes several of these (experience.md 6.6), so the list is our own.
+# The standard library's is_global passes several of these (experience.md 6.6), so the list is our own. Of IPv6 nothing
+# but 2000::/3 was ever given to anybody (RFC 4291, 2.4); translators hold addresses of IPv4 outside of it, as in
+# ::ffff:0:127.0.0.1 (RFC 2765).
 _CLOSED = tuple(
     ipaddress.ip_network(net)
     for net in (
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
         *("192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
-        *("224.0.0.0/4", "240.0.0.0/4", "::/96", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16"),
-        *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+        *("224.0.0.0/4", "240.0.0.0/4", "::/3", "4000::/2", "8000::/1"),
+        *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
     )
 )
 

@@ -82,10 +82,12 @@ _FORM = re.compile(rb"((?:^|[?&\s])(?:" + _NAMES + rb"|key|sig|signature)=)[^&\s
 # How each of those names ends: base64 brings many bodies an equals sign, and few of them a form.
 _FORM_ENDS = (b"word", b"key", b"credential", b"token", b"secret", b"authorization", b"pin", b"sig", b"ture")
 _EQUALS_LIMIT = 8  # base64 has two at most; of more it is the pattern that looks quicker
-# Our own callback paths end in a MAC that lets M-Pesa in (signing.mac), whole or cut short, at any depth of escaping.
-_SLASH = rb"(?:[\\/]|%2f){1,20}"
+# Our own callback paths end in a MAC that lets M-Pesa in (signing.mac), whole or cut short, at any depth of escaping:
+# as in JSON, in an address within an address, in a page.
+# None is read in two ways, so that a body which is full of them costs no more than its length.
+_SLASH = rb"(?:\\u002f|[\\/]|%(?:25){0,3}2f|&#(?:x2f|47);){1,20}+"
 _PATH = re.compile(
-    rb"(/callbacks(?:" + _SLASH + rb"\w{1,40}" + _SLASH + rb"\w{1,60}" + _SLASH + rb"(?=[0-9a-f]{4})"
+    rb"(callbacks(?:" + _SLASH + rb"\w{1,40}" + _SLASH + rb"\w{1,60}" + _SLASH + rb"(?=[0-9a-f]{4})"
     rb"|[\\/][^\s\"'<>]{0,200}?(?=[0-9a-f]{32})))[0-9a-f]{4,64}",
     re.IGNORECASE,
 )
@@ -100,8 +102,8 @@ def redact(body: bytes) -> bytes:
         return body
     given, lower = body, body.lower()
     words = lower.decode("latin-1")  # a word is looked for in text: bytes ask first whether they were given a number
-    if "/callbacks" in words:
-        body = marked(body, _PATH, places_of(b"/callbacks", lower))
+    if "callbacks" in words:
+        body = marked(body, _PATH, places_of(b"callbacks", lower))
     if "basic " in words or "bearer " in words:
         body = _SCHEME.sub(rb"\1\2[secret]", body)
     if body[:64].lstrip()[:1] == b"<":
@@ -193,7 +195,7 @@ def _may_hold_secrets(words: str) -> bool:
 
 def redact_text(text: str) -> str:
     """`redact` for URLs and log lines."""
-    if "=" not in text and "/callbacks" not in text.lower():
+    if "=" not in text and "callbacks" not in text.lower():
         return text
     return redact(text.encode()).decode(errors="replace")
 
@@ -212,7 +214,7 @@ def headers_may_hold_secrets(text: str) -> bool:
         or "apikey" in words
         or "appkey" in words
         or "x-api-key" in words
-        or "/callbacks" in words  # as `_shown` asks of a value
+        or "callbacks" in words  # as `_shown` asks of a value
         or "asic " in words
         or "earer " in words
     )
@@ -220,7 +222,7 @@ def headers_may_hold_secrets(text: str) -> bool:
 
 def _shown(value: str) -> str:
     """A header's value; a Referer may be one of our callback paths, and some servers repeat our credentials."""
-    if "/callbacks" in value or "asic " in value or "earer " in value:
+    if "callbacks" in value.lower() or "asic " in value or "earer " in value:
         return redact(value.encode()).decode(errors="replace")
     return value
 

@@ -14,7 +14,11 @@ from typing import Any, Final
 from markupsafe import Markup, escape
 
 SHOWN_LIMIT_CHARS: Final = 65_536  # as much as the gateway keeps of a body, so that a page has an end
+# What is coloured and indented; a body that was made for it would take ten seconds to show, and fill 26 MB.
+PARTS_LIMIT: Final = 2_000
+DEPTH_LIMIT: Final = 32
 INDENT: Final = "  "
+_HALF: Final = re.compile("[\ud800-\udfff]")  # of a character, which JSON may spell and no page can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,11 @@ class Shown:
 
 
 def show(text: str) -> Shown:
-    """The body for people. What is not JSON, or nested deeper than any honest message, is shown as it came."""
+    """The body for people. What is no JSON, or longer or deeper than any honest message, is shown as it came."""
     raw = text[:SHOWN_LIMIT_CHARS]
     is_cut = len(text) > SHOWN_LIMIT_CHARS
     try:
-        parsed = None if is_cut else _parse(raw)
+        parsed = None if is_cut or raw.count(",") > PARTS_LIMIT else _parse(raw)
         if isinstance(parsed, Members | list):
             pretty = Markup("").join(_painted(parsed, 0))
             return Shown(pretty=pretty, raw=raw, is_changed=_unpainted(pretty) != raw, is_cut=False)
@@ -84,6 +88,8 @@ def _block(brackets: str, items: list[tuple[Markup, object]], depth: int) -> Ite
     if not items:
         yield escape(brackets)
         return
+    if depth > DEPTH_LIMIT:
+        raise ValueError("too deep")
     yield escape(brackets[0])
     for position, (head, member) in enumerate(items):
         yield escape(",\n" if position else "\n") + INDENT * (depth + 1) + head
@@ -96,7 +102,7 @@ def _unpainted(painted: Markup) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _span(kind: str, text: str) -> Markup:

@@ -39,7 +39,8 @@ from wakala.wire.result_facts import result_fact, status_fact
 
 log = logging.getLogger("wakala.inbound")
 
-STRANGERS_LIMIT_PER_MINUTE = 600  # unknown paths that are kept; beyond it a flood would fill the disk, so it is counted
+STRANGERS_LIMIT_PER_MINUTE = 600  # unknown paths that are kept; a flood beyond it would fill the disk
+GUESSED_LIMIT_BYTES_PER_MINUTE = 1_048_576  # of those who guess paths; M-Pesa's calls have a kilobyte or two
 
 
 class Inbound:
@@ -66,6 +67,7 @@ class Inbound:
         self._dialect = dialect
         self._minute = 0
         self._strangers: Counter[bool] = Counter()  # this minute: those who guess a path, and others
+        self._guessed_bytes = 0  # this minute
 
     # ── STK ──
 
@@ -313,12 +315,27 @@ class Inbound:
         if minute != self._minute:
             self._minute = minute
             self._strangers.clear()
-        is_guess = reason in {PATH_GUESSED, PATH_UNKNOWN}
-        self._strangers[is_guess] += 1
-        log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
-        if incoming.was_kept or self._strangers[is_guess] <= STRANGERS_LIMIT_PER_MINUTE:
+            self._guessed_bytes = 0
+        if incoming.was_kept or self._has_room(exchange, is_guess=reason in {PATH_GUESSED, PATH_UNKNOWN}):
+            log.warning("callback from %s put in quarantine: %s", exchange.peer, reason)
             await self._journal.record_exchange(replace(exchange, verdict=f"quarantined: {reason}", status=404))
         raise NotFoundError
+
+    def _has_room(self, exchange: Exchange, *, is_guess: bool) -> bool:
+        """Count a stranger; False for those of this minute that are too many, of whom the log hears once."""
+        had_room = self._is_room(is_guess)
+        self._strangers[is_guess] += 1
+        if is_guess:
+            head = sum(len(name) + len(value) for name, value in exchange.request_headers)
+            self._guessed_bytes += len(exchange.url) + head + len(exchange.request_body)
+        has_room = self._is_room(is_guess)
+        if had_room and not has_room:
+            log.warning("too many strangers call, as %s: none is kept before the next minute", exchange.peer)
+        return has_room
+
+    def _is_room(self, is_guess: bool) -> bool:
+        fits = self._guessed_bytes <= GUESSED_LIMIT_BYTES_PER_MINUTE or not is_guess
+        return fits and self._strangers[is_guess] <= STRANGERS_LIMIT_PER_MINUTE
 
     async def _kept(self, exchange: Exchange, reason: str, ack: bytes, status: int = 200) -> HttpAnswer:
         """From M-Pesa as far as we can tell, but unusable: acknowledged, kept whole, not believed."""

@@ -1,7 +1,11 @@
 """JSON from outside, read without ever raising anything but "this is not an object".
 
-M-Pesa's texts are mostly ASCII, but names are typed by people: one broken byte in a name must not lose a payment.
+M-Pesa's texts are mostly ASCII, but names are typed by people: one broken byte in a name must not lose a payment, nor
+must half a character or a line break in it.
 """
+
+import json
+import re
 
 import msgspec
 
@@ -10,6 +14,8 @@ NUMBER_LIMIT = 10**30  # far above any identifier; Python refuses to spell integ
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"  # JSON's own
+_DOUBTFUL = re.compile(rb"[\x00-\x1f]|\\u[dD][89a-fA-F]")  # halves of a character are spelled so; most are whole ones
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_object(body: bytes) -> dict[str, object] | None:
@@ -25,8 +31,24 @@ def mended(body: bytes) -> bytes:
     """The same bytes as strict readers take them: UTF-8, and neither a byte-order mark before it nor blanks around it.
 
     With blanks it could not be signed: where it stands inside other JSON, as in the list of notifications, they go.
+    Control characters in a text are spelled, and half a character becomes U+FFFD.
     """
-    return body.removeprefix(_BYTE_ORDER_MARK).strip(_BLANKS).decode(errors="replace").encode()
+    plain = body.removeprefix(_BYTE_ORDER_MARK).strip(_BLANKS).decode(errors="replace").encode()
+    return _respelled(plain) if _DOUBTFUL.search(plain) else plain
+
+
+def _respelled(plain: bytes) -> bytes:
+    try:
+        _decode(plain)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        return plain
+    try:
+        read = json.loads(plain.decode(), strict=False)
+    except (ValueError, RecursionError):
+        return plain
+    return _HALF.sub("\ufffd", json.dumps(read, ensure_ascii=False)).encode()
 
 
 def inner(outer: dict[str, object], name: str) -> dict[str, object] | None:

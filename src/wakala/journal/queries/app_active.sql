@@ -1,0 +1,1 @@
+UPDATE apps SET is_active = ? WHERE organisation_id = ? AND id = ? RETURNING id

@@ -1,0 +1,195 @@
+"""A head without end, a call drop by drop, an answer that nobody reads: none takes memory or a place for good."""
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import uvicorn
+
+from services.gateway import CUSTOMER, SANDBOX, House, basic
+from services.waiting import PATIENCE_S, until
+from wakala import reception
+from wakala.one_write import Answering
+from wakala.reception import HEAD_LIMIT_BYTES
+
+BEGIN = b"POST / HTTP/1.1\r\nhost: x\r\n"
+CHUNKED = BEGIN + b"transfer-encoding: chunked\r\n\r\n"
+MEGABYTE = 1_048_576
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Teller:
+    """Reads a whole call and says which headers it has; below /much it says much. Without doors: all goes by ASGI."""
+
+    def door(self, _url: bytes) -> None:
+        return None
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        size = 0
+        while (message := await receive()).get("more_body"):
+            size += len(message["body"])
+        size += len(message.get("body", b""))
+        names = sorted({name.decode() for name, _ in scope["headers"]})
+        body = b"x" * MEGABYTE if scope["path"] == "/much" else json.dumps([size, names]).encode()
+        length = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": body})
+
+
+@dataclass
+class Place:
+    """A server, and one connection to it."""
+
+    server: uvicorn.Server
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def answer(self) -> tuple[int, bytes]:
+        async with asyncio.timeout(PATIENCE_S):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+            length = next(line.partition(b":")[2] for line in head.split(b"\r\n") if line.startswith(b"content-length"))
+            return int(head.split()[1]), await self.reader.readexactly(int(length))
+
+    async def told(self) -> tuple[int, list[str]]:
+        status, body = await self.answer()
+        assert status == 200, body
+        size, names = json.loads(body)
+        return size, names
+
+    async def ended(self) -> bool:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.reader.read(1) == b""
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(
+            Teller(), http=Answering, lifespan="off", log_config=None, proxy_headers=False, timeout_keep_alive=1
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        reader, writer = await asyncio.open_connection("127.0.0.1", listening.getsockname()[1])
+        yield Place(server, reader, writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        server.should_exit = server.force_exit = True
+        await serving
+
+
+def filled(begin: bytes, filling: bytes, length: int) -> bytes:
+    """So many bytes, whole fillings as far as they go."""
+    count, rest = divmod(length - len(begin), len(filling))
+    return begin + filling * count + b"y" * rest
+
+
+ENDLESS = {
+    "a header": (BEGIN + b"x: ", b"y"),
+    "headers": (BEGIN, b"x: y\r\n"),
+    "an address": (b"GET /", b"y"),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_a_head_without_end_is_refused_at_its_limit(place: Place, name: str) -> None:
+    begin, filling = ENDLESS[name]
+    place.writer.write(filled(begin, filling, HEAD_LIMIT_BYTES + 1))
+    status, said = await place.answer()
+    assert (status, said) == (431, reception.TOO_LONG.encode())
+    assert await place.ended()
+
+
+async def test_a_whole_head_that_is_too_long_is_refused_as_well(place: Place) -> None:
+    place.writer.write(filled(BEGIN + b"x: ", b"y", HEAD_LIMIT_BYTES + 40) + b"\r\n\r\n")
+    assert (await place.answer())[0] == 431
+    assert await place.ended()
+
+
+@pytest.mark.parametrize("begin", [CHUNKED + b"0\r\nx: ", CHUNKED + b"1;", CHUNKED + b"1\r\nx\r\n0\r\nx: "])
+async def test_nor_has_what_stands_around_chunks_any_more(place: Place, begin: bytes) -> None:
+    place.writer.write(begin)
+    await place.writer.drain()
+    await asyncio.sleep(0)
+    for _ in range(8):
+        with contextlib.suppress(ConnectionError):
+            place.writer.write(b"y" * HEAD_LIMIT_BYTES)
+            await place.writer.drain()
+    with contextlib.suppress(ConnectionError):
+        assert await place.ended() or (await place.answer())[0] == 431
+    await until(lambda: not place.server.server_state.connections, "the connection is closed")
+
+
+@pytest.mark.parametrize("length", [9, 70_000, MEGABYTE])
+async def test_what_fits_is_taken_however_it_comes(place: Place, length: int) -> None:
+    call = BEGIN + b"x: y\r\n" * 9_000 + b"content-length: %d\r\n\r\n" % length + b"z" * length
+    place.writer.write(call * 3)
+    for _ in range(3):
+        assert (await place.told())[0] == length
+    for start in range(0, len(call), 50_000):
+        place.writer.write(call[start : start + 50_000])
+        await place.writer.drain()
+        await asyncio.sleep(0)
+    assert (await place.told())[0] == length
+
+
+async def test_what_follows_a_body_is_no_header(place: Place) -> None:
+    trailers = b"authorization: Basic eDp5\r\nx-forwarded-for: 196.201.214.200\r\n"
+    place.writer.write(CHUNKED + b"1\r\nx\r\n0\r\n" + trailers + b"\r\n")
+    assert await place.told() == (1, ["host", "transfer-encoding"])
+    place.writer.write(BEGIN + b"a: b\r\n\r\n")
+    assert await place.told() == (0, ["a", "host"])
+
+
+async def test_who_sends_a_key_behind_a_body_is_nobody(house: House) -> None:
+    key = basic(house.app)["Authorization"]
+    head = f"GET {SANDBOX}/auth HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    answer = await house.raw(f"{head}0\r\nauthorization: {key}\r\n\r\n".encode())
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["lnm/customerpaybill", "lnm/customerpaybill?from=here"])
+async def test_a_broken_call_takes_nothing_from_the_answer_to_the_one_before(house: House, path: str) -> None:
+    body = json.dumps({"RequestID": "A-1", "Amount": 150, "SenderMSISDN": CUSTOMER, "AccountReference": "I"}).encode()
+    key = basic(house.app)["Authorization"]
+    head = f"POST {SANDBOX}/{path} HTTP/1.1\r\nhost: x\r\nauthorization: {key}\r\n".encode()
+    whole = head + b"content-length: %d\r\n\r\n" % len(body) + body
+    broken = head + b"transfer-encoding: chunked\r\n\r\n" + b"no chunk"
+    reader, writer = await asyncio.open_connection(house.client.base_url.host, house.client.base_url.port)
+    writer.write(whole + broken)
+    async with asyncio.timeout(PATIENCE_S):
+        told = await reader.read()
+    writer.close()
+    assert re.findall(rb"HTTP/1.1 (\d+)", told) == [b"202", b"400"]
+    assert b'"RequestID":"A-1"' in told
+
+
+async def test_a_call_that_comes_drop_by_drop_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reception, "WHOLE_LIMIT_S", 1.0)
+
+    async def drip() -> None:
+        place.writer.write(BEGIN + b"x: ")
+        while place.server.server_state.connections:
+            place.writer.write(b"y")
+            await asyncio.sleep(0.05)
+
+    await until(lambda: place.server.server_state.connections, "the connection is there")
+    with contextlib.suppress(ConnectionError):
+        await asyncio.wait_for(drip(), PATIENCE_S)
+
+
+async def test_a_caller_who_does_not_read_gives_its_place_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reception, "LEAVING_LIMIT_S", 1.0)
+    connections = place.server.server_state.connections
+    await until(lambda: connections, "the connection is there")
+    place.reader._limit = 1  # type: ignore[attr-defined]  # read no further than that
+    place.writer.write(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+    await until(lambda: not connections, "the connection is closed")
