@@ -185,12 +185,14 @@ class Administration:
 
     async def bind(self, app: App, number: str) -> Shortcode:
         """Tie an app to a live shortcode of its organisation, for good."""
+        is_bound = CallerError(f"{app.name} is bound already, and that cannot be changed. Make another app.")
         if app.live_shortcode_id is not None:
-            raise CallerError(f"{app.name} is bound already, and that cannot be changed. Make another app.")
+            raise is_bound
         for shortcode in await self._journal.shortcodes():
             is_theirs = shortcode.organisation_id == app.organisation_id
             if is_theirs and shortcode.environment is Environment.LIVE and shortcode.number == number:
-                await self._journal.bind_app(app.organisation_id, app.id, shortcode.id)
+                if not await self._journal.bind_app(app.organisation_id, app.id, shortcode.id):
+                    raise is_bound  # by somebody else, since it was looked up
                 if shortcode.collector_app_id is None:
                     await self._journal.set_collector(shortcode.id, app.id)
                 return shortcode
@@ -234,7 +236,7 @@ def _check_url(url: str | None) -> None:
 
 
 def _check(details: ShortcodeDetails) -> None:
-    if not (details.number.isdigit() and 5 <= len(details.number) <= 7):
+    if not (details.number.isascii() and details.number.isdigit() and 5 <= len(details.number) <= 7):
         raise CallerError("A shortcode has five to seven digits.")
     if details.kind is ShortcodeKind.TILL and not details.till:
         raise CallerError("A till needs both numbers: --number is the store number, --till the till number.")
