@@ -113,6 +113,7 @@ async def test_a_notification_ages_from_when_it_was_settled(journal: Journal, da
 async def test_what_an_open_payment_may_need_stays_however_old(journal: Journal, database: Database) -> None:
     still_open = await with_history(journal, THEN_US, is_open=True)
     after_it = await with_history(journal, THEN_US + DAY_US)
+    await with_history(journal, YOUNG_US, is_open=True)
     await swept(pruner(journal, database))
     assert len(await journal.exchanges(still_open.id)) == 1
     assert len(await journal.exchanges(after_it.id)) == 1
