@@ -185,14 +185,11 @@ class Administration:
 
     async def bind(self, app: App, number: str) -> Shortcode:
         """Tie an app to a live shortcode of its organisation, for good."""
-        is_bound = CallerError(f"{app.name} is bound already, and that cannot be changed. Make another app.")
-        if app.live_shortcode_id is not None:
-            raise is_bound
         for shortcode in await self._journal.shortcodes():
             is_theirs = shortcode.organisation_id == app.organisation_id
             if is_theirs and shortcode.environment is Environment.LIVE and shortcode.number == number:
                 if not await self._journal.bind_app(app.organisation_id, app.id, shortcode.id):
-                    raise is_bound  # by somebody else, since it was looked up
+                    raise CallerError(f"{app.name} is bound already, and that cannot be changed. Make another app.")
                 if shortcode.collector_app_id is None:
                     await self._journal.set_collector(shortcode.id, app.id)
                 return shortcode

@@ -1,5 +1,6 @@
 """What an administrator may say of organisations, shortcodes and apps, and what becomes of it."""
 
+import base64
 import itertools
 
 import pytest
@@ -11,10 +12,12 @@ from wakala.directory import Directory
 from wakala.errors import CallerError, DatabaseAwayError, NotFoundError, UnauthenticatedError
 from wakala.identity import Source
 from wakala.journal.database import Write
+from wakala.journal.endpoints import EndpointEvent
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind
-from wakala.rules.signing import access_token, app_digest
-from wakala.rules.vault import MasterKey
+from wakala.rules.endpoints import SigningKey
+from wakala.rules.signing import SECRET_PREFIX, access_token, app_digest, webhook_key
+from wakala.rules.vault import MasterKey, seal
 
 MASTER = MasterKey(b"m" * 32)
 NOW_US = 1_795_000_000_000_000
@@ -301,6 +304,29 @@ async def test_new_credentials_count_from_the_next_look(desk: Administration, di
     assert (seen.initiator, seen.initiator_password, seen.certificate) == ("testapi", "new password", "certificate")
     await directory.keep_bill_key(made.id, "bill key", b"n" * 12)
     assert directory.credentials(made.id).bill_key == "bill key", "the next command carries it"
+
+
+async def test_a_new_secret_signs_from_the_next_look(
+    desk: Administration, directory: Directory, journal: Journal
+) -> None:
+    made = (await added(desk), await added(desk, name="second"))
+    await directory.refresh()
+    ends = [directory.endpoint(one.app.id, "sc_1") for one in made]
+    assert [[signer.key for signer in directory.signers(one)] for one in ends if one] == [
+        [webhook_key(one.webhook_secret)] for one in made
+    ]
+    mine, secret = ends[0], SECRET_PREFIX + base64.b64encode(b"s" * 32).decode()
+    assert mine is not None
+    app = made[0].app
+    sealed = seal(MASTER, app.data_key, app.id, "signing_keys.key_1", secret, nonce=b"n" * 12)
+    told = EndpointEvent("eev_1", app.organisation_id, app.id, "", NOW_US, "endpoint.rotated", "")
+    key = SigningKey("key_1", mine.id, app.id, "v1", sealed, NOW_US)
+    await journal.endpoints.rotate(mine, [key], "v1", NOW_US + 1, told)
+    for number in range(2):  # another change of the directory changes nothing of it
+        assert await directory.refresh()
+        assert [signer.key for signer in directory.signers(mine)] == [webhook_key(secret)]
+        assert directory.keys_of(mine) == (key,)
+        await desk.add_shortcode("Duka", details(f"60000{number}"))
 
 
 async def test_a_refusal_is_known_since_it_was_first_seen_as_it_is(desk: Administration, journal: Journal) -> None:

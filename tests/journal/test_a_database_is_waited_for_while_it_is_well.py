@@ -1,0 +1,71 @@
+"""How long a commit is waited for, and how soon the next one begins."""
+
+import asyncio
+
+import pytest
+
+from wakala.errors import DatabaseAwayError
+from wakala.journal import database
+from wakala.journal.database import (
+    ANSWER_LIMIT_S,
+    ENOUGH_OPERATIONS,
+    PROBE_LIMIT_S,
+    Pace,
+    Patience,
+    tell,
+)
+
+MANY = range(ENOUGH_OPERATIONS)
+FEW = range(ENOUGH_OPERATIONS - 1)
+A_MOMENT_S = 0.05
+
+
+def commit() -> asyncio.Future[bool]:
+    return asyncio.get_running_loop().create_future()
+
+
+async def test_who_waits_in_vain_is_told_and_the_next_ones_wait_for_less() -> None:
+    patience = Patience()
+    assert (patience.limit_s, patience.has_failed_lately()) == (ANSWER_LIMIT_S, False)
+    patience.limit_s = 0.0
+    waiting = commit()
+    patience.watch(waiting)
+    with pytest.raises(DatabaseAwayError, match="did not answer a commit within 0 s"):
+        await waiting
+    assert (patience.limit_s, patience.has_failed_lately()) == (PROBE_LIMIT_S, True)
+    patience.answered()
+    assert patience.limit_s == ANSWER_LIMIT_S
+    assert patience.has_failed_lately(), "a full disk takes a small commit and refuses the next"
+
+
+async def test_a_question_that_is_not_answered_says_nothing_of_commits() -> None:
+    patience = Patience()
+    assert "a question within 8 s" in str(patience.exhausted("a question").sentence)
+    assert (patience.limit_s, patience.has_failed_lately()) == (PROBE_LIMIT_S, False)
+
+
+async def test_a_failure_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    patience = Patience()
+    patience.failed()
+    assert patience.has_failed_lately()
+    monkeypatch.setattr(database, "DISTRUST_S", -1.0)
+    assert not patience.has_failed_lately()
+
+
+async def test_commits_begin_with_a_pause_between_them_unless_enough_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = Pace()
+    await pace.wait(FEW)  # nothing was written lately
+    monkeypatch.setattr(database, "COMMIT_PAUSE_S", 3_600.0)
+    for _ in range(2):
+        await pace.wait(MANY)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(pace.wait(FEW), A_MOMENT_S)
+
+
+async def test_each_caller_is_told_his_own_outcome_and_who_left_is_passed_over() -> None:
+    won, left, lost, failed = commit(), commit(), commit(), commit()
+    left.cancel()
+    fault = DatabaseAwayError()
+    tell([(None, one) for one in (won, left, lost, failed)], [True, True, False, fault])
+    assert (await won, await lost) == (True, False)
+    assert failed.exception() is fault
