@@ -93,12 +93,13 @@ def test_what_lies_more_than_a_day_ahead_was_made_by_a_clock_that_was_wrong() ->
     assert source.id_us() == START_US
 
 
-def test_what_was_begun_anew_has_no_moment_before_it() -> None:
+@pytest.mark.parametrize("leap_us", [-10 * SECOND_US, 3_600 * SECOND_US])
+def test_what_was_begun_anew_has_no_moment_before_it(leap_us: int) -> None:
     machine = Machine()
     source = machine.source()
     source.id_us()
     source.remember()
-    machine.clock_us -= 10 * SECOND_US
+    machine.clock_us += leap_us
     source.begin_anew()
     assert source.id_us() == machine.clock_us
     assert source.settled_us(SECOND_US) == machine.clock_us - SECOND_US
@@ -161,9 +162,11 @@ def test_the_moments_that_are_noted_are_those_of_ids() -> None:
 
 
 def test_without_a_steady_clock_what_is_settled_goes_by_the_clock_alone() -> None:
-    source = Source(lambda: START_US, bytes)
+    machine = Machine()
+    source = Source(lambda: machine.clock_us, bytes)
     source.remember()
-    assert source.settled_us(SECOND_US) == START_US - SECOND_US
+    machine.go_on(100)
+    assert source.settled_us(SECOND_US) == START_US + 99 * SECOND_US
 
 
 # ── the clock of the database ──

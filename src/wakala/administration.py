@@ -1,6 +1,7 @@
 """Organisations, shortcodes and apps: how they enter. The command line is the first face of it."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey,
 WEBHOOK_KEY_BYTES = 32
 CONSUMER_KEY_BYTES = 15  # 24 characters of base32
 CONSUMER_SECRET_BYTES = 25  # 40 characters: 200 bits, far above the 112 that make a plain hash enough
+_NUMBER = re.compile(r"[0-9]{5,7}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +235,11 @@ def _check_url(url: str | None) -> None:
 
 
 def _check(details: ShortcodeDetails) -> None:
-    if not (details.number.isascii() and details.number.isdigit() and 5 <= len(details.number) <= 7):
+    if not _NUMBER.fullmatch(details.number):
         raise CallerError("A shortcode has five to seven digits.")
     if details.kind is ShortcodeKind.TILL and not details.till:
         raise CallerError("A till needs both numbers: --number is the store number, --till the till number.")
     if details.kind is not ShortcodeKind.TILL and details.till:
         raise CallerError("A paybill has no till. Use --kind till for a store number with its till.")
+    if details.till and not _NUMBER.fullmatch(details.till):
+        raise CallerError("A till number has five to seven digits, as its store number has.")

@@ -75,6 +75,9 @@ async def test_a_till_has_both_numbers_and_nothing_else_has(desk: Administration
         await desk.add_shortcode("Duka", details(kind=ShortcodeKind.TILL))
     with pytest.raises(CallerError, match="has no till"):
         await desk.add_shortcode("Duka", details(till="600992"))
+    for till in ("600 992", "1234", "12345678", "\u0661\u0662\u0663\u0664\u0665\u0666"):
+        with pytest.raises(CallerError, match="five to seven digits"):
+            await desk.add_shortcode("Duka", details(kind=ShortcodeKind.TILL, till=till))
     made = await desk.add_shortcode("Duka", details(kind=ShortcodeKind.TILL, till="600992"))
     assert (made.number, made.till, made.party_b) == ("174379", "600992", "600992")
 

@@ -26,6 +26,8 @@ from wakala.rules.decisions import Change
 from wakala.rules.delivery import DeliveryState, Notification, Verdict
 from wakala.rules.payment import Kind, Payment, Scope, State, Step
 
+UNTRIED_AMONG_ROWS = 200  # as `notifications_claim_untried` has it
+
 
 async def entered(journal: Journal, state: State = State.SENDING, **changes: object) -> Payment:
     """A payment as it stands, whatever brought it there."""
@@ -202,6 +204,26 @@ async def test_a_notification_is_due_in_the_moment_and_its_lease_is_over_in_the_
         assert await journal.claim_notifications("lane", until_us - 1, until_us + 9, 10) == []
     [one] = await journal.claim_untried("lane", LATER_US + 2, LATER_US + 3)
     assert one.id == owed.id
+
+
+async def test_the_newest_untried_one_is_claimed_though_its_payments_earlier_one_was_taken(journal: Journal) -> None:
+    before = await entered(journal)
+    for sequence, state in ((1, DeliveryState.DELIVERED), (2, DeliveryState.WAITING)):
+        change = after(before, ACCEPTED)
+        owed = notification(before, sequence=sequence, state=state, lane="lane")
+        assert await journal.record_change(before, change, notification=owed)
+        before = change.payment
+    assert [one.sequence for one in await journal.claim_untried("lane", LATER_US, LATER_US)] == [2]
+
+
+async def test_the_newest_untried_one_is_looked_for_among_the_newest(journal: Journal) -> None:
+    older = [staged(journal, due_us=NOW_US + place, attempts=1) for place in range(UNTRIED_AMONG_ROWS)]
+    oldest, *_ = await asyncio.gather(staged(journal, due_us=NOW_US - 1), *older)
+    assert await journal.claim_untried("lane", LATER_US, LATER_US) == [], "a long backlog is not looked through"
+    newest = await staged(journal, due_us=LATER_US)
+    assert [one.id for one in await journal.claim_untried("lane", LATER_US, LATER_US)] == [newest.id]
+    [first] = await journal.claim_notifications("lane", LATER_US, LATER_US, 1)
+    assert first.id == oldest.id
 
 
 async def test_notifications_are_listed_by_a_cursor_that_is_not_shown_again(journal: Journal) -> None:
