@@ -286,6 +286,21 @@ async def test_weeks_are_made_ahead_and_the_old_ones_are_dropped(database: Datab
 
 
 @only_on_postgres
+async def test_a_week_between_two_others_is_made(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    assert isinstance(database, PostgresDatabase)
+    partitions, begun_ms = Partitions(database), YOUNG_US // 1000 // WEEK_MS * WEEK_MS
+    for at_ms in (begun_ms + WEEK_MS - SOON_MS, begun_ms - AHEAD_WEEKS * WEEK_MS):
+        await partitions.make_ahead(at_ms)
+    assert {begun_ms, begun_ms + WEEK_MS} <= {
+        at for one in await partitions.listed() for at in (one.begins_ms, one.ends_ms)
+    }
+    [made] = await partitions.make_ahead(begun_ms)
+    [found] = [one for one in await partitions.listed() if one.name == made]
+    assert (found.begins_ms, found.ends_ms) == (begun_ms + SOON_MS, begun_ms + WEEK_MS)
+    assert caplog.messages == [], "of a week that is as good as over none is tried for"
+
+
+@only_on_postgres
 async def test_a_row_without_a_week_of_its_own_is_kept_and_ages_by_itself(database: Database, journal: Journal) -> None:
     assert isinstance(database, PostgresDatabase)
     far = await with_history(journal, YOUNG_US)  # no gateway has made that week yet
@@ -385,7 +400,8 @@ async def test_what_a_process_promised_that_died_while_it_made_a_week_refuses_no
 ) -> None:
     assert isinstance(database, PostgresDatabase)
     await promise_a_week(database)
-    await Partitions(database).make_ahead(YOUNG_US // 1000)
+    assert await Partitions(database).make_ahead(YOUNG_US // 1000) != []
+    assert await Partitions(database).make_ahead(YOUNG_US // 1000) == [], "its own week is made, too"
     assert len(await journal.exchanges((await with_history(journal, YOUNG_US)).id)) == 1
 
 
