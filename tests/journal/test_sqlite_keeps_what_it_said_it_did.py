@@ -1,6 +1,7 @@
 """SQLite: what was acknowledged is on the disk, whoever visits the file meanwhile, and nothing else is done."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -135,6 +136,22 @@ async def test_who_gave_up_before_his_turn_has_nothing_done(store: SqliteDatabas
     await writing
     await journal.record_exchange(last)
     assert kept(path) == {first.id, last.id}
+
+
+async def test_a_disk_that_hangs_is_given_up_and_what_it_was_given_may_be_done_later(
+    store: SqliteDatabase, path: Path
+) -> None:
+    journal, made, hangs = Journal(store), exchange(), threading.Event()
+    hanging = store._disk.run(hangs.wait)
+    store._patience.limit_s = 0.0
+    with pytest.raises(DatabaseAwayError):
+        await journal.record_exchange(made)
+    assert store.writing_for_s() > 0, "who reads by a cursor waits for it"
+    assert store.has_failed_lately()
+    hangs.set()
+    await hanging
+    await until(lambda: store.writing_for_s() == 0, "the end of the commit")
+    assert kept(path) == {made.id}
 
 
 async def test_a_fault_of_a_row_is_no_fault_of_the_databases(store: SqliteDatabase, path: Path) -> None:
