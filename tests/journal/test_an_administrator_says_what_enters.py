@@ -318,18 +318,26 @@ async def test_a_new_secret_signs_from_the_next_look(
     assert [[signer.key for signer in directory.signers(one)] for one in ends if one] == [
         [webhook_key(one.webhook_secret)] for one in made
     ]
-    mine, secret = ends[0], SECRET_PREFIX + base64.b64encode(b"s" * 32).decode()
+    mine, app = ends[0], made[0].app
     assert mine is not None
-    app = made[0].app
-    sealed = seal(MASTER, app.data_key, app.id, "signing_keys.key_1", secret, nonce=b"n" * 12)
-    told = EndpointEvent("eev_1", app.organisation_id, app.id, "", NOW_US, "endpoint.rotated", "")
-    key = SigningKey("key_1", mine.id, app.id, "v1", sealed, NOW_US)
-    await journal.endpoints.rotate(mine, [key], "v1", NOW_US + 1, told)
-    for number in range(2):  # another change of the directory changes nothing of it
+    secrets, keys = list[bytes](), list[SigningKey]()
+    for number in range(2):
+        secret = SECRET_PREFIX + base64.b64encode(bytes([number]) * 32).decode()
+        sealed = seal(MASTER, app.data_key, app.id, f"signing_keys.key_{number}", secret, nonce=b"n" * 12)
+        keys.insert(0, SigningKey(f"key_{number}", mine.id, app.id, "v1", sealed, NOW_US + number))
+        secrets.insert(0, webhook_key(secret))
+        told = EndpointEvent(f"eev_{number}", app.organisation_id, app.id, "", NOW_US, "endpoint.rotated", "")
+        await journal.endpoints.rotate(mine, keys[:1], "v1", NOW_US + 60, told)
         assert await directory.refresh()
-        assert [signer.key for signer in directory.signers(mine)] == [webhook_key(secret)]
-        assert directory.keys_of(mine) == (key,)
-        await desk.add_shortcode("Duka", details(f"60000{number}"))
+        assert [signer.key for signer in directory.signers(mine)] == secrets, "today's first"
+        assert [one.id for one in directory.keys_of(mine)] == [one.id for one in keys]
+    await desk.add_shortcode("Duka", details())  # another change of the directory changes nothing of it
+    assert await directory.refresh()
+    assert [(signer.key, signer.until_us) for signer in directory.signers(mine)] == [
+        (secrets[0], None),
+        (secrets[1], NOW_US + 60),
+    ]
+    assert len(directory.keys_of(mine)) == 2
 
 
 async def test_a_refusal_is_known_since_it_was_first_seen_as_it_is(desk: Administration, journal: Journal) -> None:
