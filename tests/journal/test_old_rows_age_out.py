@@ -12,11 +12,13 @@ from msgspec.structs import replace
 from journal.making import SCHEDULE, exchange, notification, opening, paid, payment
 from services.waiting import until
 from wakala.identity import Source
-from wakala.journal.database import Database
+from wakala.journal import partitions as partitions_module
+from wakala.journal.database import Database, sql
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
 from wakala.journal.partitions import AHEAD_WEEKS, PROMISE, SOON_MS, WEEK_MS, Partitions, bound
 from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.rows import exchange_row
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.decisions import decide
 from wakala.rules.delivery import DeliveryState
@@ -392,6 +394,28 @@ async def test_who_keeps_weeks_from_being_made_and_dropped_keeps_nothing_else_fr
     await swept(pruner(journal, database, now_us=NOW_US + SWEEP_INTERVAL_S * 1_000_000))
     assert await journal.exchanges(old.id) == []
     assert (await Partitions(database).listed())[-1].ends_ms >= NOW_US // 1000 + AHEAD_WEEKS * WEEK_MS
+
+
+@only_on_postgres
+async def test_what_comes_to_a_week_while_it_is_dropped_stays_if_it_is_not_to_go(
+    database: Database, journal: Journal, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(database, PostgresDatabase)
+    monkeypatch.setattr(partitions_module, "LOCK_LIMIT_MS", 60_000)
+    of, late = await with_history(journal, THEN_US), await asyncpg.connect(postgres_url)
+    misfit = replace(exchange(of), id=at(THEN_US).new_id("xch"), verdict="quarantined: the amount differs")
+    [week, *_] = await Partitions(database).listed()
+    async with late.transaction():  # by a clock that is weeks behind
+        await late.execute(sql("exchange_add", "postgres"), *exchange_row(misfit))
+        dropping = asyncio.create_task(Partitions(database).drop(week))
+
+        async def waits() -> bool:
+            return await database.read(LOCK_WAITERS) == [(1,)]
+
+        await until(waits, "somebody who drops the week")
+    await dropping
+    await late.close()
+    assert [one.id for one in await journal.exchanges(of.id)] == [misfit.id]
 
 
 @only_on_postgres
