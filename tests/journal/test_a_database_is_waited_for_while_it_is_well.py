@@ -2,18 +2,23 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
+from journal.making import exchange
 from wakala.errors import DatabaseAwayError
-from wakala.journal import database
+from wakala.journal import database as database_module
 from wakala.journal.database import (
     ANSWER_LIMIT_S,
     ENOUGH_OPERATIONS,
     PROBE_LIMIT_S,
+    Database,
     Pace,
     Patience,
     tell,
 )
+from wakala.journal.journal import Journal
+from wakala.journal.postgres import PostgresDatabase
 
 MANY = range(ENOUGH_OPERATIONS)
 FEW = range(ENOUGH_OPERATIONS - 1)
@@ -38,6 +43,24 @@ async def test_who_waits_in_vain_is_told_and_the_next_ones_wait_for_less() -> No
     assert patience.has_failed_lately(), "a full disk takes a small commit and refuses the next"
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_commit_that_somebody_holds_up_is_waited_for_so_long(
+    database: Database, journal: Journal, postgres_url: str
+) -> None:
+    assert isinstance(database, PostgresDatabase)
+    stranger = await asyncpg.connect(postgres_url)
+    async with stranger.transaction():
+        await stranger.execute("LOCK TABLE exchanges IN ACCESS EXCLUSIVE MODE")
+        database._patience.limit_s = 0.0
+        with pytest.raises(DatabaseAwayError, match="did not answer a commit"):
+            await journal.record_exchange(exchange())
+        assert database.has_failed_lately()
+    await stranger.close()
+    database._patience.limit_s = 60.0  # a busy machine takes longer
+    await journal.record_exchange(exchange())
+    assert database._patience.limit_s == ANSWER_LIMIT_S, "it is well again"
+
+
 async def test_a_question_that_is_not_answered_says_nothing_of_commits() -> None:
     patience = Patience()
     assert "a question within 8 s" in str(patience.exhausted("a question").sentence)
@@ -48,14 +71,14 @@ async def test_a_failure_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPa
     patience = Patience()
     patience.failed()
     assert patience.has_failed_lately()
-    monkeypatch.setattr(database, "DISTRUST_S", -1.0)
+    monkeypatch.setattr(database_module, "DISTRUST_S", -1.0)
     assert not patience.has_failed_lately()
 
 
 async def test_commits_begin_with_a_pause_between_them_unless_enough_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     pace = Pace()
     await pace.wait(FEW)  # nothing was written lately
-    monkeypatch.setattr(database, "COMMIT_PAUSE_S", 3_600.0)
+    monkeypatch.setattr(database_module, "COMMIT_PAUSE_S", 3_600.0)
     for _ in range(2):
         await pace.wait(MANY)
     with pytest.raises(TimeoutError):

@@ -113,10 +113,17 @@ async def test_a_visitor_who_stays_is_the_databases_trouble_and_nobodys_row(
     store: SqliteDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 1)
-    journal, made = Journal(store), [exchange() for _ in range(3)]
+    journal, made, beginning, waits = (
+        Journal(store),
+        [exchange() for _ in range(3)],
+        store._begin_patiently,
+        list[int](),
+    )
+    monkeypatch.setattr(store, "_begin_patiently", lambda: (waits.append(1), beginning()))
     with visitor(path):
         told = await asyncio.gather(*(journal.record_exchange(one) for one in made), return_exceptions=True)
         assert [type(each) for each in told] == [DatabaseAwayError] * 3
+        assert waits == [1], "he is waited for once, not once for each"
     assert store.has_failed_lately()
     assert store.writing_for_s() == 0
     await asyncio.gather(*(journal.record_exchange(one) for one in made))
