@@ -61,6 +61,14 @@ async def test_a_commit_that_somebody_holds_up_is_waited_for_so_long(
     assert database._patience.limit_s == ANSWER_LIMIT_S, "it is well again"
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_question_that_is_answered_says_that_it_is_well(database: Database, journal: Journal) -> None:
+    assert isinstance(database, PostgresDatabase)
+    database._patience.limit_s = 60.0
+    await journal.organisations()
+    assert database._patience.limit_s == ANSWER_LIMIT_S
+
+
 async def test_a_question_that_is_not_answered_says_nothing_of_commits() -> None:
     patience = Patience()
     assert "a question within 8 s" in str(patience.exhausted("a question").sentence)
