@@ -96,6 +96,26 @@ async def test_nobody_waits_behind_a_commit_that_is_held_up(
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_what_did_not_fit_beside_one_that_is_held_up_waits_for_nobody_else_to_come(
+    database: Database, journal: Journal, postgres_url: str
+) -> None:
+    changes = opening(payment())
+    assert await journal.open_payment(changes, None)
+    before = changes[-1].payment
+    stranger = await asyncpg.connect(postgres_url)
+    async with stranger.transaction():
+        await stranger.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE", before.id)
+        held_up = asyncio.create_task(journal.record_change(before, after(before, ACCEPTED)))
+        others = [payment() for _ in range(BATCH_LIMIT_OPERATIONS + 5)]
+        opened = [asyncio.create_task(journal.open_payment(opening(each), None)) for each in others]
+        assert all(await asyncio.gather(*opened[BATCH_LIMIT_OPERATIONS:]))
+        assert not held_up.done()
+    assert await held_up
+    assert all(await asyncio.gather(*opened))
+    await stranger.close()
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 async def test_who_waits_for_what_the_second_writer_has_in_hand_is_next(
     database: Database, journal: Journal, postgres_url: str
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from journal.making import exchange
 from wakala.errors import DatabaseAwayError
 from wakala.journal import database as database_module
+from wakala.journal import postgres
 from wakala.journal.database import (
     ANSWER_LIMIT_S,
     ENOUGH_OPERATIONS,
@@ -18,6 +19,7 @@ from wakala.journal.database import (
     tell,
 )
 from wakala.journal.journal import Journal
+from wakala.journal.migrations import migrate
 from wakala.journal.postgres import PostgresDatabase
 
 MANY = range(ENOUGH_OPERATIONS)
@@ -59,6 +61,23 @@ async def test_a_commit_that_somebody_holds_up_is_waited_for_so_long(
     database._patience.limit_s = 60.0  # a busy machine takes longer
     await journal.record_exchange(exchange())
     assert database._patience.limit_s == ANSWER_LIMIT_S, "it is well again"
+
+
+async def test_a_commit_that_the_server_gives_up_is_the_databases_trouble(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres.WRITER, "statement_timeout", "50ms")
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    await migrate(store)
+    stranger = await asyncpg.connect(postgres_url)
+    async with stranger.transaction():
+        await stranger.execute("LOCK TABLE exchanges IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseAwayError, match="statement timeout"):
+            await Journal(store).record_exchange(exchange())
+    assert store.has_failed_lately()
+    await stranger.close()
+    await store.close()
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
