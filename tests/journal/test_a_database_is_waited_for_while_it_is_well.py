@@ -14,6 +14,7 @@ from wakala.journal.database import (
     ENOUGH_OPERATIONS,
     PROBE_LIMIT_S,
     Database,
+    Operation,
     Pace,
     Patience,
     tell,
@@ -67,15 +68,24 @@ async def test_a_commit_that_the_server_gives_up_is_the_databases_trouble(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(postgres.WRITER, "statement_timeout", "50ms")
+    committing, batches = postgres._Writer.commit, list[int]()
+
+    async def commit(writer: postgres._Writer, operations: list[Operation]) -> list[bool]:
+        batches.append(len(operations))
+        return await committing(writer, operations)
+
+    monkeypatch.setattr(postgres._Writer, "commit", commit)
     store = PostgresDatabase(postgres_url)
     await store.open()
     await migrate(store)
     stranger = await asyncpg.connect(postgres_url)
     async with stranger.transaction():
         await stranger.execute("LOCK TABLE exchanges IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(DatabaseAwayError, match="statement timeout"):
-            await Journal(store).record_exchange(exchange())
+        asked = (Journal(store).record_exchange(exchange()) for _ in range(3))
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(each) for each in told] == [DatabaseAwayError] * 3
     assert store.has_failed_lately()
+    assert batches == [3], "none of them would fare better alone"
     await stranger.close()
     await store.close()
 
