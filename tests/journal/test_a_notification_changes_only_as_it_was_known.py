@@ -1,11 +1,15 @@
 """Guards of a notification, on both databases: what changed since it was looked at is not changed by who looked."""
 
+import asyncio
+
 import pytest
 
 from journal.making import ACCEPTED, LATER_US, NOW_US, SCOPE, after, exchange, notification, opening, payment
 from wakala.journal import endpoints as endpoints_module
 from wakala.journal import journal as journal_module
+from wakala.journal.database import Database, Operation, Write
 from wakala.journal.journal import Journal
+from wakala.journal.rows import exchange_row
 from wakala.rules.delivery import DeliveryState, Notification, Verdict
 
 AGAIN = Verdict(DeliveryState.WAITING, LATER_US)
@@ -89,6 +93,19 @@ async def test_what_the_merchant_read_from_us_is_acknowledged_however_it_stood(
     assert await journal.endpoints.acknowledge(owed.id, LATER_US)
     found = await read(journal, owed)
     assert (found.state, found.lease_us, found.settled_us) == (DeliveryState.ACKNOWLEDGED, 0, LATER_US)
+
+
+async def test_of_a_crowd_each_is_told_what_became_of_his_own(journal: Journal) -> None:
+    first, second, third = [(await staged(journal)).id for _ in range(3)]
+    assert await journal.endpoints.acknowledge(first, NOW_US)
+    told = await asyncio.gather(*(journal.endpoints.acknowledge(one, LATER_US) for one in (third, first, second)))
+    assert told == [True, False, True]
+
+
+async def test_what_nothing_guards_is_done(database: Database) -> None:
+    writes = (Write("exchange_add", exchange_row(exchange())), Write("directory_moved", ()))
+    assert await database.commit(Operation("by itself", None, writes[:1]))
+    assert await database.commit(Operation("with what cannot be joined", None, writes[1:]))
 
 
 # ── replay ──
