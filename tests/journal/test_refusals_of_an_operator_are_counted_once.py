@@ -199,15 +199,18 @@ async def test_a_question_that_is_not_answered_is_waited_for_and_no_longer(desk:
     assert desk.initiators.may_ask(asked[0])
 
 
-async def test_an_answer_frees_the_place_of_its_own_question(desk: Desk) -> None:
-    first, second, third = [await payout(desk) for _ in range(3)]
-    assert desk.initiators.may_ask(first)
-    desk.now_us += ANSWER_US - 2
-    assert desk.initiators.may_ask(second)
-    assert await desk.tell(second, unasked(call="AG_1"))
-    assert not desk.initiators.may_ask(third), "the first is still open"
-    desk.now_us += 2
-    assert desk.initiators.may_ask(third)
+@pytest.mark.parametrize(("answered", "left"), [(1, 0), (0, 1)])
+async def test_an_answer_frees_the_place_of_its_own_question(desk: Desk, answered: int, left: int) -> None:
+    asked = [await payout(desk) for _ in range(3)]
+    for place in range(2):
+        assert desk.initiators.may_ask(asked[place])
+        desk.now_us += SECOND_US
+    assert await desk.tell(asked[answered], unasked(call="AG_1"))
+    is_over_us = NOW_US + left * SECOND_US + ANSWER_US
+    desk.now_us = is_over_us - 1
+    assert not desk.initiators.may_ask(asked[2]), "one was refused, and the other is still open"
+    desk.now_us = is_over_us
+    assert desk.initiators.may_ask(asked[2])
 
 
 async def test_after_m_pesas_yes_questions_go_side_by_side_for_a_while(desk: Desk) -> None:
