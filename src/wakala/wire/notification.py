@@ -82,7 +82,7 @@ def _daraja_push(payment: Payment) -> bytes:
 
 
 _OF_OTHER_SOURCES = frozenset({Evidence.C2B_CONFIRMATION, Evidence.BILL_MANAGER, Evidence.PULL})
-_CODE = re.compile(r"[0-9]{1,9}")  # more than any of M-Pesa's has
+_CODE = re.compile(r"[0-9]{1,18}")  # more than any of M-Pesa's has
 _PAID = "The service request is processed successfully."
 
 
