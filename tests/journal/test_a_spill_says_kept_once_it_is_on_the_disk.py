@@ -161,6 +161,21 @@ async def test_what_a_dead_process_left_stays_while_the_database_is_away(tmp_pat
     assert files(tmp_path) == []
 
 
+async def test_who_finds_every_file_in_use_says_so_and_has_one_once_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(spill_module, "FILES_LIMIT", 1)
+    first, second = opened(tmp_path), spill(tmp_path)
+    assert caplog.messages == []
+    second.open()
+    assert "no place for callbacks" in caplog.text
+    assert not await second.keep(b"1")
+    await first.close()
+    await second.reopen()
+    assert await second.keep(b"2")
+    await second.close()
+
+
 async def test_what_is_being_written_at_the_end_is_kept(tmp_path: Path) -> None:
     one, door = opened(tmp_path), Door()
     keeping = asyncio.create_task(one.keep(b"1"))
