@@ -1,6 +1,7 @@
 """Organisations, shortcodes and apps: how they enter. The command line is the first face of it."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey,
 WEBHOOK_KEY_BYTES = 32
 CONSUMER_KEY_BYTES = 15  # 24 characters of base32
 CONSUMER_SECRET_BYTES = 25  # 40 characters: 200 bits, far above the 112 that make a plain hash enough
+_NUMBER = re.compile(r"[0-9]{5,7}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +191,11 @@ class Administration:
 
     async def bind(self, app: App, number: str) -> Shortcode:
         """Tie an app to a live shortcode of its organisation, for good."""
-        if app.live_shortcode_id is not None:
-            raise CallerError(f"{app.name} is bound already, and that cannot be changed. Make another app.")
         for shortcode in await self._journal.shortcodes():
             is_theirs = shortcode.organisation_id == app.organisation_id
             if is_theirs and shortcode.environment is Environment.LIVE and shortcode.number == number:
-                await self._journal.bind_app(app.organisation_id, app.id, shortcode.id)
+                if not await self._journal.bind_app(app.organisation_id, app.id, shortcode.id):
+                    raise CallerError(f"{app.name} is bound already, and that cannot be changed. Make another app.")
                 if shortcode.collector_app_id is None:
                     await self._journal.set_collector(shortcode.id, app.id)
                 return shortcode
@@ -238,9 +239,11 @@ def _check_url(url: str | None) -> None:
 
 
 def _check(details: ShortcodeDetails) -> None:
-    if not (details.number.isdigit() and 5 <= len(details.number) <= 7):
+    if not _NUMBER.fullmatch(details.number):
         raise CallerError("A shortcode has five to seven digits.")
     if details.kind is ShortcodeKind.TILL and not details.till:
         raise CallerError("A till needs both numbers: --number is the store number, --till the till number.")
     if details.kind is not ShortcodeKind.TILL and details.till:
         raise CallerError("A paybill has no till. Use --kind till for a store number with its till.")
+    if details.till and not _NUMBER.fullmatch(details.till):
+        raise CallerError("A till number has five to seven digits, as its store number has.")

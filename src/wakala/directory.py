@@ -47,7 +47,6 @@ class Directory:
         """
         version = await self._journal.directory_version()
         if version == self._version:
-            self._was_read = True
             return False
         while True:
             apps, shortcodes = await self._journal.apps(), await self._journal.shortcodes()

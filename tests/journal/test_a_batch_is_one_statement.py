@@ -95,6 +95,56 @@ async def test_nobody_waits_behind_a_commit_that_is_held_up(
     await stranger.close()
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_what_did_not_fit_beside_one_that_is_held_up_waits_for_nobody_else_to_come(
+    database: Database, journal: Journal, postgres_url: str
+) -> None:
+    changes = opening(payment())
+    assert await journal.open_payment(changes, None)
+    before = changes[-1].payment
+    stranger = await asyncpg.connect(postgres_url)
+    async with stranger.transaction():
+        await stranger.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE", before.id)
+        held_up = asyncio.create_task(journal.record_change(before, after(before, ACCEPTED)))
+        others = [payment() for _ in range(BATCH_LIMIT_OPERATIONS + 5)]
+        opened = [asyncio.create_task(journal.open_payment(opening(each), None)) for each in others]
+        assert all(await asyncio.gather(*opened[BATCH_LIMIT_OPERATIONS:]))
+        assert not held_up.done()
+    assert await held_up
+    assert all(await asyncio.gather(*opened))
+    await stranger.close()
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_who_waits_for_what_the_second_writer_has_in_hand_is_next(
+    database: Database, journal: Journal, postgres_url: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        openings = [opening(payment()) for _ in range(2)]
+        for changes in openings:
+            assert await journal.open_payment(changes, None)
+        befores = [changes[-1].payment for changes in openings]
+        watcher, *strangers = [await asyncpg.connect(postgres_url) for _ in range(3)]
+        locks = [stranger.transaction() for stranger in strangers]
+        held_up = []
+        for stranger, lock, before in zip(strangers, locks, befores, strict=True):
+            stack.push_async_callback(stranger.close)
+            await lock.start()
+            await stranger.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE", before.id)
+            held_up.append(asyncio.create_task(journal.record_change(before, after(before, ACCEPTED))))
+            await until(lambda: are_waited_for(watcher, len(held_up)), "a commit that waits for the row")
+        stack.push_async_callback(watcher.close)
+        follows = asyncio.create_task(journal.claim_payment(after(befores[1], ACCEPTED).payment, NOW_US))
+        for lock, task in zip(locks, held_up, strict=True):
+            await lock.rollback()
+            assert await task
+        assert await follows
+
+
+async def are_waited_for(connection: asyncpg.Connection, count: int) -> bool:
+    return bool(await connection.fetchval(WAITING) == count)
+
+
 async def is_waited_for(connection: asyncpg.Connection) -> bool:
     asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     return bool(await connection.fetchval(asked))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from journal.making import NOW_US, exchange
+from journal.making import NOW_US, exchange, opening, payment
 from services.gateway import House, running_gateway
 from services.postgres import PostgresServer
 from services.waiting import until
@@ -27,6 +27,30 @@ async def opened(url: str) -> PostgresDatabase:
 
 def name_of(url: str) -> str:
     return url.rpartition("/")[2]
+
+
+async def test_by_a_new_connection_whatever_was_written_by_the_old_one_is_written(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    store = await opened(postgres_url)
+    await migrate(store)
+    journal = Journal(store)
+
+    async def writes_of_each_kind() -> bool:
+        try:
+            await journal.record_exchange(exchange())
+            await journal.open_payment(opening(payment()), None)
+        except DatabaseAwayError:  # it learns that its connection has ended by using it
+            return False
+        return True
+
+    try:
+        assert await writes_of_each_kind()
+        ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name_of(postgres_url)}'"
+        postgres_server.execute(ended)
+        await until(writes_of_each_kind, "a write of each kind by a new connection")
+    finally:
+        await store.close()
 
 
 async def test_what_took_no_writes_when_we_connected_is_written_to_once_it_does(

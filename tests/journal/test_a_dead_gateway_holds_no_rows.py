@@ -13,6 +13,25 @@ from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.rows import payment_row
+from wakala.journal.together import Plan
+
+
+async def test_every_connection_ends_when_it_is_silent_in_a_transaction(postgres_url: str) -> None:
+    living = PostgresDatabase(postgres_url)
+    await living.open()
+    await migrate(living)
+    limits = "SELECT name, setting || coalesce(unit, '') FROM pg_settings WHERE name = ANY($1)"
+    names = ["idle_in_transaction_session_timeout", "statement_timeout"]
+    try:
+        async with living._pool.acquire() as connection:
+            assert dict(await connection.fetch(limits, names))[names[0]] == "10000ms"
+        async with living._writer() as writer:
+            await writer._prepare(Plan(("payment_claim",), ()))
+            assert writer._connection is not None
+            found = dict(await writer._connection.fetch(limits, names))
+        assert found == {names[0]: "10000ms", names[1]: "8000ms"}, "who asked has given up by then"
+    finally:
+        await living.close()
 
 
 async def test_rows_that_a_vanished_gateway_had_in_hand_are_free_again(

@@ -12,11 +12,13 @@ from msgspec.structs import replace
 from journal.making import SCHEDULE, exchange, notification, opening, paid, payment
 from services.waiting import until
 from wakala.identity import Source
-from wakala.journal.database import Database
+from wakala.journal import partitions as partitions_module
+from wakala.journal.database import Database, sql
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate
 from wakala.journal.partitions import AHEAD_WEEKS, PROMISE, SOON_MS, WEEK_MS, Partitions, bound
 from wakala.journal.postgres import PostgresDatabase
+from wakala.journal.rows import exchange_row
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.decisions import decide
 from wakala.rules.delivery import DeliveryState
@@ -113,6 +115,7 @@ async def test_a_notification_ages_from_when_it_was_settled(journal: Journal, da
 async def test_what_an_open_payment_may_need_stays_however_old(journal: Journal, database: Database) -> None:
     still_open = await with_history(journal, THEN_US, is_open=True)
     after_it = await with_history(journal, THEN_US + DAY_US)
+    await with_history(journal, YOUNG_US, is_open=True)
     await swept(pruner(journal, database))
     assert len(await journal.exchanges(still_open.id)) == 1
     assert len(await journal.exchanges(after_it.id)) == 1
@@ -285,6 +288,21 @@ async def test_weeks_are_made_ahead_and_the_old_ones_are_dropped(database: Datab
 
 
 @only_on_postgres
+async def test_a_week_between_two_others_is_made(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    assert isinstance(database, PostgresDatabase)
+    partitions, begun_ms = Partitions(database), YOUNG_US // 1000 // WEEK_MS * WEEK_MS
+    for at_ms in (begun_ms + WEEK_MS - SOON_MS, begun_ms - AHEAD_WEEKS * WEEK_MS):
+        await partitions.make_ahead(at_ms)
+    assert {begun_ms, begun_ms + WEEK_MS} <= {
+        at for one in await partitions.listed() for at in (one.begins_ms, one.ends_ms)
+    }
+    [made] = await partitions.make_ahead(begun_ms)
+    [found] = [one for one in await partitions.listed() if one.name == made]
+    assert (found.begins_ms, found.ends_ms) == (begun_ms + SOON_MS, begun_ms + WEEK_MS)
+    assert caplog.messages == [], "of a week that is as good as over none is tried for"
+
+
+@only_on_postgres
 async def test_a_row_without_a_week_of_its_own_is_kept_and_ages_by_itself(database: Database, journal: Journal) -> None:
     assert isinstance(database, PostgresDatabase)
     far = await with_history(journal, YOUNG_US)  # no gateway has made that week yet
@@ -379,12 +397,35 @@ async def test_who_keeps_weeks_from_being_made_and_dropped_keeps_nothing_else_fr
 
 
 @only_on_postgres
+async def test_what_comes_to_a_week_while_it_is_dropped_stays_if_it_is_not_to_go(
+    database: Database, journal: Journal, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(database, PostgresDatabase)
+    monkeypatch.setattr(partitions_module, "LOCK_LIMIT_MS", 60_000)
+    of, late = await with_history(journal, THEN_US), await asyncpg.connect(postgres_url)
+    misfit = replace(exchange(of), id=at(THEN_US).new_id("xch"), verdict="quarantined: the amount differs")
+    [week, *_] = await Partitions(database).listed()
+    async with late.transaction():  # by a clock that is weeks behind
+        await late.execute(sql("exchange_add", "postgres"), *exchange_row(misfit))
+        dropping = asyncio.create_task(Partitions(database).drop(week))
+
+        async def waits() -> bool:
+            return await database.read(LOCK_WAITERS) == [(1,)]
+
+        await until(waits, "somebody who drops the week")
+    await dropping
+    await late.close()
+    assert [one.id for one in await journal.exchanges(of.id)] == [misfit.id]
+
+
+@only_on_postgres
 async def test_what_a_process_promised_that_died_while_it_made_a_week_refuses_no_row(
     database: Database, journal: Journal
 ) -> None:
     assert isinstance(database, PostgresDatabase)
     await promise_a_week(database)
-    await Partitions(database).make_ahead(YOUNG_US // 1000)
+    assert await Partitions(database).make_ahead(YOUNG_US // 1000) != []
+    assert await Partitions(database).make_ahead(YOUNG_US // 1000) == [], "its own week is made, too"
     assert len(await journal.exchanges((await with_history(journal, YOUNG_US)).id)) == 1
 
 

@@ -416,9 +416,10 @@ class Journal:
         """Whether anybody gets in with an app's keys; gateways know it within a second."""
         await self._change_directory(Write("app_active", (int(is_active), organisation_id, app_id)))
 
-    async def bind_app(self, organisation_id: str, app_id: str, shortcode_id: str) -> None:
-        """Tie an app to one live shortcode, for good."""
-        await self._change_directory(Write("app_bind", (shortcode_id, organisation_id, app_id)))
+    async def bind_app(self, organisation_id: str, app_id: str, shortcode_id: str) -> bool:
+        """Tie an app to one live shortcode, for good. False: it is bound already."""
+        guard = Write("app_bind", (shortcode_id, organisation_id, app_id))
+        return await self._database.commit(Operation(app_id, guard, (Write("directory_moved", ()),)))
 
     async def _change_directory(self, write: Write) -> None:
         await self._database.commit(Operation("directory", None, (write, Write("directory_moved", ()))))

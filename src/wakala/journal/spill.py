@@ -274,6 +274,12 @@ class Spill:
                 "no place for callbacks in %s: %s; they are safe only while the database is", self._folder, error
             )
             return None
+        if file is None:
+            log.warning(
+                "no place for callbacks in %s: all %s files are others'; they are safe only while the database is",
+                self._folder,
+                FILES_LIMIT,
+            )
         return file
 
     async def _write(self) -> None:

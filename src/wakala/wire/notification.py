@@ -1,5 +1,6 @@
 """What merchants are sent: Wakala's own shape, or Daraja's or Proxy API's where the app asks for it."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -81,6 +82,7 @@ def _daraja_push(payment: Payment) -> bytes:
 
 
 _OF_OTHER_SOURCES = frozenset({Evidence.C2B_CONFIRMATION, Evidence.BILL_MANAGER, Evidence.PULL})
+_CODE = re.compile(r"[0-9]{1,18}")  # more than any of M-Pesa's has
 _PAID = "The service request is processed successfully."
 
 
@@ -134,7 +136,7 @@ def _number(code: str | None) -> int | str:
     """Codes are numbers where M-Pesa sends numbers; 1037 stands for an outcome that never came."""
     if code is None:
         return 1037
-    return int(code) if code.isdigit() else code
+    return int(code) if _CODE.fullmatch(code) else code
 
 
 def _proxyapi_push(payment: Payment) -> bytes:
