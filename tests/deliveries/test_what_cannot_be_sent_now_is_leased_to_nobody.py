@@ -1,15 +1,18 @@
 """What is staged is leased to the process that stages it only where it can send it soon; else whoever can finds it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from deliveries.conftest import Clock
+from deliveries.test_a_notification_is_tried_until_it_is_taken import hanging
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import WAKALA, desk_of
 from deliveries.test_an_endpoint_that_moves_or_returns_begins_anew import note_of
 from journal.making import opening, payment
-from services.gateway import PAYBILL, House
+from services.gateway import PAYBILL, House, eventually, running_gateway
+from services.silence import NEVER, silence
 from wakala.rules.accounts import Environment
 from wakala.rules.decisions import Change, decide
 from wakala.rules.delivery import Attempted, DeliveryState, Notification
@@ -77,3 +80,34 @@ async def test_what_was_leased_when_its_lane_was_served_is_not_sent_once_it_is_n
     await house.push("OTHER", app=other)
     await house.merchant.received("/other", 1)
     assert house.merchant.at(WAKALA) == []
+
+
+async def test_what_memory_has_no_room_for_is_given_back_though_the_database_did_not_answer_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wakala.workers.courier.OFFERED_LIMIT", 0)
+    async with running_gateway(tmp_path, deliveries={"lease_s": 3_600.0}) as house:
+        await house.autopilot("pay")
+        silent = silence(house.gateway.database, monkeypatch, "notification_hand_back", NEVER)
+        await house.push("CROWDED")
+        await house.merchant.received(WAKALA, 1)
+        assert silent.is_over
+
+
+async def test_a_lane_that_has_as_much_as_it_may_have_leaves_the_rest_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wakala.workers.courier.QUEUE_LIMIT", 2)
+    async with (
+        running_gateway(tmp_path, deliveries={"answer_limit_s": 60, "lane_limit": 1}) as house,
+        hanging() as (slow_url, stuck),
+    ):
+        await house.autopilot("pay")
+        await house.admin.set_callback_url(house.app.app, slow_url)
+        await house.settle_directory()
+        leased = []
+        for number in range(6):
+            await house.push(f"R-{number}", SenderMSISDN=f"25471200000{number}")
+            leased.append(bool((await note_of(house, f"R-{number}")).lease_us))
+            await eventually(lambda: stuck)
+        assert leased == [True, True, True, False, False, False]
