@@ -24,6 +24,8 @@ class Room:
     loop: VirtualLoop
     waiting: list[str] = field(default_factory=list)
     is_down: bool = False
+    is_settled: bool = True  # the cursor may pass what waits
+    holds_s: float = 0.0  # how long the gateway holds its answer back where there is nothing new
     takes_from_s: float = 0.0
     asked_s: list[float] = field(default_factory=list)
     tried_s: list[float] = field(default_factory=list)
@@ -45,7 +47,10 @@ class Room:
         if self.is_down:
             raise DownError("away")
         found = [one for one in self.waiting if one > after]
-        return Page([self._note(one) for one in found if len(found) > seen], after, max(found, default=after))
+        if len(found) <= seen:
+            await asyncio.sleep(self.holds_s)
+            return Page([], after, after)
+        return Page([self._note(one) for one in found], after, max(found) if self.is_settled else after)
 
     async def signed_anew(self, note: Note) -> Note:
         self.signed += 1
@@ -112,6 +117,21 @@ def test_what_is_fresh_is_brought_as_it_came(room: Room) -> None:
     room.waiting = [f"ntf_{number}" for number in range(5)]
     room.live(FRESH_S)
     assert (len(room.tried_s), room.signed) == (5, 0)
+    assert pauses(room.asked_s)[0] == 5 * TAKES_S, "the next page is asked for at once"
+
+
+def test_what_has_been_brought_and_is_younger_than_the_cursor_is_not_asked_for_again(room: Room) -> None:
+    room.waiting, room.is_settled, room.holds_s = ["ntf_1"], False, 20.0
+    room.live(HOUR_S)
+    assert len(room.tried_s) == 1
+    assert pauses(room.asked_s)[0] == TAKES_S
+    assert set(pauses(room.asked_s)[1:]) == {room.holds_s}
+
+
+@pytest.mark.parametrize(("status", "is_taken"), [(None, False), (199, False), (200, True), (299, True), (300, False)])
+def test_only_2xx_is_taken(status: int | None, is_taken: bool) -> None:
+    took = Took(Note("ntf_1", "pay_1", "t", msgspec.Raw(b"{}")), 1, status, "", 1.0)
+    assert took.is_taken is is_taken
 
 
 def test_a_gateway_that_is_away_is_asked_less_and_less_often_and_it_is_said_once(room: Room) -> None:
