@@ -1,20 +1,30 @@
 """The pure rules of an endpoint, for any course of events: breaker, rate limit, percentiles, where an attempt goes."""
 
 import math
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from wakala.errors import InvalidFieldsError
 from wakala.rules.delivery import Attempted
 from wakala.rules.endpoints import (
+    ANSWER_LIMIT_MAX_S,
     ASKING_FAILURES,
     BREAKER_FAILURES,
     BREAKER_REST_MAX_US,
     BREAKER_REST_MIN_US,
+    CONCURRENCY_LIMIT_MAX,
     DAY_S,
     FINISH_LIMIT_S,
     FORWARD_AFTER_S,
+    LANE_HOST_MAX_CHARS,
+    RATE_LIMIT_MAX_PER_S,
     SAMPLES_LIMIT,
+    SCHEDULE_LIMIT_STEPS,
+    STEP_LIMIT_S,
     Bucket,
     Endpoint,
     Health,
@@ -25,6 +35,7 @@ from wakala.rules.endpoints import (
     lane_of,
     owner_of,
     percentile,
+    require_sane,
     target_of,
 )
 
@@ -134,6 +145,50 @@ def test_a_percentile_is_one_of_the_values_with_so_many_at_or_below(values: tupl
     assert sum(value <= found for value in values) >= math.ceil(len(values) * percent / 100)
     assert sum(value < found for value in values) < math.ceil(len(values) * percent / 100)
     assert percentile((), percent) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "most", "least"),
+    [
+        ("answer_limit_s", ANSWER_LIMIT_MAX_S, 0),
+        ("rate_limit_per_s", RATE_LIMIT_MAX_PER_S, 0),
+        ("concurrency_limit", CONCURRENCY_LIMIT_MAX, 0),
+        ("schedule_s", (STEP_LIMIT_S,) * SCHEDULE_LIMIT_STEPS, ()),
+    ],
+)
+def test_terms_at_their_limits_are_taken(field: str, most: Any, least: Any) -> None:
+    for value in (most, least):
+        require_sane(replace(Endpoint("end_1", "org_1", "app_1", ""), **{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("field", "pointer", "value"),
+    [
+        ("answer_limit_s", "/AnswerLimitSeconds", ANSWER_LIMIT_MAX_S + 0.1),
+        ("answer_limit_s", "/AnswerLimitSeconds", -0.1),
+        ("rate_limit_per_s", "/RateLimitPerSecond", RATE_LIMIT_MAX_PER_S + 0.1),
+        ("rate_limit_per_s", "/RateLimitPerSecond", -0.1),
+        ("concurrency_limit", "/ConcurrencyLimit", CONCURRENCY_LIMIT_MAX + 1),
+        ("concurrency_limit", "/ConcurrencyLimit", -1),
+        ("schedule_s", "/ScheduleSeconds", (1,) * (SCHEDULE_LIMIT_STEPS + 1)),
+        ("schedule_s", "/ScheduleSeconds", (1, STEP_LIMIT_S + 1)),
+        ("schedule_s", "/ScheduleSeconds", (1, 0)),
+    ],
+)
+def test_terms_beyond_their_limits_are_refused(field: str, pointer: str, value: Any) -> None:
+    with pytest.raises(InvalidFieldsError) as refused:
+        require_sane(replace(Endpoint("end_1", "org_1", "app_1", ""), **{field: value}))
+    (fault,) = refused.value.faults
+    assert fault.pointer == pointer
+
+
+def test_a_host_of_thousands_of_characters_has_a_lane_that_any_index_takes() -> None:
+    endpoint = Endpoint("end_1", "org_1", "app_1", "")
+    lanes = {lane_of(endpoint, f"https://{letter * 5_000}/") for letter in "ab"}
+    assert len(lanes) == 2
+    assert all(len(lane) <= len("app_1 ") + LANE_HOST_MAX_CHARS for lane in lanes)
+    longest = "h" * LANE_HOST_MAX_CHARS
+    assert lane_of(endpoint, f"https://{longest}/x") == f"app_1 {longest}"
 
 
 URLS = st.sampled_from(["https://a.example/x", "https://b.example/y?z=1", "http://c.example:8080/"])
