@@ -1,5 +1,7 @@
 """Moves, holds, keys and reads of one endpoint touch what is its own, all of it, and nothing else."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from standardwebhooks import Webhook
@@ -9,7 +11,7 @@ from deliveries.test_a_backlog_is_fetched_as_it_can_be_sent import paid
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import WAKALA, desk_of, scope_of, state_of
 from deliveries.test_an_endpoint_that_moves_or_returns_begins_anew import DAY_S, moved_to, note_of, noted, paybill
 from services.gateway import House
-from wakala.deliveries.desk import OVERLAP_MAX_S
+from wakala.deliveries.desk import OVERLAP_MAX_S, Window
 from wakala.errors import CallerError, NotFoundError
 from wakala.rules.delivery import Attempted, DeliveryState
 from wakala.rules.endpoints import BREAKER_FAILURES, EndpointState, Waiting
@@ -103,3 +105,24 @@ async def test_a_shortcode_of_another_organisation_has_no_endpoint_here(house: H
     foreign = await house.add_shortcode("others", "600123")
     with pytest.raises(NotFoundError, match="does not belong to the organisation"):
         await desk_of(house).endpoint(house.app.app, foreign)
+
+
+async def test_a_window_is_what_lies_in_it_and_is_asked_for(house: House, clock: Clock) -> None:
+    desk, scope = desk_of(house), scope_of(house)
+    await house.push("EARLY")
+    early = await noted(house, "EARLY", DeliveryState.DELIVERED)
+    clock.advance(60)
+    await house.push("LATE", SenderMSISDN="254712000002")
+    late = await noted(house, "LATE", DeliveryState.DELIVERED)
+
+    async def found(**asked: Any) -> tuple[int, str | None]:
+        whole = {"from_us": early.created_us - 1_000, "until_us": late.created_us + 1_000_000}
+        return await desk.replay_window(scope, Window(**(whole | asked)), dry_run=True)
+
+    assert await found() == (2, None)
+    assert await found(from_us=early.created_us + 1_000_000) == (1, None)
+    assert await found(until_us=early.created_us + 1_000_000) == (1, None)
+    assert await found(after=early.id) == (1, None)
+    assert await found(states=frozenset({DeliveryState.DELIVERED}), type=early.type) == (2, None)
+    assert await found(states=frozenset({DeliveryState.GIVEN_UP})) == (0, None)
+    assert await found(type="payment.failed") == (0, None)

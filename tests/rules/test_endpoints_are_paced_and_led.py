@@ -29,6 +29,7 @@ from wakala.rules.endpoints import (
     Endpoint,
     Health,
     Record,
+    Target,
     Waiting,
     asking_lane,
     full_bucket,
@@ -37,6 +38,7 @@ from wakala.rules.endpoints import (
     percentile,
     require_sane,
     target_of,
+    worst_notice,
 )
 
 SECOND_US = 1_000_000
@@ -92,19 +94,50 @@ def test_what_waits_is_hurried_after_a_minute_of_failures_and_not_sooner(failure
 
 @given(COURSE)
 def test_a_record_adds_up(course: list[tuple[bool, int]]) -> None:
-    record, now_us = Record(Health("lane")), 1
+    record, now_us, last_us = Record(Health("lane")), 1, dict[bool, int]()
     for is_well, pause_us in course:
         now_us += pause_us
         record.note(WELL if is_well else ILL, pause_us, now_us)
+        last_us[is_well] = now_us
     health = record.health
     assert health.attempts == len(course)
     assert len(health.durations_us) == min(len(course), SAMPLES_LIMIT)
     assert (health.failing_since_us is None) is (not course or course[-1][0])
-    assert (health.last_success_us is None) is (not any(well for well, _ in course))
+    assert (health.last_success_us, health.last_failure_us) == (last_us.get(True), last_us.get(False))
+    assert health.last_status == ({True: 200, False: 503}[course[-1][0]] if course else None)
     record.forget_failures()
     assert record.may_begin(31, now_us)
     assert record.health.failing_since_us is None
     assert record.health.last_failure_us == health.last_failure_us
+    assert record.streak == max(0, health.streak)
+
+
+def test_of_many_attempts_the_newest_are_remembered() -> None:
+    record = Record(Health("lane"))
+    for number in range(5 * SAMPLES_LIMIT // 2):
+        record.note(WELL, number, number)
+    assert sorted(record.health.durations_us) == list(range(3 * SAMPLES_LIMIT // 2, 5 * SAMPLES_LIMIT // 2))
+
+
+def test_where_the_clock_was_put_back_nobody_rests_until_it_is_as_late_again() -> None:
+    record = Record(Health("lane"))
+    for _ in range(BREAKER_FAILURES):
+        record.note(ILL, 1_000, DAY_S * SECOND_US)
+    assert not record.may_begin(0, DAY_S * SECOND_US)
+    assert record.may_begin(0, DAY_S * SECOND_US - 1)
+    assert not record.may_begin(1, DAY_S * SECOND_US - 1)
+
+
+def test_a_failure_is_told_from_the_hour_on_and_from_the_day_on() -> None:
+    moments = (0, 3_599.9, 3_600, DAY_S - 0.1, DAY_S, 10 * DAY_S)
+    assert [worst_notice(seconds) for seconds in moments] == [0, 0, 3_600, 3_600, DAY_S, DAY_S]
+
+
+def test_what_was_to_finish_at_an_old_url_that_is_todays_again_goes_to_the_endpoint_itself() -> None:
+    there = "https://a.example/x"
+    endpoint = Endpoint("e", "org_1", "app_1", "", old_url=there, moved_us=10, waiting=Waiting.FINISH_OLD)
+    assert target_of(endpoint, None, there, 5, 20) == Target(there, "app_1", is_own=True)
+    assert not target_of(endpoint, None, "https://b.example/", 5, 20).is_own
 
 
 def test_failing_begins_anew_where_nothing_was_tried_for_two_days() -> None:
