@@ -75,3 +75,33 @@ async def test_what_never_comes_is_looked_for_less_and_less_often_and_not_after_
     assert all(rest_s >= 0.9 * 2**number for number, rest_s in enumerate(rests_s)), rests_s
     assert asked[-1] - asked[0] >= lease_s - 60
     assert len(asked) <= 2 + math.log2(lease_s)
+
+
+async def test_a_lease_that_comes_into_doubt_while_the_one_before_is_given_back_is_looked_for_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, journal = house.gateway, house.gateway.journal
+    (loop,) = [loop for loop in gateway._loops if loop.name == "doubts"]
+    await loop.stop()
+    before, change, owed = await staged(house, "TWICE")
+    assert await journal.record_change(before, change, notification=owed)
+    gateway.outbox.doubt([owed])
+    hand_back, until_us = journal.hand_back_notification, 2 * owed.lease_us
+
+    async def slowly(notification: Any) -> bool:
+        is_given = await hand_back(notification)
+        monkeypatch.undo()
+        (again,) = await journal.claim_notifications(owed.lane, gateway.source.now_us(), until_us, 1)
+        gateway.doubts.add([again])  # its attempt was not made, for the database went away
+        return is_given
+
+    monkeypatch.setattr(journal, "hand_back_notification", slowly)
+    await gateway.courier.stop()
+    await gateway.doubts.step()
+    found = await journal.notification(owed.id)
+    assert found is not None
+    assert found.lease_us == until_us
+    await gateway.doubts.step()
+    found = await journal.notification(owed.id)
+    assert found is not None
+    assert found.lease_us == 0
