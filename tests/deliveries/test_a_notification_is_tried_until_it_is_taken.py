@@ -301,7 +301,7 @@ async def test_more_slow_endpoints_than_hands_hold_up_nobody_else(
 def one_machine_behind_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a platform has it: a name a shop."""
 
-    def look_up(_host: str, port: int, **_: Any) -> Any:
+    def look_up(_host: str, port: int, *_given: Any, **_named: Any) -> Any:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)

@@ -51,3 +51,23 @@ async def test_it_is_called_again_at_a_new_url_of_its_app(house: House) -> None:
     await house.merchant.received("/new", 1)
     await standing.note(before.lane, before, Attempted(410, None), 1_000, is_endpoints_own=True)  # of the URL before
     assert (await desk.endpoint(house.app.app, shortcode)).state is EndpointState.ACTIVE
+
+
+async def test_one_that_leads_elsewhere_stays_where_it_is(house: House) -> None:
+    desk, shortcode = desk_of(house), await paybill(house)
+    own = await desk.endpoint(house.app.app, shortcode)
+    await desk.set_url(house.app.app, own, f"{house.merchant.url}/branch", Waiting.SEND)
+    before = await desk.endpoint(house.app.app, shortcode)
+    await moved_to(house, "/new", Waiting.HOLD)
+    assert await desk.endpoint(house.app.app, shortcode) == before
+    await house.push("BRANCH")
+    await house.merchant.received("/branch", 1)
+
+
+async def test_those_of_other_apps_stay_where_they_are(house: House) -> None:
+    desk, shortcode = desk_of(house), await paybill(house)
+    other = (await house.add_app("demo", "other", callback_url=f"{house.merchant.url}/other")).app
+    await desk.set_terms(replace(await desk.endpoint(other, shortcode), concurrency_limit=7))
+    before = await desk.endpoint(other, shortcode)
+    await moved_to(house, "/new", Waiting.HOLD)
+    assert await desk.endpoint(other, shortcode) == before

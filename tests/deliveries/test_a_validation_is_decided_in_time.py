@@ -142,8 +142,11 @@ async def relays(house: House) -> list[dict[str, Any]]:
     return [{**one, "headers": json.loads(one["headers"])} for one in found]
 
 
-async def test_a_merchant_who_is_down_does_not_cost_every_customer_the_whole_budget(house: House, clock: Clock) -> None:
-    house.merchant.replies[ASKED] = (500, {})
+@pytest.mark.parametrize("reply", [(500, {}), (200, {"status": "ok"})])
+async def test_a_merchant_who_is_down_does_not_cost_every_customer_the_whole_budget(
+    house: House, clock: Clock, reply: tuple[int, Any]
+) -> None:
+    house.merchant.replies[ASKED] = reply
     path = await behind(house, f"{house.merchant.url}{ASKED}")
     for _ in range(ASKING_FAILURES):
         assert await asked(house, path) == "accepted"

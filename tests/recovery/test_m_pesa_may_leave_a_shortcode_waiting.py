@@ -18,7 +18,7 @@ from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.payment import Payment, Scope, State, Step
 from wakala.runtime import database
-from wakala.workers.finisher import ASK_LIMIT
+from wakala.workers.finisher import ASK_LIMIT, LOOK_S
 
 BACKLOG = 150  # more of one shortcode than is looked at in one turn
 NEVER = {"poll_s": 3_600.0}  # the test takes the steps
@@ -177,6 +177,20 @@ async def test_what_is_in_hand_is_not_taken_again_though_its_lease_is_over(
         found = await journal.payment(mine.id)
         assert found is not None
         assert found.state is State.PENDING
+
+
+async def test_while_more_is_due_than_there_are_hands_a_turn_waits_for_one_of_them(
+    tmp_path: Path, url: str | None, mpesa: MPesa
+) -> None:
+    mpesa.silent = {"600001"}
+    async with gateway_at(mpesa, tmp_path, url, NEVER) as house:
+        await due(house, await live(house, "600001"), BACKLOG)
+        finisher = house.gateway.finisher
+        assert await finisher.step(), "more is due"
+        began_s = asyncio.get_running_loop().time()
+        assert await finisher.step()
+        took_s = asyncio.get_running_loop().time() - began_s
+        assert took_s >= 0.9 * LOOK_S, "else a worker that may not rest has the processor to itself"
 
 
 async def is_due(house: House, shortcode: Shortcode) -> bool:

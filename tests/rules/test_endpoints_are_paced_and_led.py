@@ -1,31 +1,44 @@
 """The pure rules of an endpoint, for any course of events: breaker, rate limit, percentiles, where an attempt goes."""
 
 import math
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from wakala.errors import InvalidFieldsError
 from wakala.rules.delivery import Attempted
 from wakala.rules.endpoints import (
+    ANSWER_LIMIT_MAX_S,
     ASKING_FAILURES,
     BREAKER_FAILURES,
     BREAKER_REST_MAX_US,
     BREAKER_REST_MIN_US,
+    CONCURRENCY_LIMIT_MAX,
     DAY_S,
     FINISH_LIMIT_S,
     FORWARD_AFTER_S,
+    LANE_HOST_MAX_CHARS,
+    RATE_LIMIT_MAX_PER_S,
     SAMPLES_LIMIT,
+    SCHEDULE_LIMIT_STEPS,
+    STEP_LIMIT_S,
     Bucket,
     Endpoint,
     Health,
     Record,
+    Target,
     Waiting,
     asking_lane,
     full_bucket,
     lane_of,
     owner_of,
     percentile,
+    require_sane,
     target_of,
+    worst_notice,
 )
 
 SECOND_US = 1_000_000
@@ -81,19 +94,50 @@ def test_what_waits_is_hurried_after_a_minute_of_failures_and_not_sooner(failure
 
 @given(COURSE)
 def test_a_record_adds_up(course: list[tuple[bool, int]]) -> None:
-    record, now_us = Record(Health("lane")), 1
+    record, now_us, last_us = Record(Health("lane")), 1, dict[bool, int]()
     for is_well, pause_us in course:
         now_us += pause_us
         record.note(WELL if is_well else ILL, pause_us, now_us)
+        last_us[is_well] = now_us
     health = record.health
     assert health.attempts == len(course)
     assert len(health.durations_us) == min(len(course), SAMPLES_LIMIT)
     assert (health.failing_since_us is None) is (not course or course[-1][0])
-    assert (health.last_success_us is None) is (not any(well for well, _ in course))
+    assert (health.last_success_us, health.last_failure_us) == (last_us.get(True), last_us.get(False))
+    assert health.last_status == ({True: 200, False: 503}[course[-1][0]] if course else None)
     record.forget_failures()
     assert record.may_begin(31, now_us)
     assert record.health.failing_since_us is None
     assert record.health.last_failure_us == health.last_failure_us
+    assert record.streak == max(0, health.streak)
+
+
+def test_of_many_attempts_the_newest_are_remembered() -> None:
+    record = Record(Health("lane"))
+    for number in range(5 * SAMPLES_LIMIT // 2):
+        record.note(WELL, number, number)
+    assert sorted(record.health.durations_us) == list(range(3 * SAMPLES_LIMIT // 2, 5 * SAMPLES_LIMIT // 2))
+
+
+def test_where_the_clock_was_put_back_nobody_rests_until_it_is_as_late_again() -> None:
+    record = Record(Health("lane"))
+    for _ in range(BREAKER_FAILURES):
+        record.note(ILL, 1_000, DAY_S * SECOND_US)
+    assert not record.may_begin(0, DAY_S * SECOND_US)
+    assert record.may_begin(0, DAY_S * SECOND_US - 1)
+    assert not record.may_begin(1, DAY_S * SECOND_US - 1)
+
+
+def test_a_failure_is_told_from_the_hour_on_and_from_the_day_on() -> None:
+    moments = (0, 3_599.9, 3_600, DAY_S - 0.1, DAY_S, 10 * DAY_S)
+    assert [worst_notice(seconds) for seconds in moments] == [0, 0, 3_600, 3_600, DAY_S, DAY_S]
+
+
+def test_what_was_to_finish_at_an_old_url_that_is_todays_again_goes_to_the_endpoint_itself() -> None:
+    there = "https://a.example/x"
+    endpoint = Endpoint("e", "org_1", "app_1", "", old_url=there, moved_us=10, waiting=Waiting.FINISH_OLD)
+    assert target_of(endpoint, None, there, 5, 20) == Target(there, "app_1", is_own=True)
+    assert not target_of(endpoint, None, "https://b.example/", 5, 20).is_own
 
 
 def test_failing_begins_anew_where_nothing_was_tried_for_two_days() -> None:
@@ -134,6 +178,50 @@ def test_a_percentile_is_one_of_the_values_with_so_many_at_or_below(values: tupl
     assert sum(value <= found for value in values) >= math.ceil(len(values) * percent / 100)
     assert sum(value < found for value in values) < math.ceil(len(values) * percent / 100)
     assert percentile((), percent) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "most", "least"),
+    [
+        ("answer_limit_s", ANSWER_LIMIT_MAX_S, 0),
+        ("rate_limit_per_s", RATE_LIMIT_MAX_PER_S, 0),
+        ("concurrency_limit", CONCURRENCY_LIMIT_MAX, 0),
+        ("schedule_s", (STEP_LIMIT_S,) * SCHEDULE_LIMIT_STEPS, ()),
+    ],
+)
+def test_terms_at_their_limits_are_taken(field: str, most: Any, least: Any) -> None:
+    for value in (most, least):
+        require_sane(replace(Endpoint("end_1", "org_1", "app_1", ""), **{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("field", "pointer", "value"),
+    [
+        ("answer_limit_s", "/AnswerLimitSeconds", ANSWER_LIMIT_MAX_S + 0.1),
+        ("answer_limit_s", "/AnswerLimitSeconds", -0.1),
+        ("rate_limit_per_s", "/RateLimitPerSecond", RATE_LIMIT_MAX_PER_S + 0.1),
+        ("rate_limit_per_s", "/RateLimitPerSecond", -0.1),
+        ("concurrency_limit", "/ConcurrencyLimit", CONCURRENCY_LIMIT_MAX + 1),
+        ("concurrency_limit", "/ConcurrencyLimit", -1),
+        ("schedule_s", "/ScheduleSeconds", (1,) * (SCHEDULE_LIMIT_STEPS + 1)),
+        ("schedule_s", "/ScheduleSeconds", (1, STEP_LIMIT_S + 1)),
+        ("schedule_s", "/ScheduleSeconds", (1, 0)),
+    ],
+)
+def test_terms_beyond_their_limits_are_refused(field: str, pointer: str, value: Any) -> None:
+    with pytest.raises(InvalidFieldsError) as refused:
+        require_sane(replace(Endpoint("end_1", "org_1", "app_1", ""), **{field: value}))
+    (fault,) = refused.value.faults
+    assert fault.pointer == pointer
+
+
+def test_a_host_of_thousands_of_characters_has_a_lane_that_any_index_takes() -> None:
+    endpoint = Endpoint("end_1", "org_1", "app_1", "")
+    lanes = {lane_of(endpoint, f"https://{letter * 5_000}/") for letter in "ab"}
+    assert len(lanes) == 2
+    assert all(len(lane) <= len("app_1 ") + LANE_HOST_MAX_CHARS for lane in lanes)
+    longest = "h" * LANE_HOST_MAX_CHARS
+    assert lane_of(endpoint, f"https://{longest}/x") == f"app_1 {longest}"
 
 
 URLS = st.sampled_from(["https://a.example/x", "https://b.example/y?z=1", "http://c.example:8080/"])

@@ -48,7 +48,8 @@ class Doubts:
     async def _give_back(self, doubt: _Doubt, now_us: int) -> None:
         is_given = await self._journal.hand_back_notification(doubt.notification)
         if is_given or doubt.notification.lease_us <= now_us:
-            self._doubts.pop(doubt.notification.id, None)
+            if self._doubts.get(doubt.notification.id) is doubt:  # else it was leased again meanwhile, and is in doubt
+                del self._doubts[doubt.notification.id]
             return
         doubt.due_us = now_us + doubt.rest_us
         doubt.rest_us *= 2

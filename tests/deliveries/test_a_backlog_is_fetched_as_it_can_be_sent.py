@@ -1,0 +1,63 @@
+"""What waits in the journal is found whatever waits before it, and nobody claims what he could not send soon."""
+
+import pytest
+from msgspec.structs import replace
+
+from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import desk_of
+from services.gateway import SANDBOX, House, eventually
+from wakala.administration import NewApp
+from wakala.workers.courier import RATE_AHEAD_S
+
+
+async def pause(house: House, app: NewApp) -> None:
+    desk = desk_of(house)
+    assert await desk.pause(await desk.endpoint(app.app))
+    await house.settle_directory()
+
+
+async def resume(house: House, app: NewApp) -> None:
+    desk = desk_of(house)
+    assert await desk.resume(await desk.endpoint(app.app))
+    await house.settle_directory()
+
+
+async def paid(house: House, app: NewApp, count: int) -> None:
+    """So many payments of the app have succeeded, so that it is owed as many notifications."""
+    names = [f"{app.app.name}-{number}" for number in range(count)]
+    for number, name in enumerate(names):
+        await house.push(name, app=app, SenderMSISDN=f"2547{number:08}")
+
+    async def all_are() -> bool:
+        views = [(await house.get(f"{SANDBOX}/requests/{name}", app=app)).json() for name in names]
+        return all(view["State"] == "succeeded" for view in views)
+
+    await eventually(all_are)
+
+
+async def test_lanes_that_wait_for_good_hide_none_of_those_behind_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look takes two lanes here, and the first four are paused and stay so."""
+    monkeypatch.setattr("wakala.workers.courier.LANES_PAGE", 2)
+    apps = [await house.add_app("demo", f"shop-{n}", callback_url=f"{house.merchant.url}/{n}") for n in range(7)]
+    apps.sort(key=lambda app: app.app.id)
+    for app in apps:
+        await pause(house, app)
+        await paid(house, app, 1)
+    for app in apps[4:]:
+        await resume(house, app)
+    for app in apps[4:]:
+        await house.merchant.received(f"/{app.app.name.removeprefix('shop-')}", 1)
+    assert len(house.merchant.posts) == 3
+
+
+async def test_no_more_is_claimed_of_a_lane_than_its_rate_lets_through_soon(house: House) -> None:
+    desk, rate_per_s = desk_of(house), 0.2
+    await desk.set_terms(replace(await desk.endpoint(house.app.app), rate_limit_per_s=rate_per_s))
+    await pause(house, house.app)
+    await paid(house, house.app, 12)
+    await resume(house, house.app)
+    await house.gateway.courier.step()
+    await house.merchant.received("/wakala", 1)
+    await house.attempts_ended()
+    assert len(house.gateway.courier._lanes[house.app.app.id].backlog) < rate_per_s * RATE_AHEAD_S
