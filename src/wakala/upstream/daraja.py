@@ -449,9 +449,11 @@ def _asked_again(reply: Reply | NoReply | Fact) -> Fact:
 
 
 def _is_token_refusal(reply: Reply | NoReply) -> bool:
-    if not isinstance(reply, Reply) or reply.status == 200:
+    """Not where M-Pesa has given it an ID all the same: it may have it, and what is sent again may be paid twice."""
+    if not isinstance(reply, Reply) or reply.status == HTTP_OK:
         return False
-    return decode_error(reply.status, reply.body).trouble is Trouble.TOKEN
+    answers = (daraja.read_stk_answer(reply.status, reply.body), read_ack(reply.status, reply.body))
+    return all(isinstance(answer, DecodedError) and answer.trouble is Trouble.TOKEN for answer in answers)
 
 
 def _why(trouble: NoReply | Fact | DecodedError) -> str:
