@@ -226,6 +226,8 @@ def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -
     detail = {"by": fact.by.value, "code": fact.code, "description": fact.description}
     if fact.receipt:
         detail["receipt"] = fact.receipt
+    if not fact.paid:  # M-Pesa numbers what failed too, now and then all alike; a receipt is of money
+        fact = replace(fact, receipt=None)
     if payment.state.is_final:
         return _second_opinion(payment, fact, detail, now_us)
     if payment.state is State.RECEIVED:  # nothing was sent, so nobody can know how it ended
@@ -278,8 +280,6 @@ def _second_opinion(payment: Payment, fact: Settled, detail: dict[str, str], now
     if fact.paid is None:
         return _noted(payment, "evidence_unclear", detail, now_us)
     if fact.paid != (payment.state is State.SUCCEEDED):
-        if not fact.paid and payment.state is State.EXPIRED:
-            return _noted(payment, "confirmed", detail, now_us)
         flag = Flag.PAID_AFTER_EXPIRY if payment.state is State.EXPIRED else Flag.EVIDENCE_CONFLICT
         return _contradicted(payment, flag, detail, now_us)
     if fact.receipt and payment.receipt and fact.receipt != payment.receipt:
