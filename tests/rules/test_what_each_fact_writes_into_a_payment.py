@@ -50,6 +50,7 @@ KNOWN = {
 UNSENT = Unsent("busy", "M-Pesa is busy.", NOW_US + 10 * SECOND_US)
 REFUSED = Refused("500.001.1001", "Wrong credentials", Evidence.ANSWER)
 LOST = LostSight("no_answer", "M-Pesa gave no answer.")
+MISFIT = Misfit(Flag.AMOUNT_DIFFERS, "KES 1")
 
 
 def in_state(state: State, **changes: object) -> Payment:
@@ -67,7 +68,7 @@ def told_first(made: Payment) -> tuple[Answer | None, str | None, str | None]:
 
 
 @pytest.mark.parametrize(
-    "fact", [ACCEPTED, UNSENT, REFUSED, LOST, PAID, TimedOut("late"), StillOpen("asked", processing=True)]
+    "fact", [ACCEPTED, UNSENT, REFUSED, LOST, PAID, MISFIT, TimedOut("late"), StillOpen("asked", processing=True)]
 )
 def test_every_change_is_the_next_version_and_bears_its_time(fact: Fact) -> None:
     made = then(in_state(State.SENDING), fact)
@@ -161,9 +162,14 @@ def test_evidence_ends_it_with_all_that_it_brings(state: State, is_paid: bool) -
     assert made.answer is None, "M-Pesa's own answer is still to come"
 
 
+def test_the_outcome_is_told_by_its_name() -> None:
+    paid, failed = (after(in_state(State.PENDING), replace(PAID, paid=is_paid)) for is_paid in (True, False))
+    assert (paid.name, paid.notify) == ("succeeded", "payment.succeeded")
+    assert (failed.name, failed.notify) == ("failed", "payment.failed")
+
+
 def test_the_receipt_is_in_the_trace() -> None:
     change = after(in_state(State.PENDING), PAID)
-    assert (change.name, change.notify) == ("succeeded", "payment.succeeded")
     assert change.detail == {"by": "stk_callback", "code": "0", "description": "Processed.", "receipt": "UKN0000001"}
     assert "receipt" not in after(in_state(State.PENDING), BARE).detail
 
@@ -237,6 +243,12 @@ def test_an_unclear_result_after_the_end_is_a_line_in_the_trace(state: State) ->
     assert change.payment.receipt is None
 
 
+def test_a_query_after_the_callback_agrees_though_it_tells_no_receipt() -> None:
+    change = after(in_state(State.SUCCEEDED, **KNOWN), BARE)
+    assert (change.name, change.notify, change.payment.flags) == ("confirmed", None, ())
+    assert change.payment.receipt == KNOWN["receipt"]
+
+
 @pytest.mark.parametrize("state", [State.FAILED, State.EXPIRED])
 def test_a_failure_that_is_told_after_the_end_agrees_whatever_number_it_has(state: State) -> None:
     change = after(in_state(state), replace(PAID, paid=False))
@@ -277,7 +289,7 @@ def test_an_answer_without_an_outcome_is_asked_again_while_it_is_open(state: Sta
 
 @pytest.mark.parametrize("state", EVER)
 def test_a_misfit_is_flagged_and_whatever_can_be_asked_about_is_asked(state: State) -> None:
-    made = then(in_state(state), Misfit(Flag.AMOUNT_DIFFERS, "KES 1"))
+    made = then(in_state(state), MISFIT)
     assert made.flags == (Flag.AMOUNT_DIFFERS,)
     asked = OPEN | {State.SENDING, State.HELD}
     assert made.next_check_us == (THEN_US if state in asked else in_state(state).next_check_us)
@@ -285,7 +297,7 @@ def test_a_misfit_is_flagged_and_whatever_can_be_asked_about_is_asked(state: Sta
 
 
 def test_what_is_turned_away_and_does_not_fit_for_the_second_time_is_asked_about_all_the_same() -> None:
-    made = then(in_state(State.HELD, flags=(Flag.AMOUNT_DIFFERS,)), Misfit(Flag.AMOUNT_DIFFERS, "KES 1"))
+    made = then(in_state(State.HELD, flags=(Flag.AMOUNT_DIFFERS,)), MISFIT)
     assert (made.state, made.next_check_us, made.flags) == (State.UNKNOWN, THEN_US, (Flag.AMOUNT_DIFFERS,))
 
 
