@@ -31,6 +31,7 @@ from wakala.wire import daraja
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.wire.daraja import C2bNotice, StkCallback
 from wakala.wire.daraja_results import (
+    read_billmanager_payment,
     read_express_callback,
     read_standing_order_callback,
 )
@@ -184,7 +185,7 @@ class Inbound:
         exchange = replace(exchange, scope=_scope(shortcode))
         ack = daraja.bill_payment_ack()
         try:
-            told = daraja.read_bill_payment(incoming.body)
+            told = read_billmanager_payment(incoming.body)
         except MalformedUpstreamError:
             return await self._kept(exchange, "it cannot be read", ack)
         notice = Notice(
