@@ -30,7 +30,7 @@ def callback(items: list[tuple[str, Any]], **changes: Any) -> bytes:
         "MerchantRequestID": "29115-34620561-1",
         "CheckoutRequestID": "ws_CO_1",
         "ResultCode": 0,
-        "ResultDesc": "The service request is processed successfully.",
+        "ResultDesc": "Processed.",
         "CallbackMetadata": {"Item": [{"Name": name, "Value": value} for name, value in items]},
     }
     told = {name: value for name, value in (inner | changes).items() if value is not ...}
@@ -53,7 +53,10 @@ def read(body: bytes) -> object:
 
 def test_the_usual_callback_is_read_in_one_go() -> None:
     body = callback(list(USUAL.items()))
-    assert daraja_inbound._usual_callback(daraja_inbound._decode_usual(body)) == the_long_way(body)
+    quick = daraja_inbound._usual_callback(daraja_inbound._decode_usual(body))
+    assert quick == the_long_way(body)
+    assert (quick.merchant_request_id, quick.checkout_request_id) == ("29115-34620561-1", "ws_CO_1")
+    assert quick.result.outcome.description == "Processed."
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
@@ -93,6 +96,8 @@ def test_one_of_the_two_ids_is_enough() -> None:
 def test_what_is_not_known_is_kept() -> None:
     odd = read_stk_callback(callback([], CallbackMetadata=["odd"]))
     assert odd.extra == {"CallbackMetadata": ["odd"]}
+    doubled = read_stk_callback(callback([("Amount", 150), ("Amount", 1)]))
+    assert (doubled.amount_cents, doubled.extra) == (150_00, {"Item": [{"Name": "Amount", "Value": 1}]})
     more = {"Item": [{"Name": "Amount", "Value": 150}, {"Value": 3}, None], "Version": 2}
     assert read_stk_callback(callback([], CallbackMetadata=more)).extra == {"Version": 2, "Item": [{"Value": 3}]}
 

@@ -222,7 +222,7 @@ class Daraja:
     async def query(self, credentials: Credentials, payment: Payment) -> Asked:
         """Ask what became of a push (daraja.md 2.2). An enquiry: it moves no money and may be repeated."""
         checkout_request_id = payment.checkout_request_id
-        if checkout_request_id is None:
+        if not checkout_request_id:
             reason = "M-Pesa never told us its CheckoutRequestID, so it cannot be asked; waiting for its callback."
             return Asked(StillOpen(reason, processing=False), ())
 
