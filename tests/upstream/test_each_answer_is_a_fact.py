@@ -84,6 +84,15 @@ async def test_what_was_taken_has_m_pesas_names(daraja: Daraja, mpesa: Mpesa) ->
     assert payout["OriginatorConversationID"] == "R-2"
 
 
+async def test_a_person_who_is_asked_answers_at_a_door_of_its_own(daraja: Daraja, mpesa: Mpesa) -> None:
+    asked = json.dumps({"SenderTill": "600999", "PartnerName": "SHOP"})
+    till = payment("R-4", kind=Kind.TILL_PUSH, command="b2b/expresscheckout", details=asked)
+    assert isinstance(
+        (await carry(daraja, mpesa, till, (200, {"code": "0", "status": "USSD Initiated"}))).fact, Accepted
+    )
+    assert mpesa.sent[0][2]["callbackUrl"] == url("outcome")
+
+
 async def test_a_service_ends_with_its_answer(daraja: Daraja, mpesa: Mpesa) -> None:
     found = await carry(daraja, mpesa, NAME, (200, {"status": "200", "message": "ok", "name": "ASHA"}))
     assert isinstance(found.fact, Settled)

@@ -83,13 +83,11 @@ class Daraja:
             return Asked(fact, tuple(exchanges), bill_key)
         return Asked(self._ack_fact(reply), tuple(exchanges))
 
-    def _request(
-        self, credentials: Credentials, payment: Payment, callback: Callback, again: int = 0
-    ) -> Callable[[str], HttpRequest]:
-        """The bytes of any command but a push; a question that is asked ``again`` gets an ID of its own."""
+    def _request(self, credentials: Credentials, payment: Payment, callback: Callback) -> Callable[[str], HttpRequest]:
+        """The bytes of any command but a push."""
         is_initiated = BY_PATH[payment.command].initiated
         outbound = Outbound(
-            request_id=f"{payment.request_id}.{again}" if again else payment.request_id,
+            request_id=payment.request_id,
             amount_cents=payment.amount_cents,
             msisdn=payment.msisdn,
             reference=payment.reference,
@@ -152,14 +150,14 @@ class Daraja:
         if payment.kind.moves_money:
             return await self._ask_status(credentials, payment, callback)
         exchanges: list[Exchange] = []
-        request = self._request(credentials, payment, callback, again=payment.checks + 1)
+        request = self._request(credentials, payment, callback)
         reply = await self._call(credentials, payment, payment.command.replace("/", "_"), request, exchanges)
         return Asked(_asked_again(reply), tuple(exchanges))
 
     async def _ask_status(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
         """By Transaction Status; its answer is a Result of its own (daraja.md 2.12)."""
         enquiry = Outbound(
-            request_id=f"{payment.request_id}.{payment.checks + 1}",
+            request_id="",  # M-Pesa takes none with a question
             amount_cents=0,
             msisdn="",
             reference="",
