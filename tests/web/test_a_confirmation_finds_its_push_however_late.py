@@ -64,6 +64,8 @@ async def test_one_that_a_query_settled_is_given_its_receipt_hours_later(house: 
     view = await house.request("ORDER-1")
     assert (view["State"], view["MpesaReceiptNumber"], view["Flags"]) == ("succeeded", RECEIPT, [])
     assert await house.count("payments") == 1, "the same money would be told twice"
+    kept = [one for one in await house.gateway.journal.exchanges(payment.id) if one.name == "c2b_confirmation"]
+    assert [one.scope for one in kept] == [payment.scope], "it is in the push's own trace"
 
 
 async def test_one_that_m_pesas_clock_is_ahead_of_is_found_by_ours(house: House) -> None:
