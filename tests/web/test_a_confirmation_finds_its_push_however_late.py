@@ -106,3 +106,37 @@ async def test_a_known_receipt_with_another_amount_is_flagged_and_believed_no_mo
     found = await house.gateway.journal.payment(payment.id)
     assert found is not None
     assert (found.payer_name, found.paid_us) == ("ASHA", payment.created_us // 1_000_000 * 1_000_000)
+
+
+async def waits_until(house: House) -> int | None:
+    """None for a confirmation that was given to somebody."""
+    [shortcode] = await house.gateway.journal.shortcodes()
+    entry = await house.gateway.journal.confirmation(shortcode.organisation_id, shortcode.environment, RECEIPT)
+    assert entry is not None
+    return entry.due_us if entry.payment_id is None else None
+
+
+async def test_beside_an_open_push_it_waits_for_the_callback_to_name_its_receipt(house: House) -> None:
+    payment = await pushed(house, "ORDER-1")
+    await confirm(house, payment.created_us, BillRefNumber="OTHER")
+    due_us = await waits_until(house)
+    assert due_us is not None
+    assert due_us > house.gateway.source.now_us()
+    assert await house.count("payments") == 1
+
+
+async def test_beside_a_push_that_is_paid_and_another_it_does_not_wait(house: House) -> None:
+    payment = await pushed(house, "ORDER-1")
+    await house.gateway.payments.settle(payment, Settled(Evidence.STK_QUERY, True, "0", "Processed."))
+    await confirm(house, payment.created_us, BillRefNumber="OTHER")
+    assert await waits_until(house) is None
+    assert (await house.request(f"c2b:{RECEIPT}"))["AccountReference"] == "OTHER"
+
+
+async def test_between_two_that_are_paid_and_alike_it_waits(house: House) -> None:
+    for request_id in ("ORDER-1", "ORDER-2"):
+        payment = await pushed(house, request_id)
+        await house.gateway.payments.settle(payment, Settled(Evidence.STK_QUERY, True, "0", "Processed."))
+    await confirm(house, payment.created_us)
+    assert await waits_until(house) is not None
+    assert await house.count("payments") == 2
