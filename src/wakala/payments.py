@@ -393,9 +393,10 @@ class Payments:
         is_facade = payment.face is Face.DARAJA and isinstance(fact, Unsent)  # an SDK does its own trying again
         if (is_direct or is_facade) and isinstance(fact, Unsent | LostSight):
             return Refused(fact.code, fact.reason, Evidence.GATEWAY)
-        if isinstance(fact, Unsent) and now_us - payment.created_us > self._terms.hold_limit_us:
-            never_left = payment.state is not State.SENDING
-            return GaveUp(f"It could not be sent in time: {fact.reason}") if never_left else fact
+        never_left = payment.state in {State.RECEIVED, State.HELD}  # else M-Pesa may have spoken of it meanwhile
+        is_late = now_us - payment.created_us > self._terms.hold_limit_us
+        if isinstance(fact, Unsent) and never_left and is_late:
+            return GaveUp(f"It could not be sent in time: {fact.reason}")
         return fact
 
     async def _without_taken_receipt(self, payment: Payment, fact: Fact) -> Fact:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway import House, eventually, running_gateway
+from services.gateway import House, eventually, is_problem, running_gateway
 
 RULES = {"hang_seconds": 8.0}
 
@@ -65,3 +65,19 @@ async def test_a_gateway_that_died_while_it_waited_leaves_an_answer(
     assert told["State"] == "unknown"
     assert (await waiting).json() == told
     assert house.prompts() == 1
+
+
+async def test_while_the_first_one_is_waited_for_there_is_nothing_to_repeat(
+    stack: AsyncExitStack, tmp_path: Path, database_url: str
+) -> None:
+    house = await opened(stack, tmp_path, database_url, daraja={"answer_limit_s": 600})
+    await house.box.control("rules", {"hang_seconds": 600.0})
+    waiting = asyncio.create_task(house.push("R-1"))
+    await eventually(house.prompts)
+    is_problem(await house.push("R-1"), 409, "request_in_flight")
+    await house.customer("approve")
+    await house.request_in("R-1", "succeeded")
+    is_problem(await house.push("R-1"), 409, "request_in_flight")
+    assert house.prompts() == 1
+    waiting.cancel()
+    await asyncio.wait({waiting})

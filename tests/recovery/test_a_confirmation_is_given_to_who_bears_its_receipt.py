@@ -107,3 +107,18 @@ async def test_a_push_that_was_called_failed_before_leaves_it(house: House) -> N
     await stk(house, second, None)
     assert await owner(house, "TST1ABC234") is None
     await collected(house, "TST1ABC234")
+
+
+async def test_a_receipt_that_is_anothers_settles_nothing_and_is_flagged(house: House) -> None:
+    first, second = await pending(house, "ONE"), await pending(house, "TWO", "254712000001")
+    await stk(house, first, "TST0000001")
+    await stk(house, second, "TST0000001")
+    one, two = await house.request("ONE"), await house.request("TWO")
+    assert (one["State"], one["MpesaReceiptNumber"], one["Flags"]) == ("succeeded", "TST0000001", [])
+    assert (two["State"], two["MpesaReceiptNumber"], two["Flags"]) == ("pending", None, ["evidence_conflict"])
+    events = await house.gateway.journal.events(second[0])
+    assert "Receipt TST0000001 already belongs to request ONE." in [event.detail.get("reason") for event in events]
+    found = await house.gateway.journal.payment(second[0])
+    assert found is not None
+    assert found.next_check_us is not None
+    assert found.next_check_us <= house.gateway.source.now_us(), "M-Pesa is asked what became of it"

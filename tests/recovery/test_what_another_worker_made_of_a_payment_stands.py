@@ -10,8 +10,9 @@ from services.gateway import House, running_gateway
 from wakala.identity import Source
 from wakala.journal.database import Operation
 from wakala.rules.decisions import decide
-from wakala.rules.facts import Sending
+from wakala.rules.facts import Sending, Unsent
 from wakala.rules.payment import Payment, State
+from wakala.upstream.door import Asked
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -45,6 +46,29 @@ async def test_what_could_not_be_sent_here_is_not_held_back_where_another_worker
         assert (found.state, found.version) == (State.SENDING, taken.payment.version), "held, it would be sent again"
         names = [exchange.name for exchange in await gateway.journal.exchanges(before.id)]
         assert names.count("token") == 2, "what was tried here is in the trace all the same"
+
+
+async def test_what_was_turned_away_here_is_not_held_back_where_another_worker_sends_it_meanwhile(
+    tmp_path: Path, url: str | None
+) -> None:
+    """The database was away when M-Pesa turned it away, and had written it all the same."""
+    quiet = {"poll_s": 3_600.0}
+    async with running_gateway(tmp_path, database_url=url, finisher=quiet) as house:
+        before = await held(house)
+        journal, payments, schedule = house.gateway.journal, house.gateway.payments, house.gateway.settings.schedule
+        now_us = house.gateway.source.now_us()
+        leaving = decide(before, Sending(), now_us, schedule)
+        turned_away = Unsent("busy", "M-Pesa is busy.", now_us)
+        back = decide(leaving.payment, turned_away, now_us, schedule)
+        again = decide(back.payment, Sending(), now_us, schedule)
+        for known, change in ((before, leaving), (leaving.payment, back), (back.payment, again)):
+            assert await journal.record_change(known, change)
+        payments._unwritten.append((leaving.payment, Asked(turned_away, ())))
+        await payments.write_late()
+        found = await journal.payment(before.id)
+        assert found is not None
+        assert (found.state, found.version) == (State.SENDING, again.payment.version), "held, it would be sent again"
+        assert not payments._unwritten
 
 
 LEASE_S = 60

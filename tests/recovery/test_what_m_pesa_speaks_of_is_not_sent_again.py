@@ -1,14 +1,19 @@
 """M-Pesa turned it away as busy, and yet speaks of it: it may be carried out, so it is asked about, not sent again."""
 
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deliveries.conftest import Clock
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, running_gateway
+from wakala.identity import Source
 from wakala.rules.accounts import Product
+from wakala.rules.decisions import decide
+from wakala.rules.facts import Sending, Unsent
 from wakala.rules.payment import Payment, State
 
 
@@ -60,3 +65,22 @@ async def test_a_push_that_is_called_paid_without_an_amount(house: House) -> Non
     await house.gateway.payments.finish(payment)
     assert house.prompts() == 0, "the customer is asked, and may have paid already"
     assert (await found(house, payment.id)).state is State.UNKNOWN
+
+
+async def test_a_payout_that_was_turned_away_late_after_it_timed_out_in_the_queue(tmp_path: Path) -> None:
+    """It waited for its token until the limit, and is spoken of while M-Pesa still thinks about the answer to it."""
+    clock = Clock()
+    source, quiet = Source(clock.now_us, os.urandom), {"poll_s": 3_600.0}
+    async with running_gateway(tmp_path, source=source, finisher=quiet) as house:
+        [shortcode] = await house.gateway.journal.shortcodes()
+        await house.grant(shortcode, Product.B2C)
+        asked = {"SenderShortcode": PAYBILL, "Amount": 150, "ReceiverShortcode": "600000", "AccountReference": "SUP-1"}
+        payment = await held(house, "b2b/businesspaybill", ("b2b", "busy"), asked)
+        gateway = house.gateway
+        leaving = decide(payment, Sending(), gateway.source.now_us(), gateway.settings.schedule)
+        assert await gateway.journal.record_change(payment, leaving)
+        await called(house, "timeout", payment, {})
+        clock.advance(gateway.settings.finisher.hold_limit_s + 1)
+        busy = Unsent("500.003.02", "System is busy.", gateway.source.now_us())
+        await gateway.payments.settle(leaving.payment, busy)
+        assert (await found(house, payment.id)).state is State.UNKNOWN, "given up, and M-Pesa was never asked"

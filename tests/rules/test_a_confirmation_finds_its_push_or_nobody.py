@@ -79,6 +79,19 @@ def test_a_long_reference_comes_back_as_it_was_sent() -> None:
     assert match(typed_by_hand, [long], WINDOW_US) == Unmatched()
 
 
+def test_a_reference_is_cut_after_twelve_characters() -> None:
+    assert reference_as_sent("ABCDEFGHIJKLMNOP") == "ABCDEFGHIJKL"
+
+
+def test_who_pays_a_paybill_without_a_reference_did_not_answer_the_push() -> None:
+    assert match(replace(TOLD, reference=""), [PUSH], WINDOW_US) == Unmatched()
+
+
+def test_a_till_that_is_told_with_another_reference_is_not_this_push() -> None:
+    assert match(replace(TILL_TOLD, reference="OTHER"), [TILL_PUSH], WINDOW_US) == Unmatched()
+    assert match(replace(TILL_TOLD, reference="shop"), [TILL_PUSH], WINDOW_US) == Matched("pay_1", "fields")
+
+
 @pytest.mark.parametrize("shortcode", ["7654321", "5123456"])
 def test_a_till_is_reported_by_its_store_or_its_own_number_and_without_reference(shortcode: str) -> None:
     told = replace(TILL_TOLD, shortcode=shortcode)
@@ -106,6 +119,7 @@ def test_an_unreadable_phone_needs_a_reference() -> None:
 def test_without_mpesas_clock_ours_decides() -> None:
     told = replace(TOLD, paid_us=None)
     assert match(told, [PUSH], WINDOW_US) == Matched("pay_1", "fields")
+    assert match(replace(told, received_us=BORN_US + WINDOW_US), [PUSH], WINDOW_US) == Matched("pay_1", "fields")
     assert match(replace(told, received_us=BORN_US + WINDOW_US + 1), [PUSH], WINDOW_US) == Unmatched()
 
 
@@ -117,6 +131,15 @@ def test_a_late_report_of_a_payment_in_time_still_matches() -> None:
 def test_two_clocks_may_differ_a_little() -> None:
     assert match(replace(TOLD, paid_us=BORN_US - CLOCK_SLACK_US), [PUSH], WINDOW_US) == Matched("pay_1", "fields")
     assert match(replace(TOLD, paid_us=BORN_US - CLOCK_SLACK_US - 1), [PUSH], WINDOW_US) == Unmatched()
+    last_us = BORN_US + WINDOW_US + CLOCK_SLACK_US
+    assert match(replace(TOLD, paid_us=last_us), [PUSH], WINDOW_US) == Matched("pay_1", "fields")
+    assert match(replace(TOLD, paid_us=last_us + 1), [PUSH], WINDOW_US) == Unmatched()
+
+
+def test_what_was_heard_of_before_it_was_asked_for_is_another_payment_whatever_m_pesas_clock_says() -> None:
+    asked_later = replace(PUSH, created_us=TOLD.received_us + 1)
+    assert match(TOLD, [asked_later], WINDOW_US) == Unmatched()
+    assert match(TOLD, [replace(PUSH, created_us=TOLD.received_us)], WINDOW_US) == Matched("pay_1", "fields")
 
 
 def test_nothing_waits() -> None:

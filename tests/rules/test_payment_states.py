@@ -116,6 +116,13 @@ def test_what_m_pesa_named_though_it_did_not_say_that_it_took_it_can_be_asked_ab
     )
 
 
+def test_what_m_pesa_names_after_it_spoke_of_it_can_be_asked_about_too() -> None:
+    spoken_of = after(in_state(State.SENDING), Misfit(Flag.AMOUNT_DIFFERS, "it says paid and names no amount")).payment
+    late = after(spoken_of, LostSight("http-500", "?", "1-2-3", "ws_CO_1")).payment
+    assert (late.state, late.merchant_request_id, late.checkout_request_id) == (State.UNKNOWN, "1-2-3", "ws_CO_1")
+    assert after(late, LostSight("http-500", "?", "4-5-6", "ws_CO_2")).payment.checkout_request_id == "ws_CO_1"
+
+
 @pytest.mark.parametrize(
     "late",
     [LostSight("no_answer", "silence"), Refused("500.001.1001", "refused"), Unsent("busy", "busy", NOW_US + 10)],
@@ -213,6 +220,20 @@ def test_after_a_long_stop_questions_still_have_their_pauses() -> None:
         assert (current.checks, current.next_check_us) == (checks, now_us + 10_000_000)
         now_us += 10_000_000
     assert schedule.is_over(current)
+
+
+def test_a_question_whose_result_brings_no_outcome_is_one_question() -> None:
+    """Else a payout would be asked about half as often as its schedule says, and given up unasked for longer."""
+    schedule = Schedule(asks_s=(20, 40, 70, 100), expire_s=200)
+    current, asked_s = in_state(State.UNKNOWN, next_check_us=NOW_US + 20_000_000), []
+    while not schedule.is_over(current):
+        assert current.next_check_us is not None
+        due_us = current.next_check_us
+        asked_s.append((due_us - NOW_US) // 1_000_000)
+        current = decide(current, StillOpen("Asked M-Pesa.", processing=False), due_us, schedule).payment
+        told = StillOpen("It brought no outcome.", processing=False, code="2033", call="AG_1")
+        current = decide(current, told, due_us + 2_000_000, schedule).payment
+    assert asked_s == [20, 40, 70, 100]
 
 
 def test_what_does_not_fit_again_is_not_asked_about_at_once() -> None:

@@ -167,6 +167,16 @@ async def test_a_call_that_is_no_bill_is_kept_and_not_believed(house: House) -> 
     assert await house.count("exchanges WHERE verdict LIKE 'quarantined%'") == 5
 
 
+async def test_a_paid_bill_is_money_however_its_fields_are_spelled(house: House) -> None:
+    (shortcode,) = await house.gateway.journal.shortcodes()
+    path = house.gateway.payments.callback_url("bill_payment", shortcode.id).removeprefix(house.url)
+    told = {"TransactionId": "SGR1234567", "PaidAmount": "800", "ShortCode": PAYBILL, "AccountReference": "FLAT-7"}
+    await house.client.post(path, json=told | {"Msisdn": "254712345678"})
+    view = await house.request("c2b:SGR1234567")
+    assert (view["State"], view["Amount"], view["AccountReference"]) == ("succeeded", 800, "FLAT-7")
+    assert view["Evidence"] == "bill_manager"
+
+
 async def test_the_wakala_api_opts_in_and_invoices_with_the_same_key(house: House) -> None:
     opt_in = {"Email": "bills@example.org", "OfficialContact": "0712345678"}
     answer = await house.client.post(f"{SANDBOX}/billmanager/optin", json=opt_in, headers=basic(house.app))

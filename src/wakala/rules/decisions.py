@@ -193,18 +193,26 @@ def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
 def _lost_sight(payment: Payment, fact: LostSight, now_us: int, schedule: Schedule) -> Change:
     detail = {"code": fact.code, "reason": fact.reason}
     if payment.state is not State.SENDING:
-        return _late_answer(payment, fact.code, fact.reason, now_us)
+        late = _late_answer(payment, fact.code, fact.reason, now_us)
+        return replace(late, payment=replace(late.payment, **_ids(payment, fact)))
     after = _next(
         payment,
         Step.LOSE_SIGHT,
         now_us,
         **_first_answer(payment, Answer.UNKNOWN, fact.code, fact.reason),
         reason=fact.reason,
-        merchant_request_id=payment.merchant_request_id or fact.merchant_request_id,
-        checkout_request_id=payment.checkout_request_id or fact.checkout_request_id,
+        **_ids(payment, fact),
         next_check_us=schedule.due_us(payment, payment.checks, now_us),
     )
     return Change(after, Step.LOSE_SIGHT, "lost_sight", detail)
+
+
+def _ids(payment: Payment, fact: LostSight) -> dict[str, object]:
+    """Those by which M-Pesa can be asked, where it named any."""
+    return {
+        "merchant_request_id": payment.merchant_request_id or fact.merchant_request_id,
+        "checkout_request_id": payment.checkout_request_id or fact.checkout_request_id,
+    }
 
 
 def _late_answer(payment: Payment, code: str, reason: str, now_us: int) -> Change:
@@ -218,6 +226,8 @@ def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -
     detail = {"by": fact.by.value, "code": fact.code, "description": fact.description}
     if fact.receipt:
         detail["receipt"] = fact.receipt
+    if not fact.paid:  # M-Pesa numbers what failed too, now and then all alike; a receipt is of money
+        fact = replace(fact, receipt=None)
     if payment.state.is_final:
         return _second_opinion(payment, fact, detail, now_us)
     if payment.state is State.RECEIVED:  # nothing was sent, so nobody can know how it ended
@@ -249,7 +259,7 @@ def _settled(payment: Payment, fact: Settled, now_us: int, schedule: Schedule) -
 
 def _unsure(payment: Payment, fact: Settled, detail: dict[str, str], now_us: int, schedule: Schedule) -> Change:
     """M-Pesa reported a code that settles nothing (daraja.md 4.1, class unknown): ask, on the schedule."""
-    checks = payment.checks + 1 if fact.by in {Evidence.STK_QUERY, Evidence.STATUS} else payment.checks
+    checks = payment.checks + 1 if fact.by is Evidence.STK_QUERY else payment.checks
     after = _next(
         payment,
         Step.LOSE_SIGHT,
@@ -270,8 +280,6 @@ def _second_opinion(payment: Payment, fact: Settled, detail: dict[str, str], now
     if fact.paid is None:
         return _noted(payment, "evidence_unclear", detail, now_us)
     if fact.paid != (payment.state is State.SUCCEEDED):
-        if not fact.paid and payment.state is State.EXPIRED:
-            return _noted(payment, "confirmed", detail, now_us)
         flag = Flag.PAID_AFTER_EXPIRY if payment.state is State.EXPIRED else Flag.EVIDENCE_CONFLICT
         return _contradicted(payment, flag, detail, now_us)
     if fact.receipt and payment.receipt and fact.receipt != payment.receipt:
@@ -314,6 +322,8 @@ def _still_open(payment: Payment, fact: StillOpen, now_us: int, schedule: Schedu
     detail = {"reason": fact.reason}
     if payment.state not in {State.PENDING, State.UNKNOWN}:
         return _noted(payment, "asked", detail, now_us)
+    if fact.call:  # the Result of a question that was counted when it was asked; the next one is due when it was
+        return Change(_next(payment, Step.ASK, now_us), Step.ASK, "asked", detail)
     step = Step.ACCEPT if fact.processing and payment.state is State.UNKNOWN else Step.ASK
     checks = payment.checks + 1
     after = _next(payment, step, now_us, checks=checks, next_check_us=schedule.next_us(payment, checks, now_us))

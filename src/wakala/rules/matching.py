@@ -117,9 +117,9 @@ def _alike_by_phone(confirmation: Confirmation, fitting: Sequence[Candidate]) ->
 
 
 def _are_paid_and_equal(candidates: Sequence[Candidate]) -> bool:
-    """Several of one customer, for the same, none of them in doubt."""
+    """All of one customer, for the same, none of them in doubt."""
     asked = {(each.msisdn, _folded(reference_as_sent(each.reference))) for each in candidates}
-    return len(candidates) > 1 and len(asked) == 1 and all(each.is_paid for each in candidates)
+    return len(asked) == 1 and all(each.is_paid for each in candidates)
 
 
 def _fits(confirmation: Confirmation, candidate: Candidate, window_us: int) -> bool:

@@ -83,13 +83,11 @@ class Daraja:
             return Asked(fact, tuple(exchanges), bill_key)
         return Asked(self._ack_fact(reply), tuple(exchanges))
 
-    def _request(
-        self, credentials: Credentials, payment: Payment, callback: Callback, again: int = 0
-    ) -> Callable[[str], HttpRequest]:
-        """The bytes of any command but a push; a question that is asked ``again`` gets an ID of its own."""
+    def _request(self, credentials: Credentials, payment: Payment, callback: Callback) -> Callable[[str], HttpRequest]:
+        """The bytes of any command but a push."""
         is_initiated = BY_PATH[payment.command].initiated
         outbound = Outbound(
-            request_id=f"{payment.request_id}.{again}" if again else payment.request_id,
+            request_id=payment.request_id,
             amount_cents=payment.amount_cents,
             msisdn=payment.msisdn,
             reference=payment.reference,
@@ -152,14 +150,14 @@ class Daraja:
         if payment.kind.moves_money:
             return await self._ask_status(credentials, payment, callback)
         exchanges: list[Exchange] = []
-        request = self._request(credentials, payment, callback, again=payment.checks + 1)
+        request = self._request(credentials, payment, callback)
         reply = await self._call(credentials, payment, payment.command.replace("/", "_"), request, exchanges)
         return Asked(_asked_again(reply), tuple(exchanges))
 
     async def _ask_status(self, credentials: Credentials, payment: Payment, callback: Callback) -> Asked:
         """By Transaction Status; its answer is a Result of its own (daraja.md 2.12)."""
         enquiry = Outbound(
-            request_id=f"{payment.request_id}.{payment.checks + 1}",
+            request_id="",  # M-Pesa takes none with a question
             amount_cents=0,
             msisdn="",
             reference="",
@@ -222,7 +220,7 @@ class Daraja:
     async def query(self, credentials: Credentials, payment: Payment) -> Asked:
         """Ask what became of a push (daraja.md 2.2). An enquiry: it moves no money and may be repeated."""
         checkout_request_id = payment.checkout_request_id
-        if checkout_request_id is None:
+        if not checkout_request_id:
             reason = "M-Pesa never told us its CheckoutRequestID, so it cannot be asked; waiting for its callback."
             return Asked(StillOpen(reason, processing=False), ())
 
@@ -449,9 +447,11 @@ def _asked_again(reply: Reply | NoReply | Fact) -> Fact:
 
 
 def _is_token_refusal(reply: Reply | NoReply) -> bool:
-    if not isinstance(reply, Reply) or reply.status == 200:
+    """Not where M-Pesa has given it an ID all the same: it may have it, and what is sent again may be paid twice."""
+    if not isinstance(reply, Reply) or reply.status == HTTP_OK:
         return False
-    return decode_error(reply.status, reply.body).trouble is Trouble.TOKEN
+    answers = (daraja.read_stk_answer(reply.status, reply.body), read_ack(reply.status, reply.body))
+    return all(isinstance(answer, DecodedError) and answer.trouble is Trouble.TOKEN for answer in answers)
 
 
 def _why(trouble: NoReply | Fact | DecodedError) -> str:

@@ -23,7 +23,7 @@ from wakala.rules.addresses import Network, membership
 from wakala.rules.exchange import PATH_GUESSED, PATH_UNKNOWN, Exchange
 from wakala.rules.facts import Fact, Misfit, Settled, TimedOut
 from wakala.rules.matching import Confirmation as Notice
-from wakala.rules.payment import Evidence, Flag, Kind, Payment, Scope
+from wakala.rules.payment import Evidence, Flag, Kind, Payment, collecting_scope
 from wakala.rules.signing import same
 from wakala.web.dialects import DARAJA, Dialect
 from wakala.web.plumbing import Incoming
@@ -31,6 +31,7 @@ from wakala.wire import daraja
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.wire.daraja import C2bNotice, StkCallback
 from wakala.wire.daraja_results import (
+    read_billmanager_payment,
     read_express_callback,
     read_standing_order_callback,
 )
@@ -158,7 +159,7 @@ class Inbound:
         shortcode = self._known_shortcode(incoming, "c2b_confirmation")
         if isinstance(shortcode, str):
             await self._stranger(incoming, exchange, shortcode)
-        exchange = replace(exchange, scope=_scope(shortcode))
+        exchange = replace(exchange, scope=collecting_scope(shortcode))
         try:
             told = self._dialect.read_c2b(incoming.body)
         except MalformedUpstreamError:
@@ -183,10 +184,10 @@ class Inbound:
         shortcode = self._known_shortcode(incoming, "bill_payment")
         if isinstance(shortcode, str):
             await self._stranger(incoming, exchange, shortcode)
-        exchange = replace(exchange, scope=_scope(shortcode))
+        exchange = replace(exchange, scope=collecting_scope(shortcode))
         ack = daraja.bill_payment_ack()
         try:
-            told = daraja.read_bill_payment(incoming.body)
+            told = read_billmanager_payment(incoming.body)
         except MalformedUpstreamError:
             return await self._kept(exchange, "it cannot be read", ack)
         notice = Notice(
@@ -213,7 +214,7 @@ class Inbound:
         shortcode = self._known_shortcode(incoming, "c2b_validation")
         if isinstance(shortcode, str):
             await self._stranger(incoming, exchange, shortcode)
-        exchange = replace(exchange, scope=_scope(shortcode))
+        exchange = replace(exchange, scope=collecting_scope(shortcode))
         relayed = b""
         try:
             told = self._dialect.read_c2b(incoming.body)
@@ -239,7 +240,7 @@ class Inbound:
             return daraja.ValidationVerdict(False, code), "the gateway"
         if not shortcode.validation_url:
             return daraja.ValidationVerdict(True), "the gateway's default"
-        return await self._validations.decide(shortcode, body, _scope(shortcode))
+        return await self._validations.decide(shortcode, body, collecting_scope(shortcode))
 
     def _mac(self, kind: str, subject: str) -> str:
         return self._payments.callback_mac(self._dialect.prefix + kind, subject)
@@ -411,7 +412,3 @@ def _doubt(notice: Notice, shortcode: Shortcode) -> str | None:
 
 def _payer_name(told: C2bNotice) -> str | None:
     return " ".join(part for part in (told.first_name, told.middle_name, told.last_name) if part) or None
-
-
-def _scope(shortcode: Shortcode) -> Scope:
-    return Scope(shortcode.organisation_id, shortcode.collector_app_id or "", shortcode.id, shortcode.environment)

@@ -242,30 +242,6 @@ def c2b_confirmation_ack() -> bytes:
     return _ACCEPTED
 
 
-@dataclass(frozen=True, slots=True)
-class BillPayment:
-    """Bill Manager's word of a paid bill (daraja.md 2.16). It names a day and no time."""
-
-    receipt: str
-    shortcode: str
-    reference: str
-    amount_cents: int
-    msisdn: str
-
-
-def read_bill_payment(body: bytes) -> BillPayment:
-    """The push to the URL of the opt-in: flat, all strings."""
-    fields = read_object(body)
-    if fields is None:
-        raise MalformedUpstreamError("Bill Manager's call is not a JSON object; it is kept byte for byte.")
-    receipt, amount_cents = read_receipt(fields.get("transactionId")), read_cents(fields.get("paidAmount"))
-    shortcode = text(fields.get("shortCode"))
-    if receipt is None or amount_cents is None or not shortcode:
-        raise MalformedUpstreamError("Bill Manager's call lacks its receipt, amount or shortcode; it is kept whole.")
-    msisdn = read_msisdn(fields.get("msisdn")) or text(fields.get("msisdn")) or ""
-    return BillPayment(receipt, shortcode, text(fields.get("accountReference")) or "", amount_cents, msisdn)
-
-
 def bill_payment_ack() -> bytes:
     """Anything else, and M-Pesa tries up to five times (daraja.md 2.16)."""
     return _encode({"resmsg": "Success", "rescode": "200"})

@@ -1,0 +1,130 @@
+"""Which part of M-Pesa's list of payments is asked for, and when: nothing of the last two days is passed over."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deliveries.conftest import Clock
+from journal.making import exchange
+from services.gateway import CUSTOMER, PAYBILL, House, running_gateway
+from wakala.identity import Source
+from wakala.pulling import Patience, Pulling
+from wakala.rules.accounts import Product, Shortcode
+from wakala.rules.receipt import us_to_nairobi_text
+from wakala.wire.daraja_results import PulledPayment
+
+SECOND_US = 1_000_000
+INTERVAL_S, LOOK_BACK_S, OVERLAP_S, SETTLE_S = 600, 172_800, 3_600, 120
+PATIENCE = Patience(*(each * SECOND_US for each in (INTERVAL_S, LOOK_BACK_S, OVERLAP_S, SETTLE_S)))
+DAY_S = 86_400
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def house(tmp_path: Path, clock: Clock) -> AsyncIterator[House]:
+    """The gateway's own reader keeps still: the shortcode is granted the list, and it never looks."""
+    source, never = Source(clock.now_us, os.urandom), {"poll_s": 3_600.0}
+    async with running_gateway(tmp_path, source=source, pull=never) as house:
+        yield house
+
+
+def reading(house: House) -> Pulling:
+    gateway = house.gateway
+    return Pulling(gateway.journal, gateway.directory, gateway.daraja, gateway.confirmations, gateway.source, PATIENCE)
+
+
+async def granted(house: House) -> Shortcode:
+    [shortcode] = await house.gateway.journal.shortcodes()
+    await house.admin.add_product(shortcode, Product.PULL)
+    await house.settle_directory()
+    [shortcode] = await house.gateway.journal.shortcodes()
+    return shortcode
+
+
+async def asked(house: House) -> list[dict[str, Any]]:
+    """What M-Pesa was asked for, the oldest first."""
+    reader = house.gateway.database._reader  # type: ignore[attr-defined]
+    rows = reader.execute("SELECT request_body FROM exchanges WHERE name = 'pull' ORDER BY id").fetchall()
+    return [json.loads(body) for (body,) in rows]
+
+
+async def test_a_list_of_several_pages_is_entered_whole_and_once(house: House, clock: Clock) -> None:
+    shortcode = await granted(house)
+    order = {"number": PAYBILL, "msisdn": CUSTOMER, "amount": 70, "account": "INV-7"}
+    receipts = {(await house.box.control("c2b/pay", order))["receipt"] for _ in range(101)}
+    clock.advance(SETTLE_S + 1)
+    assert await reading(house).pull(shortcode) == 101
+    assert [page["OffSetValue"] for page in await asked(house)] == ["0", "100", "101"]
+    reader = house.gateway.database._reader  # type: ignore[attr-defined]
+    entered = reader.execute("SELECT receipt, evidence, state FROM payments").fetchall()
+    assert set(entered) == {(receipt, "pull", "succeeded") for receipt in receipts}
+    clock.advance(INTERVAL_S)
+    assert await reading(house).pull(shortcode) == 0, "all of it is known"
+    assert await house.count("payments") == 101
+
+
+async def test_each_reading_begins_before_the_end_of_the_last_and_none_before_what_m_pesa_keeps(
+    house: House, clock: Clock
+) -> None:
+    shortcode = await granted(house)
+    first_us = clock.now_us()
+    await reading(house).pull(shortcode)
+    clock.advance(INTERVAL_S)
+    await reading(house).pull(shortcode)
+    clock.advance(5 * DAY_S)
+    late_us = clock.now_us()
+    await reading(house).pull(shortcode)
+    [begun, went_on, late] = await asked(house)
+    assert near(begun["StartDate"], first_us - LOOK_BACK_S * SECOND_US)
+    assert near(begun["EndDate"], first_us - SETTLE_S * SECOND_US)
+    assert near(went_on["StartDate"], first_us - (SETTLE_S + OVERLAP_S) * SECOND_US)
+    assert near(went_on["EndDate"], first_us + (INTERVAL_S - SETTLE_S) * SECOND_US)
+    assert near(late["StartDate"], late_us - LOOK_BACK_S * SECOND_US)
+
+
+def near(told: str, moment_us: int) -> bool:
+    """Within the minute that a slow machine may take."""
+    return us_to_nairobi_text(moment_us) <= told <= us_to_nairobi_text(moment_us + 60 * SECOND_US)
+
+
+async def test_it_is_read_again_when_its_time_has_come_by_whichever_process(house: House, clock: Clock) -> None:
+    shortcode = await granted(house)
+    assert await reading(house).is_due(shortcode)
+    await reading(house).pull(shortcode)
+    clock.advance(INTERVAL_S - 60)
+    assert not await reading(house).is_due(shortcode)
+    assert await reading(house).pull(shortcode) == 0
+    assert len(await asked(house)) == 1, "it is too soon"
+    clock.advance(60)
+    assert await reading(house).is_due(shortcode)
+    await reading(house).pull(shortcode)
+    assert len(await asked(house)) == 2
+
+
+async def test_a_list_that_could_not_be_read_is_due_as_before(house: House) -> None:
+    shortcode = await granted(house)
+    await house.box.fault("pull_query", "internal_error")
+    assert await reading(house).pull(shortcode) == 0
+    assert await house.gateway.journal.pulled_until(shortcode.id) is None
+    assert await reading(house).is_due(shortcode)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_entered"), [("c2b-pay-bill-debit", True), ("C2B-Buy-Goods", True), ("", True), ("b2c-payment", False)]
+)
+async def test_only_what_customers_paid_is_entered(house: House, kind: str, *, is_entered: bool) -> None:
+    shortcode = await granted(house)
+    row = PulledPayment("UCE1Q0Z8MN", None, "254700000142", "MPESA", "INV-7", 70_00, kind)
+    page = exchange(name="pull", answer_body=b"[]")
+    assert await reading(house)._enter(row, shortcode, page) is is_entered
+    assert await house.count("payments") == int(is_entered)
+    assert not await reading(house)._enter(row, shortcode, page), "it is known by now, or never will be"
+    assert await house.count("payments") == int(is_entered)
