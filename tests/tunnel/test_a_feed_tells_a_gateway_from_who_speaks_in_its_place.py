@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from services.ports import free_port
 from services.quick_server import QuickServer
 from wakala.errors import CallerError, UnauthenticatedError
 from wakala.tunnel.feed import DownError, Feed
@@ -65,4 +66,11 @@ async def test_an_address_where_no_gateway_ever_was_is_named_at_once() -> None:
 async def test_a_host_that_is_no_name_is_told_in_a_sentence() -> None:
     async with Feed(f"https://{64 * 'a'}.example", "key", "secret", "listen") as found:
         with pytest.raises(CallerError, match="no name"):
+            await found.page("", 0)
+
+
+async def test_a_gateway_that_is_not_there_is_told_in_words() -> None:
+    port = free_port()
+    async with Feed(f"http://127.0.0.1:{port}", "key", "secret", "listen") as found:
+        with pytest.raises(DownError, match=f"^no connection to 127.0.0.1:{port}: [^\\[]+$"):
             await found.page("", 0)

@@ -16,6 +16,7 @@ apps = typer.Typer(help="Apps: the consumer keys of your systems.", no_args_is_h
 
 Organisation = Annotated[str, typer.Option(help="Who it belongs to; made on first use.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CONSUMER_KEY = "Consumer key"  # the one thing asked for that is a name and no secret
 
 
 @shortcodes.command("add")
@@ -47,7 +48,7 @@ def add_shortcode(
         kind=kind,
         environment=environment,
         till=till,
-        consumer_key=consumer_key or _asked("Consumer key", None),
+        consumer_key=consumer_key or _asked(CONSUMER_KEY, None),
         consumer_secret=consumer_secret or _asked("Consumer secret", consumer_secret_file),
         passkey=passkey or _asked("Passkey", passkey_file),
         response_type=response_type,
@@ -72,7 +73,7 @@ def _asked(what: str, file: Path | None) -> str:
         return file.read_text().strip()
     if not sys.stdin.isatty():
         raise CallerError(f"{what} is missing: give its file, or run this in a terminal to be asked.")
-    return str(typer.prompt(what, hide_input="key" not in what.lower()))
+    return str(typer.prompt(what, hide_input=what != CONSUMER_KEY))
 
 
 @shortcodes.command("list")
