@@ -358,6 +358,7 @@ def test_a_backup_never_takes_the_place_of_the_database(installed: Command, tmp_
 def test_a_number_that_several_organisations_have_names_none_of_them(installed: Command, tmp_path: Path) -> None:
     for organisation in ("one", "two"):
         assert installed(*SHORTCODE, *PASSKEY, "--organisation", organisation).code == 0
+    assert [one["Organisation"] for one in listed(installed("shortcode", "list", "--json"))] == ["one", "two"]
     refused = installed("shortcode", "product", "174379", "pull")
     assert refused.code == 1
     assert "one/174379, two/174379" in refused.err

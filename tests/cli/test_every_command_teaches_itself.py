@@ -105,6 +105,7 @@ def test_the_version_is_told(wakala: Command) -> None:
     [
         *(("nothing",), ("trace",), ("init", "--port", "x"), ("app", "create"), ("serve", "--x")),
         *(("serve", "--log-level", "loud"), ("serve", "--port", "65536"), ("simulator", "--port", "65536")),
+        ("redirect", "--port", "65536", "--", "true"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2(wakala: Command, arguments: tuple[str, ...]) -> None:

@@ -81,16 +81,17 @@ def list_shortcodes(json_output: Json = False) -> None:
     """Show the shortcodes; secrets never."""
     from wakala.cli.visits import opened_journal  # noqa: PLC0415 - keeps --help quick
 
-    async def work() -> list[Shortcode]:
+    async def work() -> tuple[list[Shortcode], dict[str, str]]:
         async with opened_journal(CONTEXT.settings()) as journal:
-            return await journal.shortcodes()
+            return await journal.shortcodes(), await journal.organisations()
 
-    found = [_shortcode_json(shortcode) for shortcode in run(work())]
+    known, names = run(work())
+    found = [{"Organisation": names[one.organisation_id], **_shortcode_json(one)} for one in known]
     if json_output:
         print_json(found)
         return
     rows = [list(one.values()) for one in found]
-    columns = ["Number", "Till", "Kind", "Environment", "Side", "URLs registered"]
+    columns = ["Organisation", "Number", "Till", "Kind", "Environment", "Side", "URLs registered"]
     print_table("Shortcodes", columns, rows, "No shortcode yet: wakala shortcode add --help")
 
 
@@ -312,12 +313,14 @@ def list_apps(json_output: Json = False) -> None:
     """Show the apps; secrets never."""
     from wakala.cli.visits import opened_journal  # noqa: PLC0415 - keeps --help quick
 
-    async def work() -> list[App]:
+    async def work() -> tuple[list[App], dict[str, str]]:
         async with opened_journal(CONTEXT.settings()) as journal:
-            return await journal.apps()
+            return await journal.apps(), await journal.organisations()
 
+    known, names = run(work())
     found = [
         {
+            "Organisation": names[app.organisation_id],
             "Name": app.name,
             "ConsumerKey": app.consumer_key,
             "CallbackUrl": app.callback_url,
@@ -325,12 +328,12 @@ def list_apps(json_output: Json = False) -> None:
             "IsLive": app.live_shortcode_id is not None,
             "IsActive": app.is_active,
         }
-        for app in run(work())
+        for app in known
     ]
     if json_output:
         print_json(found)
         return
-    columns = ["Name", "Consumer key", "Callback URL", "Format", "Live", "Active"]
+    columns = ["Organisation", "Name", "Consumer key", "Callback URL", "Format", "Live", "Active"]
     print_table("Apps", columns, [list(one.values()) for one in found], "No app yet: wakala app create --help")
 
 
