@@ -9,8 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from wakala.rules.accounts import ShortcodeKind
+from wakala import errors
+from wakala.rules.accounts import Environment, ShortcodeKind
 from wakala.rules.commands import COMMANDS, RELAYED, Command, Mode
+from wakala.web.api import TOKEN_LIFE_S
+from wakala.web.openapi import PREFIXES, document
 from wakala.wire.daraja_codes import family_of
 from wakala.wire.daraja_direct import ENVELOPES
 from wakala.wire.loose_json import read_object
@@ -53,6 +56,12 @@ PLACES = {
     "service": "answers-given-at-once",
 }
 
+# They end a start or a command, or are dealt with inside: no answer bears them.
+UNSERVED = {
+    *("bad_configuration", "loose_secret", "database_in_use", "operator_must_act"),
+    *("upstream_fault", "malformed_upstream"),
+}
+
 OUTCOMES = {
     Mode.PROMPT: "a person answers; a notification tells",
     Mode.QUEUED: "M-Pesa's Result; a notification tells",
@@ -93,8 +102,55 @@ def page() -> str:
         "|---|---|---|",
         *(f"| `{each.facade[0]}` | {each.summary} | {each.source} |" for each in RELAYED),
         "",
+        "## Besides commands",
+        "",
+        "Every call of the Wakala API bears the app's consumer key and secret as `Authorization: Basic`, or a token of",
+        f"`GET auth` as `Bearer`, which lasts {TOKEN_LIFE_S:,} seconds. `GET /openapi.json` describes all of it, field",
+        "by field, and needs no key; nor do `GET /livez` (the process is there) and `GET /readyz` (it can serve).",
+        "",
+        "| Wakala API | Does |",
+        "|---|---|",
+        *besides(),
+        "",
+        "## What a refusal says",
+        "",
+        "`application/problem+json` by RFC 9457: `type`, `title`, `status`, `detail` (a sentence: what to do), `code`,",
+        "`retriable`, and the same once more as `ResponseCode` and `ResponseDesc`, which callers of M-Pesa look for.",
+        "`errors` names each wrong field by a JSON pointer; `type` leads to a page about the code.",
+        "",
+        "What M-Pesa refused at once is `payment_refused`, with [M-Pesa's code](result-codes.md) as `ResponseCode`,",
+        "and `Cause` and `NextStep` in English and Swahili.",
+        "",
+        "| Code | Status | Is | Ask again with the same RequestID |",
+        "|---|---|---|---|",
+        *refusals(),
+        "",
     ]
     return "\n".join(lines)
+
+
+def besides() -> Iterator[str]:
+    """What else stands below the Wakala API's beginning, as the OpenAPI document has it."""
+    prefix = PREFIXES[Environment.LIVE] + "/"
+    commands = {command.path for command in COMMANDS}
+    for path, methods in document("")["paths"].items():
+        below = path.removeprefix(prefix)
+        if path.startswith(prefix) and below not in commands:
+            yield from (f"| `{method.upper()} {below}` | {told['summary']} |" for method, told in methods.items())
+
+
+def refusals() -> Iterator[str]:
+    """Every code that an answer may bear, by its status."""
+    known = {error.code: error for error in descendants(errors.WakalaError) if error.code not in UNSERVED}
+    for error in sorted(known.values(), key=lambda error: (error.status, error.code)):
+        yield f"| `{error.code}` | {error.status} | {error.title} | {'yes' if error.retriable else ''} |"
+
+
+def descendants(error: type[errors.WakalaError]) -> Iterator[type[errors.WakalaError]]:
+    """It, and all below it. Where two have one code, the nearer to the root is the first to be told of it."""
+    for below in error.__subclasses__():
+        yield from descendants(below)
+    yield error
 
 
 def line(command: Command) -> str:

@@ -23,6 +23,7 @@ from wakala.rules.sides import BrokerAccess
 from wakala.rules.signing import SECRET_PREFIX, app_digest, stored_digest
 from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey, new_data_key, seal
 
+NAME_MAX_CHARS = 100  # as much as a person reads; it stands in tables
 WEBHOOK_KEY_BYTES = 32
 CONSUMER_KEY_BYTES = 15  # 24 characters of base32
 CONSUMER_SECRET_BYTES = 25  # 40 characters: 200 bits, far above the 112 that make a plain hash enough
@@ -66,6 +67,7 @@ class Administration:
         for organisation_id, known in (await self._journal.organisations()).items():
             if known == name:
                 return organisation_id
+        _check_name("organisation", name)
         organisation_id = self._source.new_id("org")
         await self._journal.add_organisation(organisation_id, name, self._source.now_us())
         return organisation_id
@@ -148,6 +150,7 @@ class Administration:
     async def add_app(self, organisation: str, name: str, callback_url: str | None, body_format: BodyFormat) -> NewApp:
         """Consumer key and secret for one integration. It starts in the sandbox and collects there."""
         _check_url(callback_url)
+        _check_name("app", name)
         organisation_id = await self.organisation(organisation)
         apps = [app for app in await self._journal.apps() if app.organisation_id == organisation_id]
         if len(apps) >= APPS_PER_ORGANISATION_LIMIT:
@@ -231,6 +234,14 @@ def shortcode_named(
         names = ", ".join(f"{organisations[one.organisation_id]}/{digits}" for one in found)
         raise CallerError(f"Several organisations have a shortcode {digits} in {environment}: write one of {names}.")
     return found[0]
+
+
+def _check_name(of: str, name: str) -> None:
+    """It is typed again later, and stands in tables and in the log."""
+    if not name or name != name.strip() or not name.isprintable() or len(name) > NAME_MAX_CHARS:
+        raise CallerError(
+            f"The name of an {of} has 1 to {NAME_MAX_CHARS} printable characters, and no blank at either end."
+        )
 
 
 def _check_url(url: str | None) -> None:

@@ -25,6 +25,7 @@ from wakala.rules.endpoints import DISABLE_AFTER_S
 from wakala.rules.vault import KEY_LENGTH_BYTES, MasterKey
 
 ENVIRONMENT_PREFIX = "WAKALA__"
+PORT_MAX = 65_535
 
 # M-Pesa's documented callback sources (daraja.md 7.1); the list drifts, so it is a setting.
 MPESA_SOURCES = tuple(
@@ -41,8 +42,8 @@ MPESA_VALIDATION_LIMIT_S = 8  # "wait ~8 seconds" (daraja.md 2.5)
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where we listen and what we are called from outside."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
+    host: str = "127.0.0.1"  # the address to listen on; 0.0.0.0 is every one of this machine's
+    port: int = 8080  # 1 to 65535
     public_url: str = ""  # as M-Pesa and merchants reach us; empty: http://host:port
     trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding header is believed; nobody by default
     forwarded_header: str = "x-forwarded-for"  # or "forwarded"; exactly one is read
@@ -53,14 +54,14 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``sqlite:///path`` (relative to the configuration file) or ``postgresql://...``."""
 
-    url: str = "sqlite:///wakala.db"
+    url: str = "sqlite:///wakala.db"  # with a password in it, wakala.toml must be readable by its owner only
 
 
 class DarajaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """M-Pesa's REST side."""
 
-    sandbox_url: str = "https://sandbox.safaricom.co.ke"
-    live_url: str = "https://api.safaricom.co.ke"
+    sandbox_url: str = "https://sandbox.safaricom.co.ke"  # who answers sandbox requests; a simulator too
+    live_url: str = "https://api.safaricom.co.ke"  # who answers the others
     answer_limit_s: float = 30  # M-Pesa answers in under a second or not at all; past this the outcome is unknown
     bill_manager_prefix: str = BILL_PREFIX  # of its paths; some are told to write it twice (daraja.md 2.16)
 
@@ -68,8 +69,8 @@ class DarajaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Callbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whose callbacks are believed."""
 
-    live_sources: tuple[str, ...] = MPESA_SOURCES
-    sandbox_sources: tuple[str, ...] = (*MPESA_SOURCES, *LOOPBACK)
+    live_sources: tuple[str, ...] = MPESA_SOURCES  # from where M-Pesa calls; the list drifts
+    sandbox_sources: tuple[str, ...] = (*MPESA_SOURCES, *LOOPBACK)  # the same, with a simulator on this machine
     spill_folder: str = "."  # where callbacks are kept while the database is away; better on another disk
     spill_limit_mib: float = 16  # some 7,000 callbacks: a minute without database at a hundred a second
 
@@ -77,9 +78,9 @@ class Callbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How merchants are notified."""
 
-    schedule_s: tuple[float, ...] = SCHEDULE_S
-    answer_limit_s: float = 15
-    validation_limit_s: float = 5  # less than M-Pesa waits for ours; then the registered default decides
+    schedule_s: tuple[float, ...] = SCHEDULE_S  # how long after each failed attempt the next one is made
+    answer_limit_s: float = 15  # a merchant writes down and answers; shorter than lease_s
+    validation_limit_s: float = 5  # less than the 8 s that M-Pesa waits (daraja.md 2.5); then its default decides
     private_targets: tuple[str, ...] = ()  # private networks that may be called; by configuration only
     lane_limit: int = 32  # attempts at once to one endpoint
     backlog_limit_per_s: float = 1_500  # attempts at what has waited, by one process; fewer while it is busy
@@ -90,23 +91,23 @@ class Deliveries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Finisher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When M-Pesa is asked about an open payment, in seconds after it was sent (daraja.md 7.5)."""
 
-    schedule_s: tuple[float, ...] = (20, 40, 70, 100, 150, 240, 480, 900)
-    expire_s: float = 1800
+    schedule_s: tuple[float, ...] = (20, 40, 70, 100, 150, 240, 480, 900)  # when it is asked about
+    expire_s: float = 1800  # when nobody expects an outcome any more
     hold_limit_s: float = 120  # a shopper who waited longer for the prompt has left
-    send_lease_s: float = 60
+    send_lease_s: float = 60  # after so long, what a process that died had in hand is somebody else's
     match_window_s: float = 900  # how far a C2B confirmation may lie from its push
     confirmation_wait_s: float = 180  # how long an ambiguous confirmation waits for the callback to name its push
-    poll_s: float = 1
+    poll_s: float = 1  # the rest between two looks at what is due
 
 
 class Pull(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often M-Pesa's list of payments is read, for shortcodes that have Pull (daraja.md 2.19)."""
 
-    interval_s: float = 600
+    interval_s: float = 600  # from one reading of a shortcode's list to the next
     look_back_s: float = 172_800  # M-Pesa keeps 48 hours
     overlap_s: float = 3_600  # read again before the end of the last reading, for what M-Pesa listed late
     settle_s: float = 120  # the youngest payments are left to their confirmations
-    poll_s: float = 15
+    poll_s: float = 15  # the rest between two looks at whose turn it is
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +122,7 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key file: 32 random bytes as hex, mode 0600."""
 
-    file: str = "wakala.key"
+    file: str = "wakala.key"  # back it up, apart from the database
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,7 +137,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pull: Pull = Pull()
     retention: Retention = Retention()
     keys: Keys = Keys()
-    home: str = "."
+    home: str = "."  # where relative paths begin: the folder of wakala.toml, where there is one
 
     @property
     def public_url(self) -> str:
@@ -183,6 +184,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path or 'The environment'}: {_with_suggestion(str(error))}") from error
     _check_numbers(settings)
+    _check_port(settings.server.port)
     _check_networks(settings)
     _check_bill_manager_prefix(settings.daraja.bill_manager_prefix)
     _check_times(settings)
@@ -195,15 +197,20 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
 
 def _check_numbers(settings: Settings) -> None:
     """None is negative or without end. Many write -1 for "never"; taken for an age, it would leave nothing."""
-    for table in _TABLES[1:]:
-        held = next(one for one in msgspec.structs.astuple(settings) if isinstance(one, table))
-        for field in msgspec.structs.fields(table):
-            value = getattr(held, field.name)
+    for table, held in msgspec.structs.asdict(settings).items():
+        if not isinstance(held, msgspec.Struct):
+            continue
+        for field, value in msgspec.structs.asdict(held).items():
             for one in value if isinstance(value, tuple) else (value,):
                 if isinstance(one, int | float) and not 0 <= one < math.inf:
-                    never = " 0 is never." if field.name.endswith("_days") else ""
-                    name = f"{table.__name__.lower()}.{field.name}"
-                    raise ConfigurationError(f"{name} ({one:g}) must be a number from 0 up.{never}")
+                    never = " 0 is never." if field.endswith("_days") else ""
+                    raise ConfigurationError(f"{table}.{field} ({one:g}) must be a number from 0 up.{never}")
+
+
+def _check_port(port: int) -> None:
+    """The system takes any number, and listens on what is left of it after division by 65,536."""
+    if not 1 <= port <= PORT_MAX:
+        raise ConfigurationError(f"server.port ({port}) must be a number from 1 to {PORT_MAX}.")
 
 
 def _check_networks(settings: Settings) -> None:

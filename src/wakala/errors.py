@@ -178,6 +178,18 @@ class NotAllowedHereError(CallerError):
 # ── M-Pesa's side ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class PaymentRefusedError(WakalaError):
+    """M-Pesa said no. That is an outcome and is never raised: its answer bears this code, and M-Pesa's own words."""
+
+    code = "payment_refused"
+    status = 422
+    title = "M-Pesa refused the payment"
+    sentence = (
+        "ResponseCode and ResponseDesc are M-Pesa's own, Cause says why and NextStep what to do. The RequestID is "
+        "spent: choose a new one to try again."
+    )
+
+
 class UpstreamError(WakalaError):
     """M-Pesa could not be asked, or said something that nobody can read."""
 

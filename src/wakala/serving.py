@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from wakala.config import Settings
+from wakala.errors import ConfigurationError
 from wakala.one_write import Answering
 from wakala.runtime import STOP_LIMIT_S, Gateway
 
@@ -43,6 +45,18 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told)
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so. uvicorn logs the system's own words and would end the process without ours."""
+        where = f"{self._settings.host}:{self._settings.port}"
+        try:
+            await super().startup(sockets)
+        except SystemExit as ended:
+            raise ConfigurationError(
+                f"This gateway cannot listen on {where}; the log says why. Where the port is taken, stop what listens "
+                "there, or choose another: server.port, or --port."
+            ) from ended
+        log.info("Wakala listens on http://%s", where)
 
     def _told(self) -> None:
         loop = asyncio.get_running_loop()
@@ -127,7 +141,6 @@ async def _serve(settings: Settings) -> None:
         timeout_graceful_shutdown=max(1, int(after_leaving_s * REQUESTS_SHARE)),
     )
     server = _Server(config, gateway)
-    log.info("Wakala listens on http://%s:%s", settings.server.host, settings.server.port)
     try:
         await server.serve()
     finally:

@@ -107,6 +107,7 @@ async def test_sigterm_stops_in_order_and_exits_zero(town: Town) -> None:
     assert "Traceback" not in gateway.program.said
     [sent] = await town.told("notifications")
     assert (sent["State"], sent["Attempts"]) == ("delivered", 1)
+    assert sent["CreatedAt"].endswith("Z"), "a moment with its zone, as the API tells it"
 
 
 async def test_what_was_open_at_sigterm_is_finished_by_the_next_start(town: Town) -> None:

@@ -48,6 +48,7 @@ async def test_each_exchange_is_shown_once_as_it_ends(tmp_path: Path) -> None:
         for program in (all_of_it, failed, one_of_them):
             program.send(signal.SIGINT)
             assert await program.ended() == 0
+        assert all_of_it.said.startswith("Following what goes in and out; Ctrl-C ends it.\n")
         ids = [one["ID"] for one in lines(all_of_it)]
         assert len(ids) == len(set(ids))
         assert all(one["Status"] or one["Error"] for one in lines(all_of_it))

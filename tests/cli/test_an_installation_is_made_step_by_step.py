@@ -222,6 +222,7 @@ def test_an_old_schema_says_how_to_move_on(installed: Command, tmp_path: Path) -
     (tmp_path / "wakala.db").unlink()
     for end in ("-wal", "-shm"):
         (tmp_path / f"wakala.db{end}").unlink(missing_ok=True)
+    (tmp_path / "wakala.db").touch()
     ended = installed("requests")
     assert ended.code == 1
     assert "wakala migrate" in ended.err
@@ -294,14 +295,20 @@ def test_doctor_says_that_the_server_takes_no_writes(
         assert "takes no writes" in finding["finding"]
 
 
-@pytest.mark.parametrize("arguments", [("no/such/folder/backup",), ("there", "--force")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("no/such/folder/backup",), "There is no folder no/such/folder: make it first"),
+        (("there", "--force"), "there.partial: "),
+    ],
+)
 def test_a_backup_that_cannot_be_written_is_told_in_a_sentence(
-    installed: Command, tmp_path: Path, arguments: tuple[str, ...]
+    installed: Command, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     (tmp_path / "there").mkdir()
     ended = installed("backup", *arguments)
     assert ended.code == 1
-    assert ended.err.startswith(f"wakala: {arguments[0]}.partial: ")
+    assert ended.err.startswith(f"wakala: {said}")
     assert ended.err.count("\n") == 1
     assert not (tmp_path / "there.partial").exists()
 
@@ -359,6 +366,7 @@ def test_a_backup_never_takes_the_place_of_the_database(installed: Command, tmp_
 def test_a_number_that_several_organisations_have_names_none_of_them(installed: Command, tmp_path: Path) -> None:
     for organisation in ("one", "two"):
         assert installed(*SHORTCODE, *PASSKEY, "--organisation", organisation).code == 0
+    assert [one["Organisation"] for one in listed(installed("shortcode", "list", "--json"))] == ["one", "two"]
     refused = installed("shortcode", "product", "174379", "pull")
     assert refused.code == 1
     assert "one/174379, two/174379" in refused.err

@@ -119,6 +119,8 @@ def test_keys_are_printed_once(installed: Command) -> None:
 
 def test_a_name_that_apps_of_several_organisations_have_names_none_of_them(installed: Command) -> None:
     made = [told(installed("app", "create", "--name", "till", "--organisation", one, "--json")) for one in ("a", "b")]
+    tills = [one["Organisation"] for one in told(installed("app", "list", "--json")) if one["Name"] == "till"]
+    assert sorted(tills) == ["a", "b"]
     refused = installed("endpoint", "pause", "till")
     assert refused.code == 1
     for app in made:

@@ -63,6 +63,13 @@ def test_every_option_says_what_it_is(wakala: Command, name: tuple[str, ...]) ->
         assert getattr(parameter, "help", None), f"{' '.join(name)} {parameter.name}"
 
 
+@pytest.mark.parametrize("name", [name for name in ALL if name not in GROUPS], ids=" ".join)
+def test_a_paragraph_of_its_help_is_as_wide_as_the_terminal(name: tuple[str, ...]) -> None:
+    """A docstring's lines end where the source does."""
+    (found,) = [one for path, one in leaves() if path == name]
+    assert all("\n" not in paragraph for paragraph in (found.help or "").split("\n\n"))
+
+
 def leaves() -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand]]:
     def walk(command: object, *before: str) -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand]]:
         inner = getattr(command, "commands", None)
@@ -83,6 +90,9 @@ def test_the_first_help_names_the_first_steps_in_their_order(wakala: Command) ->
             text.index(step) for step in ("wakala demo", "wakala init", "wakala shortcode add", "wakala app create")
         ]
         assert places == sorted(places)
+        listed = text.partition("Commands")[2]
+        places = [listed.index(f" {name} ") for name in ("demo", "init", "serve", "doctor", "trace", "backup", "prune")]
+        assert places == sorted(places)
 
 
 def test_the_version_is_told(wakala: Command) -> None:
@@ -91,7 +101,12 @@ def test_the_version_is_told(wakala: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("nothing",), ("trace",), ("init", "--port", "x"), ("app", "create"), ("serve", "--x")]
+    "arguments",
+    [
+        *(("nothing",), ("trace",), ("init", "--port", "x"), ("app", "create"), ("serve", "--x")),
+        *(("serve", "--log-level", "loud"), ("serve", "--port", "65536"), ("simulator", "--port", "65536")),
+        ("redirect", "--port", "65536", "--", "true"),
+    ],
 )
 def test_a_wrong_command_line_ends_with_2(wakala: Command, arguments: tuple[str, ...]) -> None:
     ended = wakala(*arguments)

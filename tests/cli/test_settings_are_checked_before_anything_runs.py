@@ -58,6 +58,9 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[retention]\nexchanges_days = nan", "retention.exchanges_days (nan)"),
         ("[deliveries]\nschedule_s = [5, -1]", "deliveries.schedule_s (-1) must be a number from 0 up."),
         ("[server]\ngraceful_stop_s = inf", "server.graceful_stop_s (inf)"),
+        ("[daraja]\nanswer_limit_s = -1", "daraja.answer_limit_s (-1)"),
+        ("[server]\nport = 0", "server.port (0) must be a number from 1 to 65535."),
+        ("[server]\nport = 65536", "server.port (65536) must be a number from 1 to 65535."),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(tmp_path: Path, text: str, said: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import uvicorn
 
+from services.ports import free_port
 from services.quick_server import QuickServer
 from wakala.errors import CallerError, NotFoundError, UnauthenticatedError
 from wakala.tunnel import feed as module
@@ -165,3 +166,10 @@ async def test_what_is_asked_is_what_the_gateway_understands() -> None:
 )
 def test_a_note_is_shown_by_the_merchants_own_id_where_its_body_has_one(body: bytes, shown: str) -> None:
     assert Note("ntf_1", "pay_1", "t", msgspec.Raw(body)).request_id == shown
+
+
+async def test_a_gateway_that_is_not_there_is_told_in_words() -> None:
+    port = free_port()
+    async with Feed(f"http://127.0.0.1:{port}", "key", "secret", "listen") as found:
+        with pytest.raises(DownError, match=f"^no connection to 127.0.0.1:{port}: [^\\[]+$"):
+            await found.page("", 0)

@@ -56,6 +56,9 @@ async def test_a_wrong_passkey_is_refused_with_cause_and_next_step_and_again_the
     await house.add_shortcode("other", passkey="0" * 64)
     refused = await house.push("WRONG", app=other)
     body = is_problem(refused, 422, "payment_refused")
+    page = await house.client.get(body["type"])
+    assert page.status_code == 200
+    assert body["title"] in page.text
     assert body["ResponseCode"] == "500.001.1001"
     assert "passkey" in body["Cause"]["en"].lower() or "credentials" in body["Cause"]["en"].lower()
     assert body["NextStep"]["en"]

@@ -338,3 +338,28 @@ async def test_no_path_or_query_breaks_a_read(house: House, request_id: str, que
         quoted = "".join(f"%{byte:02x}" for byte in text.encode("utf-8", "surrogatepass"))
         answer = await house.raw(get(path + quoted, house))
         assert answer.status_code < 500, (path, text, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("endpoints/callbackurl", {}, "/CallbackUrl"),
+        ("endpoints/callbackurl", {"CallbackUrl": "https://shop.example/", "Waiting": "rest"}, "/Waiting"),
+        ("endpoints/pause", {"Because": "of rain"}, "/Because"),
+        ("notifications/replay", {"From": "2026-11-30"}, "/From"),
+        ("notifications/acknowledge", {"Consumer": "listen"}, "/Cursor"),
+        ("notifications/forget", {"Consumer": 1}, "/Consumer"),
+    ],
+)
+async def test_a_wrong_field_of_any_body_is_named(
+    house: House, path: str, body: dict[str, object], pointer: str
+) -> None:
+    answer = await send(house, json.dumps(body).encode(), f"{SANDBOX}/{path}")
+    [fault] = is_problem(answer, 422, "invalid_fields")["errors"]
+    assert fault["pointer"] == pointer
+    assert "`$" not in fault["message"]
+
+
+@pytest.mark.parametrize("path", ["endpoints/callbackurl", "notifications/replay", "notifications/forget"])
+async def test_a_body_that_is_no_json_is_called_so_wherever_it_is_sent(house: House, path: str) -> None:
+    is_problem(await send(house, b"{CallbackUrl", f"{SANDBOX}/{path}"), 400, "bad_request")

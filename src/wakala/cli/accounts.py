@@ -16,6 +16,7 @@ apps = typer.Typer(help="Apps: the consumer keys of your systems.", no_args_is_h
 
 Organisation = Annotated[str, typer.Option(help="Who it belongs to; made on first use.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CONSUMER_KEY = "Consumer key"  # the one thing asked for that is a name and no secret
 
 
 @shortcodes.command("add")
@@ -47,7 +48,7 @@ def add_shortcode(
         kind=kind,
         environment=environment,
         till=till,
-        consumer_key=consumer_key or _asked("Consumer key", None),
+        consumer_key=consumer_key or _asked(CONSUMER_KEY, None),
         consumer_secret=consumer_secret or _asked("Consumer secret", consumer_secret_file),
         passkey=passkey or _asked("Passkey", passkey_file),
         response_type=response_type,
@@ -72,7 +73,7 @@ def _asked(what: str, file: Path | None) -> str:
         return file.read_text().strip()
     if not sys.stdin.isatty():
         raise CallerError(f"{what} is missing: give its file, or run this in a terminal to be asked.")
-    return str(typer.prompt(what, hide_input="key" not in what.lower()))
+    return str(typer.prompt(what, hide_input=what != CONSUMER_KEY))
 
 
 @shortcodes.command("list")
@@ -80,16 +81,17 @@ def list_shortcodes(json_output: Json = False) -> None:
     """Show the shortcodes; secrets never."""
     from wakala.cli.visits import opened_journal  # noqa: PLC0415 - keeps --help quick
 
-    async def work() -> list[Shortcode]:
+    async def work() -> tuple[list[Shortcode], dict[str, str]]:
         async with opened_journal(CONTEXT.settings()) as journal:
-            return await journal.shortcodes()
+            return await journal.shortcodes(), await journal.organisations()
 
-    found = [_shortcode_json(shortcode) for shortcode in run(work())]
+    known, names = run(work())
+    found = [{"Organisation": names[one.organisation_id], **_shortcode_json(one)} for one in known]
     if json_output:
         print_json(found)
         return
     rows = [list(one.values()) for one in found]
-    columns = ["Number", "Till", "Kind", "Environment", "Side", "URLs registered"]
+    columns = ["Organisation", "Number", "Till", "Kind", "Environment", "Side", "URLs registered"]
     print_table("Shortcodes", columns, rows, "No shortcode yet: wakala shortcode add --help")
 
 
@@ -311,12 +313,14 @@ def list_apps(json_output: Json = False) -> None:
     """Show the apps; secrets never."""
     from wakala.cli.visits import opened_journal  # noqa: PLC0415 - keeps --help quick
 
-    async def work() -> list[App]:
+    async def work() -> tuple[list[App], dict[str, str]]:
         async with opened_journal(CONTEXT.settings()) as journal:
-            return await journal.apps()
+            return await journal.apps(), await journal.organisations()
 
+    known, names = run(work())
     found = [
         {
+            "Organisation": names[app.organisation_id],
             "Name": app.name,
             "ConsumerKey": app.consumer_key,
             "CallbackUrl": app.callback_url,
@@ -324,12 +328,12 @@ def list_apps(json_output: Json = False) -> None:
             "IsLive": app.live_shortcode_id is not None,
             "IsActive": app.is_active,
         }
-        for app in run(work())
+        for app in known
     ]
     if json_output:
         print_json(found)
         return
-    columns = ["Name", "Consumer key", "Callback URL", "Format", "Live", "Active"]
+    columns = ["Organisation", "Name", "Consumer key", "Callback URL", "Format", "Live", "Active"]
     print_table("Apps", columns, [list(one.values()) for one in found], "No app yet: wakala app create --help")
 
 

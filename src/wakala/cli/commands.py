@@ -1,9 +1,11 @@
 """The commands, in the order in which a newcomer needs them."""
 
+import inspect
 import logging
 import os
 import secrets
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +25,7 @@ from wakala.cli import (
     safekeeping,
 )
 from wakala.cli.context import CONTEXT, print_json, run, say, visible
-from wakala.config import load, write_private
+from wakala.config import PORT_MAX, load, write_private
 from wakala.errors import ConfigurationError, WakalaError
 
 cli = typer.Typer(
@@ -35,21 +37,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-cli.add_typer(accounts.shortcodes, name="shortcode")
-cli.add_typer(accounts.apps, name="app")
-cli.add_typer(endpoints.endpoints, name="endpoint")
-cli.add_typer(credentials.credentials, name="credentials")
-cli.command("doctor")(doctor.doctor)
-cli.command("trace")(reading.trace)
-cli.command("requests")(reading.requests)
-cli.command("notifications")(reading.notifications)
-cli.command("quarantine")(reading.quarantine)
-cli.command("prune")(retention.prune)
-cli.command("backup")(safekeeping.backup)
-cli.command("restore")(safekeeping.restore)
-cli.command("redirect")(redirect.redirect)
-cli.command("listen")(listen.listen)
-cli.add_typer(logs.logs, name="logs")
 
 
 def _version(wanted: bool) -> None:
@@ -73,10 +60,9 @@ def options(
     os.umask(0o077)
 
 
-@cli.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where configuration, key and database will live.")] = Path(),
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=PORT_MAX, help="The port to listen on.")] = 8080,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     public_url: Annotated[str, typer.Option(help="How M-Pesa reaches you, e.g. https://pay.example.co.ke .")] = "",
     sandbox_url: Annotated[
@@ -145,11 +131,19 @@ file = "wakala.key"
 """
 
 
-@cli.command()
+class LogLevel(StrEnum):
+    """From the most lines to the fewest."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Instead of the configured address.")] = None,
-    port: Annotated[int | None, typer.Option(help="Instead of the configured port.")] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    port: Annotated[int | None, typer.Option(min=1, max=PORT_MAX, help="Instead of the configured port.")] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="What is worth a line.")] = LogLevel.INFO,
 ) -> None:
     """Run the gateway: API, callbacks, pages, deliveries, finisher. Ends in order on SIGTERM."""
     from wakala.serving import serve as run_gateway  # noqa: PLC0415 - keeps --help quick
@@ -174,16 +168,15 @@ class _Visible(logging.Formatter):
         return visible(super().formatException(ei))
 
 
-def _log(level: str) -> None:
+def _log(level: LogLevel) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.basicConfig(level=level.value.upper(), handlers=[handler])
 
 
-@cli.command()
 def simulator(
     host: Annotated[str, typer.Option(help="Loopback unless you know why.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8100,
+    port: Annotated[int, typer.Option(min=0, max=PORT_MAX, help="0 takes a free one.")] = 8100,
     seed: Annotated[int | None, typer.Option(help="Makes receipts and faults repeat.")] = None,
     autopilot: Annotated[str, typer.Option(help="How prompts are answered by themselves: pay, cancel, ... .")] = "off",
     answer_after_ms: Annotated[int, typer.Option(help="How long the autopilot waits.")] = 0,
@@ -192,7 +185,9 @@ def simulator(
         typer.Option(help="A host besides this machine that callbacks may go to; may be repeated; * is all."),
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Keep its world in this file; else it is forgotten.")] = None,
-    broker_port: Annotated[int | None, typer.Option(help="Serve M-Pesa's SOAP side here too, by mutual TLS.")] = None,
+    broker_port: Annotated[
+        int | None, typer.Option(min=0, max=PORT_MAX, help="Serve M-Pesa's SOAP side here too, by mutual TLS.")
+    ] = None,
     broker_certificates: Annotated[
         Path, typer.Option(help="Where the SOAP side's certificates are, or are made.")
     ] = Path("broker-certificates"),
@@ -216,7 +211,6 @@ def simulator(
         raise typer.BadParameter(str(wrong)) from None
 
 
-@cli.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="One payment without a browser; print its trace; stop.")] = False,
     folder: Annotated[Path | None, typer.Option(help="Where the demo keeps its files.")] = None,
@@ -228,7 +222,6 @@ def demo(
     raise typer.Exit(run_demo(once=once, folder=folder, json_output=json_output))
 
 
-@cli.command()
 def migrate(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Bring the database's schema to this program's version. Forward only; safe to repeat."""
     from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
@@ -238,3 +231,33 @@ def migrate(json_output: Annotated[bool, typer.Option("--json", help="Print JSON
         print_json({"Applied": applied})
     else:
         say("Applied: " + ", ".join(applied) if applied else "The schema is up to date.")
+
+
+for each in (
+    *(demo, init, serve, doctor.doctor, simulator),
+    *(reading.trace, reading.requests, reading.notifications, reading.quarantine),
+    *(listen.listen, redirect.redirect),
+    *(safekeeping.backup, safekeeping.restore, migrate, retention.prune),
+):
+    cli.command()(each)
+for name, group in (
+    ("shortcode", accounts.shortcodes),
+    ("app", accounts.apps),
+    ("endpoint", endpoints.endpoints),
+    ("credentials", credentials.credentials),
+    ("logs", logs.logs),
+):
+    cli.add_typer(group, name=name)
+
+
+def _unfold(app: typer.Typer) -> None:
+    """A docstring's lines end where the source does; a terminal has a width of its own."""
+    for command in app.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _unfold(group.typer_instance)
+
+
+_unfold(cli)

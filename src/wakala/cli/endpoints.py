@@ -69,7 +69,8 @@ def health(json_output: Json = False) -> None:
         print_json(found)
         return
     columns = ["Lane", "Of", "State", "Streak", "Last success (UTC)", "p50 ms", "p95 ms", "Last status", "Last error"]
-    print_table("Endpoints", columns, [list(one.values()) for one in found], "Nothing was delivered yet.")
+    rows = [list({**one, "LastSuccessAt": _moment(one["LastSuccessAt"])}.values()) for one in found]
+    print_table("Lanes", columns, rows, "Nothing was delivered yet.")
 
 
 @endpoints.command("set")

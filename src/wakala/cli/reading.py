@@ -75,8 +75,9 @@ def notifications(environment: Env = Environment.SANDBOX, limit: Limit = 20, jso
         print_json(found)
         return
     columns = ["Created (UTC)", "NotificationID", "Type", "State", "Attempts", "Status", "Error"]
-    keys = ["CreatedAt", "NotificationID", "Type", "State", "Attempts", "LastStatus", "LastError"]
-    print_table("Notifications", columns, [[v[key] for key in keys] for v in found], "No notification yet.")
+    keys = ["NotificationID", "Type", "State", "Attempts", "LastStatus", "LastError"]
+    rows = [[v["CreatedAt"][:19], *(v[key] for key in keys)] for v in found]
+    print_table("Notifications", columns, rows, "No notification yet.")
 
 
 def quarantine(limit: Limit = 20, json_output: Json = False) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from wakala.config import PORT_MAX
 from wakala.errors import ConfigurationError
 
 DEFAULT_PORT = 8443
@@ -23,7 +24,7 @@ def redirect(
     sandbox: Annotated[str, typer.Option(help="Who answers for sandbox.safaricom.co.ke.")] = f"{GATEWAY_URL}/sandbox",
     live: Annotated[str, typer.Option(help="Who answers for api.safaricom.co.ke.")] = GATEWAY_URL,
     to: Annotated[str | None, typer.Option(help="One address for both, such as a simulator's.")] = None,
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(min=0, max=PORT_MAX, help="0 takes a free one.")] = DEFAULT_PORT,
     folder: Annotated[Path | None, typer.Option("--dir", help="Where the certificates are kept.")] = None,
 ) -> None:
     """Lead programs whose host is fixed to this gateway: a proxy for Daraja's two hosts, on loopback only.
@@ -34,12 +35,14 @@ def redirect(
     targets = {"sandbox": to or sandbox, "live": to or live}
     for name, url in targets.items():
         if not url.startswith("http://"):
-            raise ConfigurationError(f"--{name} takes a plain http:// address on this machine, not {url}.")
+            raise ConfigurationError(
+                f"--{'to' if to else name} takes a plain http:// address on this machine, not {url}."
+            )
     kept_in = folder or _data_folder()
     try:
         code = asyncio.run(_serve(targets, port, kept_in, command or []))
     except OSError as trouble:
-        raise ConfigurationError(f"The proxy cannot start: {trouble}.") from None
+        raise ConfigurationError(f"The proxy cannot start: {trouble}. Another port: --port, 0 is a free one.") from None
     raise typer.Exit(code)
 
 

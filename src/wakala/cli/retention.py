@@ -36,13 +36,8 @@ def prune(
 
 
 async def _pruned(settings: Settings, *, dry_run: bool) -> "Gone":
-    from wakala.journal.migrations import require_newest  # noqa: PLC0415 - keeps --help quick
-    from wakala.runtime import database, pruner, source_at  # noqa: PLC0415
+    from wakala.cli.visits import opened_store  # noqa: PLC0415 - keeps --help quick
+    from wakala.runtime import pruner, source_at  # noqa: PLC0415
 
-    store = database(settings)
-    await store.open()
-    try:
-        await require_newest(store)
+    async with opened_store(settings) as store:
         return await pruner(settings, store, await source_at(store)).run(dry_run=dry_run)
-    finally:
-        await store.close()

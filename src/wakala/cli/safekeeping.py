@@ -30,6 +30,8 @@ def backup(
     settings = CONTEXT.settings()
     if file.resolve() == settings.sqlite_path:
         raise ConfigurationError(f"{file} is the database itself: choose another name.")
+    if not file.parent.is_dir():
+        raise ConfigurationError(f"There is no folder {file.parent}: make it first, readable by you alone.")
     if file.exists() and not force:
         raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
     partial = file.with_name(file.name + ".partial")
@@ -94,7 +96,10 @@ def _checked(settings: Settings, file: Path) -> int:
     found = archive.contents(file)
     ours = "postgres" if settings.sqlite_path is None else "sqlite"
     if found.dialect != ours:
-        raise ConfigurationError(f"{file} is a backup of {found.dialect}, this installation uses {ours}.")
+        raise ConfigurationError(
+            f"{file} is a backup of {found.dialect}, this installation uses {ours}: restore it where database.url "
+            "names the same kind. What one of them holds does not move to the other."
+        )
     newest = known(ours)[-1].number
     if found.schema > newest:
         raise ConfigurationError(

@@ -40,6 +40,7 @@ async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, w
     """Show what ends until ``ended``; the cursor to go on after. A database that is away for a while is waited for."""
     async with opened(settings) as (journal, source):
         tail = _Tail(journal, await _filter(settings, journal, source, wanted), show, warn, source.now_us)
+        warn("Following what goes in and out; Ctrl-C ends it.")
         return await tail.follow(after or first_id(PREFIX, source.now_us()), ended)
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from wakala.administration import Administration, shortcode_named
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
-from wakala.errors import NotAllowedHereError, UpstreamError
+from wakala.errors import CallerError, ConfigurationError, NotAllowedHereError, NotFoundError, UpstreamError
 from wakala.identity import Source, made_at_us
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
@@ -31,19 +31,26 @@ from wakala.wire.view import payment_view, time_text
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[Journal, Source]]:
     """The journal as long as the visit lasts, and the time by which its gateways go."""
-    async with _opened_store(settings) as store:
+    async with opened_store(settings) as store:
         yield Journal(store), await source_at(store)
 
 
 @asynccontextmanager
 async def opened_journal(settings: Settings) -> AsyncIterator[Journal]:
     """The journal, for who asks for no time and makes no ID."""
-    async with _opened_store(settings) as store:
+    async with opened_store(settings) as store:
         yield Journal(store)
 
 
 @asynccontextmanager
-async def _opened_store(settings: Settings) -> AsyncIterator[Database]:
+async def opened_store(settings: Settings) -> AsyncIterator[Database]:
+    """The database, which must be there: who asks in the wrong folder is not to leave an empty one in it."""
+    path = settings.sqlite_path
+    if path is not None and not path.exists():
+        raise ConfigurationError(
+            f"There is no database at {path}. Run this where your wakala.toml is, or name that file with `wakala -c`; "
+            "`wakala init` makes a new installation."
+        )
     store = database(settings)
     await store.open()
     try:
@@ -179,29 +186,33 @@ async def find_shortcode(journal: Journal, number: str, environment: Environment
     return shortcode_named(await journal.shortcodes(), await journal.organisations(), number, environment)
 
 
-async def _organisations(journal: Journal, wanted: str | None) -> list[str]:
-    known = await journal.organisations()
-    return [organisation_id for organisation_id, name in known.items() if wanted in {None, name, organisation_id}]
-
-
 async def read_trace(
     settings: Settings, request_id: str, environment: Environment, organisation: str | None
 ) -> dict[str, Any] | None:
-    """The trace of a request, masked; None where nobody sent it."""
+    """The trace of a request, masked; None where nobody sent it. A RequestID is an organisation's own."""
     async with opened_journal(settings) as journal:
         numbers = {shortcode.id: shortcode.number for shortcode in await journal.shortcodes()}
-        for organisation_id in await _organisations(journal, organisation):
-            payment = await journal.payment_by_request(organisation_id, environment, request_id)
-            if payment is not None:
-                events = await journal.events(payment.id)
-                return trace_view(
-                    payment,
-                    numbers.get(payment.scope.shortcode_id, ""),
-                    [(e.at_us, e.name, e.from_state, e.to_state, e.detail) for e in events],
-                    await journal.exchanges(payment.id),
-                    await journal.notifications_of(payment.id),
-                    masked=True,
-                )
+        known = await journal.organisations()
+        asked = [one for one, name in known.items() if organisation in {None, name, one}]
+        if not asked and known:
+            raise NotFoundError(
+                f"There is no organisation called {organisation}: there are {', '.join(known.values())}."
+            )
+        payments = [await journal.payment_by_request(one, environment, request_id) for one in asked]
+        found = [payment for payment in payments if payment is not None]
+        if len(found) > 1:
+            names = ", ".join(known[payment.scope.organisation_id] for payment in found)
+            raise CallerError(f"Several organisations sent a request {request_id}: say --organisation, one of {names}.")
+        for payment in found:
+            events = await journal.events(payment.id)
+            return trace_view(
+                payment,
+                numbers.get(payment.scope.shortcode_id, ""),
+                [(e.at_us, e.name, e.from_state, e.to_state, e.detail) for e in events],
+                await journal.exchanges(payment.id),
+                await journal.notifications_of(payment.id),
+                masked=True,
+            )
         return None
 
 
@@ -231,7 +242,7 @@ async def read_notifications(settings: Settings, environment: Environment, limit
                 "Type": n.type,
                 "State": n.state.value,
                 "Attempts": n.attempts,
-                "CreatedAt": (time_text(made_at_us(n.id)) or "")[:19],
+                "CreatedAt": time_text(made_at_us(n.id)),
                 "NextAttemptAt": time_text(n.due_us) if n.state == "waiting" else None,
                 "LastStatus": n.last_status,
                 "LastError": n.last_error,

@@ -293,7 +293,7 @@ class PostgresDatabase:
     async def require_alone(self) -> None:
         """Refuse to change what gateways are at work on."""
         if count := await self.gateways():
-            raise DatabaseBusyError(f"Gateways are connected to this database ({count}): stop them first.")
+            raise DatabaseBusyError(f"Gateways hold {count} connections to this database: stop them first.")
 
     # ── the writer ──
 

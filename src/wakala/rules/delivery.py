@@ -54,8 +54,8 @@ class Notification(msgspec.Struct, frozen=True, gc=False):
     settled_us: int | None = None
 
 
-# Dense early because a shopper waits, then over three and a half days so that a bug shipped on Friday is healed on
-# Monday with the next day to spare. Seconds after the attempt before.
+# Dense early because a shopper waits, then over a good three days so that a bug shipped on Friday is healed on Monday
+# and what was owed still arrives. Seconds after the attempt before.
 SCHEDULE_S: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 JITTER = 0.1  # ± a tenth, so that a merchant who comes back is not met by all at once
 RETRY_AFTER_LIMIT_S = 86_400  # no endpoint may put us off for longer than a day

@@ -27,7 +27,14 @@ SHUTDOWN_SECONDS = 2
 COLLECT_AFTER_OBJECTS = (20_000, 20, 20)
 """Most of what it makes stays, so a collector that looked as often as it usually does would mostly look in vain."""
 
-REFUSED_AT_START = (UnknownOutcomeError, StateFileError)
+PORT_MAX = 65_535
+
+
+class CannotListenError(Exception):
+    """A port is taken, or the address is none of this machine's."""
+
+
+REFUSED_AT_START = (UnknownOutcomeError, StateFileError, CannotListenError)
 """What ``serve`` raises before anything runs; each has its sentence."""
 
 
@@ -106,14 +113,27 @@ def serve(
         sys.stdout.write(f"M-Pesa simulator ready on {address} (seed {start.seed})\n")
         sys.stdout.flush()
 
-    AnnouncedServer(configure(create_app(Simulator(start), state_file, broker), host, port), announce).run_to_the_end()
+    server = AnnouncedServer(configure(create_app(Simulator(start), state_file, broker), host, port), announce)
+    try:
+        server.run_to_the_end()
+    except SystemExit as ended:
+        soap = f" and {broker.host}:{broker.port}, or not write into {broker.folder}" if broker else ""
+        sentence = f"It cannot listen on {host}:{port}{soap}. Does another simulator run there? Choose other ports."
+        raise CannotListenError(sentence) from ended
+
+
+def _port(text: str) -> int:
+    """The system takes any number, and listens on what is left of it after division by 65,536."""
+    if not text.isdecimal() or int(text) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is no port: take 0 to {PORT_MAX}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line of ``python -m wakala.simulator``."""
     parser = argparse.ArgumentParser(prog="wakala simulator", description="M-Pesa in a box: pretended money only.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free port (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes a free port (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="repeats a run; drawn and printed when left out")
     parser.add_argument("--autopilot", default="off", help=f"off, {', '.join(OUTCOMES)}, or a result code")
     parser.add_argument("--answer-after-ms", type=int, default=0, help="how long the autopilot thinks")
@@ -125,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="a host besides this machine that callbacks may go to; may be repeated; * is all",
     )
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the world in this file; else it is forgotten")
-    parser.add_argument("--broker-port", type=int, help="serve M-Pesa's SOAP side here too, by mutual TLS")
+    parser.add_argument("--broker-port", type=_port, help="serve M-Pesa's SOAP side here too, by mutual TLS")
     parser.add_argument(
         "--broker-certificates",
         type=Path,

@@ -127,6 +127,8 @@ class Feed:
                 while not answer.content.at_eof() and len(told) < ANSWER_LIMIT_BYTES:
                     told += await answer.content.read(ANSWER_LIMIT_BYTES)
                 return answer.status, told
+        except aiohttp.ClientConnectorError as error:
+            raise DownError(f"no connection to {error.host}:{error.port}: {error.strerror or error}") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise DownError(str(error) or type(error).__name__) from error
         except UnicodeError as error:  # a part of a name has 63 characters at most

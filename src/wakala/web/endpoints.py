@@ -18,7 +18,7 @@ from wakala.rules.endpoints import Endpoint
 from wakala.rules.endpoints import Waiting as Choice
 from wakala.web.auth import caller
 from wakala.web.plumbing import Handler, Incoming
-from wakala.wire.api import HttpAnswer, plain
+from wakala.wire.api import UNREADABLE, HttpAnswer, plain, unreadable
 from wakala.wire.endpoint_view import Defaults, Told, endpoint_view, grading_view
 
 REASON_LIMIT_CHARS = 200  # a sentence
@@ -213,8 +213,8 @@ def read_body(kind: type[Any], body: bytes) -> Any:
     """JSON to a body, or a sentence about the field that is wrong."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidFieldsError(faults=(FieldFault("", f"{error}."),)) from None
+    except UNREADABLE as error:
+        raise unreadable(error) from None
 
 
 def _checked(url: str) -> str:

@@ -234,6 +234,7 @@ def _read(
     is_scoped: bool = False,
 ) -> dict[str, Any]:
     kinds = _READ_PROBLEMS if parameters or body or is_scoped else _TOKEN_PROBLEMS
+    kinds = (errors.CallerError, *kinds) if body else kinds
     wanted = (
         {
             "requestBody": {

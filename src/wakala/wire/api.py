@@ -12,6 +12,7 @@ from wakala.errors import (
     InvalidAmountError,
     InvalidFieldsError,
     InvalidMsisdnError,
+    PaymentRefusedError,
     WakalaError,
 )
 from wakala.rules import money, msisdn
@@ -53,12 +54,8 @@ def read(command: Command, raw: bytes) -> Ask:
         body = _DECODERS[command.path].decode(raw)
         if raw.count(b":") != len(_decode(raw)):  # each name has a colon: as many as names is flat, and each name once
             json.loads(raw, object_pairs_hook=_once)
-    except msgspec.ValidationError as error:
-        raise InvalidFieldsError(faults=(_fault(str(error)),)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CallerError(
-            f"The body is not JSON: {error}. Send one JSON object with Content-Type application/json."
-        ) from None
+    except UNREADABLE as error:
+        raise unreadable(error) from None
     faults: list[FieldFault] = []
     fields = {
         name: getattr(body, name) if name in _AS_SENT else _clean(getattr(body, name), name, f"/{name}", faults)
@@ -90,6 +87,16 @@ def _ask(command: Command, fields: dict[str, Any]) -> Ask:
         shortcode=fields.get(command.own),
         details=_encode(details).decode(),
     )
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def unreadable(error: Exception) -> CallerError:
+    """What is wrong with a body, as its sender is told: which field, or that it is no JSON at all."""
+    if isinstance(error, msgspec.ValidationError):
+        return InvalidFieldsError(faults=(_fault(str(error)),))
+    return CallerError(f"The body is not JSON: {error}. Send one JSON object with Content-Type application/json.")
 
 
 def _clean(value: Any, name: str, pointer: str, faults: list[FieldFault]) -> Any:
@@ -214,11 +221,11 @@ def _refusal(payment: Payment, public_url: str) -> HttpAnswer:
     text = payment.answer_desc or payment.result_desc or payment.reason or ""
     known = explain_code(payment, code, text)
     body = {
-        "type": f"{public_url}/problems/payment_refused",
-        "title": "M-Pesa refused the payment",
-        "status": 422,
+        "type": f"{public_url}/problems/{PaymentRefusedError.code}",
+        "title": PaymentRefusedError.title,
+        "status": PaymentRefusedError.status,
         "detail": f"{known.cause.en} {known.next_step.en}" if known else text,
-        "code": "payment_refused",
+        "code": PaymentRefusedError.code,
         "retriable": False,
         "StatusCode": -1,
         "ResponseCode": code,
@@ -229,7 +236,7 @@ def _refusal(payment: Payment, public_url: str) -> HttpAnswer:
         "Cause": both(known.cause) if known else None,
         "NextStep": both(known.next_step) if known else None,
     }
-    return 422, PROBLEM, _encode(body)
+    return PaymentRefusedError.status, PROBLEM, _encode(body)
 
 
 def problem(error: WakalaError, public_url: str, instance: str) -> HttpAnswer:
