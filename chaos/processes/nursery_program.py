@@ -16,6 +16,7 @@ import random
 import runpy
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def enter(network: str) -> None:
 
 def main() -> None:
     """Fork for every line until there are no more."""
-    signal.signal(signal.SIGCHLD, bury)
+    living: set[int] = set()
+    signal.signal(signal.SIGCHLD, lambda *_: living.difference_update(bury()))
     gc.freeze()
     for line in sys.stdin:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # nobody ends before it was said to have started
@@ -69,20 +71,26 @@ def main() -> None:
         if pid == 0:
             become(json.loads(line))
             os._exit(0)
+        living.add(pid)
         say(f"started {pid}")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    for pid in living:  # of a run that was itself killed; a frozen one would stay for good
+        os.kill(pid, signal.SIGKILL)
 
 
-def bury(*_: object) -> None:
+def bury() -> Iterator[int]:
     """Tell how each of those that are gone has ended."""
     with suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             say(f"ended {found[0]} {os.waitstatus_to_exitcode(found[1])}")
+            yield found[0]
 
 
 def say(words: str) -> None:
-    """In one write: a signal may come between any two."""
-    os.write(sys.stdout.fileno(), f"{words}\n".encode())
+    """In one write: a signal may come between any two. Who is killed hears nothing more."""
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), f"{words}\n".encode())
 
 
 if __name__ == "__main__":
