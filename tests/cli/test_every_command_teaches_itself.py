@@ -112,3 +112,13 @@ def test_a_wrong_command_line_ends_with_2(wakala: Command, arguments: tuple[str,
     ended = wakala(*arguments)
     assert ended.code == 2
     assert ended.err
+
+
+def test_a_table_in_a_pipe_keeps_each_row_on_a_line_so_that_grep_finds_an_id(
+    wakala: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    url = f"https://shop.example/{'a-long-path/' * 12}"
+    assert wakala("init").code == 0
+    assert wakala("app", "create", "--name", "shop", "--callback-url", url).code == 0
+    assert url in wakala("app", "list").out

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from wakala.config import Settings, load
 
 Result = TypeVar("Result")
 DEFAULT_CONFIG = Path("wakala.toml")
+PIPE_WIDTH = 1_000  # nobody looks at a pipe, and an ID that is folded into two lines is found by no grep
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ def json_text(value: Any, indent: int | None = None) -> str:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """For people: a table, or a sentence where there is nothing to show."""
     console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
     if not rows:
         console.print(empty)
         return

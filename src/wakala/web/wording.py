@@ -77,7 +77,7 @@ ENGLISH: Final = Words(
     page={
         "test_bar": "TEST: sandbox, no real money moves",
         "language": "Language",
-        "skip": "Skip to the payment",
+        "skip": "Skip to the content",
         "live_on": "This page follows the payment by itself.",
         "live_lost": "You are offline. This page keeps trying.",
         "facts": "Facts",
@@ -211,7 +211,7 @@ SWAHILI: Final = Words(
     page={
         "test_bar": "TEST: jaribio, hakuna pesa halisi",
         "language": "Lugha",
-        "skip": "Nenda kwenye malipo",
+        "skip": "Nenda kwenye maudhui",
         "live_on": "Ukurasa huu unafuatilia malipo wenyewe.",
         "live_lost": "Huna mtandao. Ukurasa huu unaendelea kujaribu.",
         "facts": "Maelezo",
