@@ -8,16 +8,18 @@ import pytest
 from chaos.histories import broken, history
 
 BLOCK_SEEDS = 25
+COUNTED_SEEDS = 200  # the first, whose worlds are looked at too
 
 
-@pytest.mark.parametrize("first", range(0, 1_000, BLOCK_SEEDS))
+@pytest.mark.parametrize("first", range(COUNTED_SEEDS, 1_000, BLOCK_SEEDS))
 def test_nothing_is_lost_doubled_or_stuck(first: int) -> None:
     assert broken(range(first, first + BLOCK_SEEDS)) == {}
 
 
-def test_the_worlds_are_as_bad_as_they_should_be() -> None:
+def test_nothing_is_lost_doubled_or_stuck_in_worlds_that_are_as_bad_as_they_should_be() -> None:
     """Two hundred runs that met no fault would show nothing: this counts what they met."""
-    runs = [history(seed) for seed in range(200)]
+    runs = [history(seed) for seed in range(COUNTED_SEEDS)]
+    assert not [str(violation) for run in runs for violation in run.violations]
     told = [words for run in runs for _, words in run.story.lines]
     states = [payment.state for run in runs for payment in run.evidence.journal.payments]
     evidence = {payment.evidence for run in runs for payment in run.evidence.journal.payments}

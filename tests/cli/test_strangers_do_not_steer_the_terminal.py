@@ -104,8 +104,8 @@ async def test_a_server_whose_date_is_none_does_not_end_the_doctors_round(tmp_pa
 
 LOGGING = """
 import logging
-from wakala.cli.commands import _log
-_log("info")
+from wakala.cli.commands import LogLevel, _log
+_log(LogLevel.INFO)
 logging.getLogger("wakala").warning("GET %s", "/x\\x1b]0;owned\\x07\\n2026-01-01 WARNING forged")
 try:
     raise ValueError("odd \\x9b31m")
