@@ -8,8 +8,6 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +20,7 @@ from processes import islands  # noqa: E402
 from processes.breaking import Run, break_it  # noqa: E402
 from processes.pace import Pace  # noqa: E402
 from processes.report import Result, print_result  # noqa: E402
-from services.postgres import PostgresServer, postgres_server  # noqa: E402
+from processes.store import own_database  # noqa: E402
 
 BUILD = ROOT / "build"
 DATABASES = ("sqlite", "postgresql")
@@ -77,18 +75,8 @@ def _run(database: str, arguments: argparse.Namespace, console: Console) -> Resu
     where = "gateways on networks of their own" if has_islands else "all on loopback"
     console.print(f"{database}: seed {arguments.seed}, {arguments.minutes:g} minutes, {pace.per_s:g} payments a second")
     console.print(f"{database}: {where}")
-    with _store(database) as (server, url):
+    with own_database(database) as (server, url):
         return uvloop.run(break_it(run, server, url, console))
-
-
-@contextmanager
-def _store(database: str) -> Iterator[tuple[PostgresServer | None, str]]:
-    if database == "sqlite":
-        yield None, "sqlite:///wakala.db"
-        return
-    with postgres_server() as server:
-        server.execute("CREATE DATABASE wakala")
-        yield server, server.url("wakala")
 
 
 def _say_how_to_repeat(result: Result, console: Console) -> None:

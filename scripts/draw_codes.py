@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from drawing import draw
 from wakala.rules.outcome import Sentence
 from wakala.wire import command_results, daraja_errors, other_results, stk_results
 from wakala.wire.daraja_codes import ErrorRow, ResultClass, ResultRow, Trouble
@@ -115,18 +116,5 @@ def line(code: str, meaning: str, text: str, cause: Sentence, next_step: Sentenc
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def main() -> int:
-    """Write the page, or check it."""
-    wanted = page()
-    if "--check" in sys.argv:
-        is_stale = not PAGE.exists() or PAGE.read_text() != wanted
-        if is_stale:
-            print(f"{PAGE.name}: not what the tables say; run `make docs`.")
-        return int(is_stale)
-    PAGE.write_text(wanted)
-    print(f"Drew {PAGE.name}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(draw({PAGE: page()}))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from drawing import draw
 from wakala import errors
 from wakala.rules.accounts import Environment, ShortcodeKind
 from wakala.rules.commands import COMMANDS, RELAYED, Command, Mode
@@ -207,18 +208,5 @@ def kinds(command: Command) -> Iterator[str]:
     return (kind.value for kind in ShortcodeKind if kind in command.kinds)
 
 
-def main() -> int:
-    """Write the page, or check it."""
-    wanted = page()
-    if "--check" in sys.argv:
-        is_stale = not PAGE.exists() or PAGE.read_text() != wanted
-        if is_stale:
-            print(f"{PAGE.name}: not what the declarations say; run `make docs`.")
-        return int(is_stale)
-    PAGE.write_text(wanted)
-    print(f"Drew {PAGE.name}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(draw({PAGE: page()}))

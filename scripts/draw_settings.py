@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from drawing import draw
 from wakala import config
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
@@ -87,18 +88,5 @@ def _comments() -> Iterator[tuple[tuple[str, str], str]]:
                 yield (node.name, field.target.id), comment
 
 
-def main() -> int:
-    """Write the page, or check it."""
-    wanted = page()
-    if "--check" in sys.argv:
-        is_stale = not PAGE.exists() or PAGE.read_text() != wanted
-        if is_stale:
-            print(f"{PAGE.name}: not what the code says; run `make docs`.")
-        return int(is_stale)
-    PAGE.write_text(wanted)
-    print(f"Drew {PAGE.name}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(draw({PAGE: page()}))

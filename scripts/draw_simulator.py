@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from drawing import draw
 from wakala.simulator import faults, world
 from wakala.simulator.app import CONTROL
 from wakala.simulator.edge_faults import ANY, EDGE_FAULTS
@@ -80,18 +81,5 @@ def page() -> str:
     return DRAWN.sub(drawn, PAGE.read_text())
 
 
-def main() -> int:
-    """Write the page, or check it."""
-    wanted = page()
-    if "--check" in sys.argv:
-        is_stale = PAGE.read_text() != wanted
-        if is_stale:
-            print(f"{PAGE.name}: not what the code says; run `make docs`.")
-        return int(is_stale)
-    PAGE.write_text(wanted)
-    print(f"Drew {PAGE.name}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(draw({PAGE: page()}))

@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from drawing import draw
 from wakala.rules.payment import FINAL, TABLE, State, Step
 from wakala.rules.state_words import MEANING
 
@@ -132,19 +133,5 @@ def page() -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Write both files, or check them."""
-    wanted = {DOCS / "payment-states.svg": svg(), DOCS / "payment-states.md": page()}
-    if "--check" in sys.argv:
-        stale = [path.name for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-        if stale:
-            print(f"{', '.join(stale)}: not what the table says; run `make docs`.")
-        return int(bool(stale))
-    for path, text in wanted.items():
-        path.write_text(text)
-        print(f"Drew {path.name}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(draw({DOCS / "payment-states.svg": svg(), DOCS / "payment-states.md": page()}, "table"))

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import asyncpg
 
 from evidence import Journal, Owed, Payment
 from processes.acknowledgements import digest
+from services.postgres import PostgresServer, postgres_server
 
 LOOK_LIMIT_S = 5.0
 READ_LIMIT_S = 120.0
@@ -40,6 +41,17 @@ class Standing:
     def open_count(self) -> int:
         """All that is open."""
         return self.open_payments + self.waiting_notifications + self.unclear_confirmations
+
+
+@contextmanager
+def own_database(dialect: str) -> Iterator[tuple[PostgresServer | None, str]]:
+    """An empty one for a run, by its URL; a server of its own with it, which may be killed."""
+    if dialect == "sqlite":
+        yield None, "sqlite:///wakala.db"
+        return
+    with postgres_server() as server:
+        server.execute("CREATE DATABASE wakala")
+        yield server, server.url("wakala")
 
 
 class Store:

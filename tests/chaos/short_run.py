@@ -5,8 +5,6 @@ The program prints what came out as JSON; its arguments are the database and the
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
@@ -16,22 +14,11 @@ from processes.breaking import Run, break_it
 from processes.pace import Pace
 from processes.plan import CABLE, KILL, MPESA, PULLS, STOP, Cast, Fault, draw
 from processes.report import print_result
-from services.postgres import PostgresServer, postgres_server
+from processes.store import own_database
 
 SEED = 20261128
 LIGHT = Pace(pushes_per_s=4.0, payouts_per_s=1.0, collections_per_s=1.0, expire_s=60.0)
 SECONDS = 18.0  # of a plan with ten kills and more; the load lasts until all of them have struck
-
-
-@contextmanager
-def own_server(database: str) -> Iterator[tuple[PostgresServer | None, str]]:
-    """A server that may be killed, so not the one that other tests share."""
-    if database == "sqlite":
-        yield None, "sqlite:///wakala.db"
-        return
-    with postgres_server() as server:
-        server.execute("CREATE DATABASE wakala")
-        yield server, server.url("wakala")
 
 
 def with_lost_answers(seed: int, seconds: float, cast: Cast) -> list[Fault]:
@@ -75,7 +62,7 @@ def main() -> None:
     """On islands."""
     database, folder = sys.argv[1:]
     run = Run(database, SEED, SECONDS, Path(folder), LIGHT, draw=with_every_pull, has_islands=True)
-    with own_server(database) as (server, url):
+    with own_database(database) as (server, url):
         result = uvloop.run(break_it(run, server, url, Console(width=110, stderr=True)))
     print_result(result, Console(width=110, stderr=True))
     print(json.dumps(result.document()))

@@ -8,18 +8,19 @@ from rich.console import Console
 
 from chaos import short_run
 from chaos.mainland import needs_islands, run_there
-from chaos.short_run import LIGHT, SECONDS, SEED, own_server
+from chaos.short_run import LIGHT, SECONDS, SEED
 from processes import islands
 from processes.breaking import Run, break_it
 from processes.plan import PULLS
 from processes.report import print_result
+from processes.store import own_database
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("database", ["sqlite"] if islands.may_be_made() else ["sqlite", "postgresql"])
 async def test_processes_that_die_under_load_lose_double_and_forget_nothing(database: str, tmp_path: Path) -> None:
     run = Run(database, SEED, SECONDS, tmp_path / "run", LIGHT, draw=short_run.with_a_stop_and_a_crash)
-    with own_server(database) as (server, url):
+    with own_database(database) as (server, url):
         result = await break_it(run, server, url, Console(width=110))
     print_result(result, Console(width=110))
     assert not result.violations
