@@ -194,6 +194,17 @@ def test_highlighting_never_changes_the_meaning(value: Any) -> None:
     assert json.loads(unescape(re.sub(r"<[^>]*>", "", shown.pretty))) == value
 
 
+def test_a_masked_phone_number_leaves_the_rest_as_readable_as_before() -> None:
+    items = '[{"Name":"Amount","Value":150.00},{"Name":"PhoneNumber","Value":2547*****678}]'
+    body = f'{{"Item":{items},"Note":"a, 2547*****678"}}'
+    shown = show(body)
+    lines = re.sub(r"<[^>]*>", "", shown.pretty.unescape()).splitlines()
+    assert '      "Value": 2547*****678' in lines
+    assert '  "Note": "a, 2547*****678"' in lines
+    assert '<span class="j-number">2547*****678</span>' in shown.pretty
+    assert (shown.raw, shown.is_changed) == (body, True)
+
+
 # ── The drawing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

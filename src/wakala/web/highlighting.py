@@ -7,7 +7,7 @@ were sent (``10.00`` is not ``10.0``), since those are just the things a develop
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ SHOWN_LIMIT_CHARS: Final = 65_536  # as much as the gateway keeps of a body, so 
 PARTS_LIMIT: Final = 2_000
 DEPTH_LIMIT: Final = 32
 INDENT: Final = "  "
+# As `rules.msisdn.mask` leaves a phone number that was sent as a number.
+_MASKED: Final = re.compile(r"([:\[,]\s*)(\d{0,4}\*{5}\d{0,3})(?=\s*[,\]}])")
 _HALF: Final = re.compile("[\ud800-\udfff]")  # of a character, which JSON may spell and no page can hold
 
 
@@ -50,7 +52,7 @@ def show(text: str) -> Shown:
     raw = text[:SHOWN_LIMIT_CHARS]
     is_cut = len(text) > SHOWN_LIMIT_CHARS
     try:
-        parsed = None if is_cut or raw.count(",") > PARTS_LIMIT else _parse(raw)
+        parsed = None if is_cut or raw.count(",") > PARTS_LIMIT else _parse_masked(raw)
         if isinstance(parsed, Members | list):
             pretty = Markup("").join(_painted(parsed, 0))
             return Shown(pretty=pretty, raw=raw, is_changed=_unpainted(pretty) != raw, is_cut=False)
@@ -59,12 +61,27 @@ def show(text: str) -> Shown:
     return Shown(pretty=escape(raw), raw=raw, is_changed=False, is_cut=is_cut)
 
 
-def _parse(text: str) -> object:
+def _parse_masked(text: str) -> object:
+    """A phone number that M-Pesa sends as a number is none any more once it is masked; it takes a number's place."""
+    try:
+        return _parse(text, {})
+    except ValueError:
+        masked: dict[str, str] = {}
+
+        def spelled(found: re.Match[str]) -> str:
+            spelling = f"-0.0e-{len(masked):09}"
+            masked[spelling] = found[2]
+            return found[1] + spelling
+
+        return _parse(_MASKED.sub(spelled, text), masked)
+
+
+def _parse(text: str, masked: Mapping[str, str]) -> object:
     return json.loads(
         text,
         object_pairs_hook=lambda pairs: Members(tuple(pairs)),
         parse_int=Number,
-        parse_float=Number,
+        parse_float=lambda spelling: Number(masked.get(spelling, spelling)),
         parse_constant=Number,
     )
 
