@@ -1,7 +1,5 @@
 """The route table of Daraja, restated: each API has a command, an encoder or a way through, and a line in the docs."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -106,11 +104,3 @@ def test_every_command_id_of_m_pesa_is_there() -> None:
 
 def test_every_command_but_the_push_has_an_encoder() -> None:
     assert set(ENCODERS) == {path for path in BY_PATH if not path.startswith("lnm/")} - RELAYED_PATHS
-
-
-@pytest.mark.parametrize("page", ["commands", "codes", "states"])
-def test_the_drawn_pages_are_what_the_code_says(page: str) -> None:
-    drawn = subprocess.run(
-        [sys.executable, f"scripts/draw_{page}.py", "--check"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
-    assert drawn.returncode == 0, drawn.stdout

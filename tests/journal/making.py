@@ -5,6 +5,7 @@ import itertools
 from msgspec.structs import replace
 
 from wakala.identity import Source
+from wakala.journal.journal import Journal
 from wakala.rules.accounts import App, BodyFormat, Environment, Shortcode, ShortcodeKind
 from wakala.rules.decisions import Change, Schedule, decide
 from wakala.rules.delivery import DeliveryState, Notification
@@ -140,3 +141,13 @@ def shortcode(organisation_id: str = "org_1", **changes: object) -> Shortcode:
         created_us=NOW_US,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def staged(journal: Journal, **changes: object) -> Notification:
+    """Owed for a payment of its own."""
+    changes_made = opening(payment())
+    assert await journal.open_payment(changes_made, None)
+    before = changes_made[-1].payment
+    owed = notification(before, **{"lane": "lane", **changes})
+    assert await journal.record_change(before, after(before, ACCEPTED), notification=owed)
+    return owed

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from journal.making import ACCEPTED, LATER_US, NOW_US, SCOPE, after, exchange, notification, opening, payment
+from journal.making import LATER_US, NOW_US, SCOPE, exchange, staged
 from wakala.journal import endpoints as endpoints_module
 from wakala.journal import journal as journal_module
 from wakala.journal.database import Database, Operation, Write
@@ -15,15 +15,6 @@ from wakala.rules.delivery import DeliveryState, Notification, Verdict
 AGAIN = Verdict(DeliveryState.WAITING, LATER_US)
 NOT_WAITING = [state for state in DeliveryState if state is not DeliveryState.WAITING]
 EVERY_STATE = pytest.mark.parametrize("state", NOT_WAITING)
-
-
-async def staged(journal: Journal, **changes: object) -> Notification:
-    changes_made = opening(payment())
-    assert await journal.open_payment(changes_made, None)
-    before = changes_made[-1].payment
-    owed = notification(before, **{"lane": "lane", **changes})
-    assert await journal.record_change(before, after(before, ACCEPTED), notification=owed)
-    return owed
 
 
 async def read(journal: Journal, owed: Notification) -> Notification:

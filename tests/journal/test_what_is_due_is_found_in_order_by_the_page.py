@@ -14,9 +14,9 @@ from journal.making import (
     exchange,
     new_id,
     notification,
-    opening,
     payment,
     shortcode,
+    staged,
 )
 from wakala.journal import journal as journal_module
 from wakala.journal.database import Database, sql
@@ -140,15 +140,6 @@ async def test_confirmations_are_due_when_their_time_has_come_the_longest_due_fi
 
 
 # ── notifications ──
-
-
-async def staged(journal: Journal, **changes: object) -> Notification:
-    changes_made = opening(payment())
-    assert await journal.open_payment(changes_made, None)
-    before = changes_made[-1].payment
-    owed = notification(before, **{"lane": "lane", **changes})
-    assert await journal.record_change(before, after(before, ACCEPTED), notification=owed)
-    return owed
 
 
 async def test_a_lane_waits_with_the_first_of_what_waits_in_it(journal: Journal) -> None:

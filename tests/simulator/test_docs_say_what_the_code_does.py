@@ -1,8 +1,6 @@
 """docs/simulator.md: its tables are drawn from the code, and what it says of the start is so."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,18 +11,6 @@ from wakala.simulator.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "simulator.md").read_text()
-
-
-def test_the_tables_are_what_the_code_says() -> None:
-    checked = subprocess.run(
-        [sys.executable, "scripts/draw_simulator.py", "--check"],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT / "src")},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_every_shortcode_key_and_phone_of_the_start_is_named() -> None:
