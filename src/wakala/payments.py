@@ -25,7 +25,7 @@ from wakala.errors import (
 )
 from wakala.identity import Source
 from wakala.initiators import NOT_ASKED, NOT_ASKED_YET, TURN_S, Initiators
-from wakala.journal.journal import ApiAnswer, Journal
+from wakala.journal.journal import ApiAnswer, Claim, Journal
 from wakala.rules.accounts import App, Registration, Shortcode, require_collector
 from wakala.rules.commands import BILL_OPT_INS, SPENDING, Ask
 from wakala.rules.decisions import Change, Schedule, decide
@@ -325,7 +325,7 @@ class Payments:
                     notification=notification,
                     also=twin,
                     answer=answered(change.payment) if answered else None,
-                    claims_receipt=claimed,
+                    claims=claimed,
                     registered=_registration(payment) if registers else None,
                     billing_url=(payment.callback_url or "") if bills else None,
                     refuses_initiator=is_refusal,
@@ -353,7 +353,7 @@ class Payments:
             await self._journal.record_exchange(exchange)
         return payment
 
-    async def _with_twin(self, change: Change, receipt: str, now_us: int) -> tuple[Change, Notification | None]:
+    async def _with_twin(self, change: Change, claimed: Claim, now_us: int) -> tuple[Change, Notification | None]:
         """The C2B confirmation of a push, told beside the push's own outcome, as M-Pesa does (daraja.md 2.1).
 
         Only where a caller of Daraja's paths registered its URL, and once: when the confirmation is given to the push.
@@ -362,9 +362,11 @@ class Payments:
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
         if shortcode is None or not wants_twin(payment, shortcode):
             return change, None
-        waiting = await self._journal.confirmation(payment.scope.organisation_id, payment.scope.environment, receipt)
-        words = json.loads(waiting.notice).get("words") if waiting and waiting.payment_id is None else None
-        if not words:
+        place = (payment.scope.organisation_id, payment.scope.environment, claimed.receipt)
+        waiting = await self._journal.confirmation(*place)
+        notice = json.loads(waiting.notice) if waiting and waiting.payment_id is None else {}
+        words = notice.get("words")
+        if not words or claimed.amount_cents not in {None, notice["amount_cents"]}:
             return change, None
         after = replace(payment, notifications=payment.notifications + 1)
         told = Change(replace(after, callback_url=shortcode.confirmation_url), Step.CONFIRM, "confirmed", {}, TWIN)
@@ -540,10 +542,15 @@ def _registration(payment: Payment) -> Registration:
     )
 
 
-def _claimed(fact: Fact, claims: str | None, after: Payment) -> str | None:
-    """The receipt whose confirmation goes to this payment: only one that it bears, or nobody is told of that money."""
+def _claimed(fact: Fact, claims: str | None, after: Payment) -> Claim | None:
+    """The confirmation that goes to this payment: only of a receipt that it bears, or nobody is told of that money.
+
+    One of another amount goes on waiting until it is looked at by itself, which flags the payment.
+    """
     receipt = claims or (fact.receipt if isinstance(fact, Settled) else None)
-    return receipt if receipt == after.receipt else None
+    if receipt is None or receipt != after.receipt:
+        return None
+    return Claim(receipt, None if claims else after.amount_cents)
 
 
 def wants_twin(payment: Payment, shortcode: Shortcode) -> bool:

@@ -1,5 +1,7 @@
 """Whatever an organisation asks or changes is its own, in that environment, though others use the same names."""
 
+import json
+
 from msgspec.structs import asdict, replace
 
 from journal.making import (
@@ -18,7 +20,7 @@ from journal.making import (
     shortcode,
 )
 from wakala.journal.endpoints import Consumer, EndpointEvent
-from wakala.journal.journal import Confirmation, Journal
+from wakala.journal.journal import Claim, Confirmation, Journal
 from wakala.rules.accounts import Environment, Product, Registration
 from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey
 from wakala.rules.payment import Payment, Scope
@@ -74,7 +76,7 @@ async def test_notifications_are_read_by_whom_they_are_for(journal: Journal) -> 
 
 def confirmation(scope: Scope) -> Confirmation:
     place = (scope.organisation_id, scope.environment, RECEIPT, scope.app_id, scope.shortcode_id)
-    return Confirmation(*place, None, scope.organisation_id + scope.environment, NOW_US, LATER_US)
+    return Confirmation(*place, None, json.dumps(scope.organisation_id + scope.environment), NOW_US, LATER_US)
 
 
 async def known(journal: Journal) -> list[Confirmation | None]:
@@ -98,15 +100,15 @@ async def test_a_confirmation_of_another_shortcode_is_not_claimed(journal: Journ
     changes = opening(payment())
     assert await journal.open_payment(changes, None)
     before = changes[-1].payment
-    assert await journal.record_change(before, after(before, paid(RECEIPT)), claims_receipt=RECEIPT)
+    assert await journal.record_change(before, after(before, paid(RECEIPT)), claims=Claim(RECEIPT))
     assert (await known(journal))[0] == waiting
 
 
 async def test_a_confirmation_is_worded_anew_where_it_came_in_and_as_it_was_known(journal: Journal) -> None:
-    waiting = [replace(confirmation(scope), notice="as Pull has it") for scope in SCOPES]
+    waiting = [replace(confirmation(scope), notice='"as Pull has it"') for scope in SCOPES]
     for one in waiting:
         assert await journal.record_confirmation(one, exchange())
-    told = replace(waiting[0], notice="in M-Pesa's own words", due_us=LATER_US + 1)
+    told = replace(waiting[0], notice='"as M-Pesa says it"', due_us=LATER_US + 1)
     assert await journal.reword_confirmation(waiting[0], told, exchange())
     assert await known(journal) == [told, *waiting[1:]]
     assert not await journal.reword_confirmation(waiting[0], told, exchange()), "it is in other words by now"
@@ -116,7 +118,7 @@ async def test_a_claimed_confirmation_that_is_worded_anew_waits_once_more(journa
     waiting = confirmation(SCOPE)
     assert await journal.record_confirmation(waiting, exchange())
     assert await journal.collect_confirmation(waiting, opening(payment("c2b:2"))[0], None)
-    told = replace(waiting, notice="in M-Pesa's own words")
+    told = replace(waiting, notice='"as M-Pesa says it"')
     assert await journal.reword_confirmation(waiting, told, exchange())
     assert (await known(journal))[0] == told
 

@@ -5,7 +5,7 @@ import asyncio
 from msgspec.structs import replace
 
 from journal.making import LATER_US, NOW_US, after, exchange, notification, opening, paid, payment
-from wakala.journal.journal import Confirmation, Journal
+from wakala.journal.journal import Claim, Confirmation, Journal
 from wakala.rules.delivery import DeliveryState, Notification, Verdict
 from wakala.rules.payment import Payment
 
@@ -147,10 +147,23 @@ async def test_a_confirmation_enters_once_and_is_claimed_once(journal: Journal) 
     assert await journal.open_payment(changes, None)
     before = changes[-1].payment
     change = after(before, paid("UKN7777777"))
-    assert await journal.record_change(before, change, claims_receipt="UKN7777777")
+    assert await journal.record_change(before, change, claims=Claim("UKN7777777"))
     known = await journal.confirmation("org_1", "sandbox", "UKN7777777")
     assert known is not None
     assert known.payment_id == before.id
+    assert await journal.confirmations_due(LATER_US, 10) == []
+
+
+async def test_a_confirmation_of_another_amount_is_not_claimed_by_its_receipt_alone(journal: Journal) -> None:
+    other = confirmation("UKN7777777", notice='{"amount_cents": 14900}')
+    assert await journal.record_confirmation(other, exchange())
+    changes = opening(payment())
+    assert await journal.open_payment(changes, None)
+    change = after(changes[-1].payment, paid("UKN7777777"))
+    assert await journal.record_change(changes[-1].payment, change, claims=Claim("UKN7777777", 15_000))
+    assert [one.receipt for one in await journal.confirmations_due(LATER_US, 10)] == ["UKN7777777"]
+    confirmed = after(change.payment, paid("UKN7777777"))
+    assert await journal.record_change(change.payment, confirmed, claims=Claim("UKN7777777", 14_900))
     assert await journal.confirmations_due(LATER_US, 10) == []
 
 
@@ -160,7 +173,7 @@ async def test_a_claimed_confirmation_cannot_become_a_payment_of_its_own(journal
     changes = opening(payment())
     assert await journal.open_payment(changes, None)
     before = changes[-1].payment
-    assert await journal.record_change(before, after(before, paid("UKN8888888")), claims_receipt="UKN8888888")
+    assert await journal.record_change(before, after(before, paid("UKN8888888")), claims=Claim("UKN8888888"))
     alone = opening(payment("c2b:UKN8888888"))[0]
     assert not await journal.collect_confirmation(waiting, alone, None)
     assert await journal.payment(alone.payment.id) is None

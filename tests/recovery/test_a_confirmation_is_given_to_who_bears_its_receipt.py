@@ -10,6 +10,7 @@ import pytest
 from services.gateway import CUSTOMER, PAYBILL, House, running_gateway
 from wakala.journal.journal import Confirmation
 from wakala.rules.payment import Payment, Scope, collecting_scope
+from web.test_daraja_paths_answer_as_daraja_does import post
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -19,8 +20,8 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield house
 
 
-async def pending(house: House, request_id: str, msisdn: str = CUSTOMER) -> tuple[str, str]:
-    body = (await house.push(request_id, SenderMSISDN=msisdn)).json()
+async def pending(house: House, request_id: str, msisdn: str = CUSTOMER, amount: int = 150) -> tuple[str, str]:
+    body = (await house.push(request_id, SenderMSISDN=msisdn, Amount=amount)).json()
     assert body["State"] == "pending", body
     return body["PaymentID"], body["CheckoutRequestID"]
 
@@ -30,13 +31,13 @@ async def call(house: House, kind: str, subject: str, body: dict[str, Any]) -> N
     assert (await house.client.post(path, content=json.dumps(body))).status_code == 200
 
 
-async def stk(house: House, payment: tuple[str, str], receipt: str | None) -> None:
+async def stk(house: House, payment: tuple[str, str], receipt: str | None, amount: int = 150) -> None:
     payment_id, checkout = payment
     inner: dict[str, Any] = {"MerchantRequestID": "m", "CheckoutRequestID": checkout, "ResultDesc": "told"}
     if receipt is None:
         inner["ResultCode"] = 1037
     else:
-        told = {"Amount": 150, "MpesaReceiptNumber": receipt, "TransactionDate": 0, "PhoneNumber": int(CUSTOMER)}
+        told = {"Amount": amount, "MpesaReceiptNumber": receipt, "TransactionDate": 0, "PhoneNumber": int(CUSTOMER)}
         items = [{"Name": name, "Value": value} for name, value in told.items()]
         inner |= {"ResultCode": 0, "CallbackMetadata": {"Item": items}}
     await call(house, "stk", payment_id, {"Body": {"stkCallback": inner}})
@@ -107,6 +108,39 @@ async def test_a_push_that_was_called_failed_before_leaves_it(house: House) -> N
     await stk(house, second, None)
     assert await owner(house, "TST1ABC234") is None
     await collected(house, "TST1ABC234")
+
+
+async def test_a_push_of_another_amount_that_bears_its_receipt_is_flagged(house: House) -> None:
+    """As where the confirmation comes last; which of M-Pesa's two words is right, a person has to find out."""
+    await pending(house, "ONE")
+    await pending(house, "TWO", "254722345678")
+    entry = await confirmed(house, "TST1ABC234")
+    assert entry.payment_id is None
+    cheaper = await pending(house, "THREE", "254712000001", amount=149)
+    await stk(house, cheaper, "TST1ABC234", amount=149)
+    assert (await house.request("THREE"))["MpesaReceiptNumber"] == "TST1ABC234"
+    await house.gateway.confirmations.collect(entry)
+    assert (await waiting(house, "TST1ABC234")).payment_id == cheaper[0]
+    three = await house.request("THREE")
+    assert (three["State"], three["Amount"], three["Flags"]) == ("succeeded", 149, ["amount_differs"])
+
+
+async def test_who_is_told_of_each_confirmation_is_told_of_one_of_another_amount_once(house: House) -> None:
+    urls = {"ConfirmationURL": f"{house.merchant.url}/confirm", "ValidationURL": f"{house.merchant.url}/ask"}
+    asked = {"ShortCode": PAYBILL, "ResponseType": "Completed"} | urls
+    assert (await post(house, "/sandbox/mpesa/c2b/v2/registerurl", asked)).status_code == 200
+    await house.settle_directory()
+    await pending(house, "ONE")
+    await pending(house, "TWO", "254722345678")
+    entry = await confirmed(house, "TST1ABC234")
+    cheaper = await pending(house, "THREE", "254712000001", amount=149)
+    await stk(house, cheaper, "TST1ABC234", amount=149)
+    assert [one.type for one in await house.gateway.journal.notifications_of(cheaper[0])] == ["payment.succeeded"]
+    for _ in range(2):
+        await house.gateway.confirmations.collect(entry)
+    told = await house.gateway.journal.notifications_of(cheaper[0])
+    assert [one.type for one in told] == ["payment.succeeded", "payment.flagged", "payment.confirmed"]
+    assert json.loads(told[-1].body)["TransAmount"] == "150.00"
 
 
 async def test_a_receipt_that_is_anothers_settles_nothing_and_is_flagged(house: House) -> None:

@@ -296,6 +296,15 @@ def test_a_misfit_is_flagged_and_whatever_can_be_asked_about_is_asked(state: Sta
     assert made.state is (State.UNKNOWN if state in asked - {State.PENDING} else state)
 
 
+@pytest.mark.parametrize("state", EVER)
+def test_a_misfit_is_told_once_to_who_was_told_of_an_outcome(state: State) -> None:
+    told = after(in_state(state), MISFIT)
+    owed = 1 if state in ENDED else 0
+    assert told.notify == ("payment.flagged" if owed else None)
+    assert told.payment.notifications == in_state(state).notifications + owed
+    assert after(told.payment, MISFIT).notify is None
+
+
 def test_what_is_turned_away_and_does_not_fit_for_the_second_time_is_asked_about_all_the_same() -> None:
     made = then(in_state(State.HELD, flags=(Flag.AMOUNT_DIFFERS,)), MISFIT)
     assert (made.state, made.next_check_us, made.flags) == (State.UNKNOWN, THEN_US, (Flag.AMOUNT_DIFFERS,))

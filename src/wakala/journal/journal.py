@@ -12,7 +12,7 @@ from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
-from wakala.journal.rows import Confirmation, Event, ShortcodeDue
+from wakala.journal.rows import Claim, Confirmation, Event, ShortcodeDue
 from wakala.rules.accounts import App, Registration, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
@@ -69,14 +69,14 @@ class Journal:
         notification: Notification | None = None,
         also: Notification | None = None,
         answer: ApiAnswer | None = None,
-        claims_receipt: str | None = None,
+        claims: Claim | None = None,
         registered: Registration | None = None,
         billing_url: str | None = None,
         refuses_initiator: bool = False,
     ) -> bool:
         """Something happened to a payment: the change, its event, the bytes that brought it and what is owed for it.
 
-        ``claims_receipt`` gives a waiting C2B confirmation to this payment in the same transaction; ``also`` is that
+        ``claims`` gives a waiting C2B confirmation to this payment in the same transaction; ``also`` is that
         confirmation on its way to who wants to hear of each. Two change the shortcode with it: ``registered``, the C2B
         URLs that M-Pesa took, and ``billing_url``, where payments of bills are told ("" for nowhere of their own). So
         does the refusal of its API operator.
@@ -87,10 +87,10 @@ class Journal:
             more = (_answer_write(answer),)
         if also is not None:
             more = (*more, Write("notification_stage", rows.notification_row(also)))
-        if claims_receipt is not None:
+        if claims is not None:
             scope = after.scope
-            key = (after.id, scope.organisation_id, scope.environment, claims_receipt, scope.shortcode_id)
-            more = (*more, Write("confirmation_claim", key))
+            place = (scope.organisation_id, scope.environment, claims.receipt, scope.shortcode_id)
+            more = (*more, Write("confirmation_claim", (after.id, *place, claims.amount_cents)))
         shortcode_id = after.scope.shortcode_id
         if registered is not None:
             row = (after.updated_us, *astuple(registered), shortcode_id)
@@ -150,7 +150,7 @@ class Journal:
         event = rows.event_row(payment, change, None, None)
         writes = (opening, *rows.writes_of(event, (), notification))
         return await self._database.commit(
-            Operation(waiting.receipt, Write("confirmation_claim", (payment.id, *place)), writes)
+            Operation(waiting.receipt, Write("confirmation_claim", (payment.id, *place, None)), writes)
         )
 
     async def record_exchange(self, exchange: Exchange) -> None:
@@ -461,4 +461,4 @@ def _first_payment(found: Sequence[Row]) -> Payment | None:
     return rows.payment_of(found[0]) if found else None
 
 
-__all__ = ["LAST_ID", "ApiAnswer", "Confirmation", "Event", "Journal", "Scope", "after_restore"]
+__all__ = ["LAST_ID", "ApiAnswer", "Claim", "Confirmation", "Event", "Journal", "Scope", "after_restore"]

@@ -49,6 +49,13 @@ class Confirmation(msgspec.Struct, frozen=True):
     due_us: int | None
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """A waiting confirmation that a payment takes: by its receipt and amount in cents, or by its receipt alone."""
+
+    receipt: str
+    amount_cents: int | None = None
+
+
 class ShortcodeDue(msgspec.Struct, frozen=True):
     """A shortcode of which a payment is due, and since when."""
 

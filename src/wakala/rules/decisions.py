@@ -335,6 +335,7 @@ def _misfit(payment: Payment, fact: Misfit, now_us: int) -> Change:
 
     What M-Pesa turns away, and yet speaks of, may be carried out: it is asked about, and not sent again. What does not
     fit for the second time is asked about when its schedule says so, or question and answer would chase each other.
+    Where the merchant has been told of the outcome, he is told that it is in doubt.
     """
     flags = payment.flags if fact.flag in payment.flags else (*payment.flags, fact.flag)
     may_be_sent_again = payment.state in {State.SENDING, State.HELD}
@@ -349,6 +350,8 @@ def _misfit(payment: Payment, fact: Misfit, now_us: int) -> Change:
         next_check_us=now_us if ask_now else payment.next_check_us,
     )
     detail = {"flag": fact.flag.value, "reason": fact.reason}
+    if payment.state.is_final and fact.flag not in payment.flags:
+        return _notified(after, Step.CONFIRM, "quarantined", detail, "payment.flagged")
     return Change(after, Step.CONFIRM, "quarantined", detail)
 
 
