@@ -7,8 +7,9 @@ import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,6 +17,7 @@ from rich.table import Table
 from wakala.config import Settings, load
 
 Result = TypeVar("Result")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_CONFIG = Path("wakala.toml")
 PIPE_WIDTH = 1_000  # nobody looks at a pipe, and an ID that is folded into two lines is found by no grep
 

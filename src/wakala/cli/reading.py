@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, print_table, run, visible
+from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, visible
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Env = Annotated[Environment, typer.Option(help="sandbox or live.")]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")]
 
