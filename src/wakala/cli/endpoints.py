@@ -52,10 +52,13 @@ def show(app: App, shortcode: Number = None, environment: Env = Environment.SAND
         return
     flat = {key: value for key, value in found.items() if key not in {"Health", "Keys", "Events"}}
     print_table(f"Endpoint of {found['App']}", ["Field", "Value"], list(flat.items()), "")
+    typer.echo()
     print_table("Health", ["Field", "Value"], list(found["Health"].items()), "")
     keys = [[key["Version"], _moment(key["CreatedAt"]), _moment(key["SignsUntil"])] for key in found["Keys"]]
+    typer.echo()
     print_table("Keys", ["Version", "Since (UTC)", "Signs until (UTC)"], keys, "It signs with the app's first secret.")
     events = [[_moment(event["At"]), event["Name"], event["Detail"]] for event in found["Events"]]
+    typer.echo()
     print_table("Events", ["At (UTC)", "What", "Details"], events, "Nothing happened to it yet.")
 
 
