@@ -155,7 +155,7 @@ async def test_requests_are_listed_newest_first_by_cursor(house: House) -> None:
             break
         before = f"&before={page['Before']}"
     assert seen == [f"N-{number}" for number in reversed(range(7))]
-    assert len((await house.get(f"{SANDBOX}/requests?limit=999999")).json()["Requests"]) == 7
+    assert len((await house.get(f"{SANDBOX}/requests?limit=200")).json()["Requests"]) == 7
 
 
 async def test_the_trace_is_the_whole_story_in_order(house: House) -> None:
