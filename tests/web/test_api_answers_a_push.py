@@ -1,6 +1,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from services.gateway import PAYBILL, SANDBOX, STORE, TILL, House, basic, is_problem
 
 TILL_PATH = f"{SANDBOX}/lnm/customerbuygoods"
@@ -139,6 +141,25 @@ async def test_a_request_is_read_as_it_stands(house: House) -> None:
     assert "254712345678" not in page.text
     forged = view["TraceURL"][:-1] + ("0" if view["TraceURL"][-1] != "0" else "1")
     assert (await house.client.get(forged)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "tongue", "said"),
+    [
+        ("", "en-GB,sw;q=0.5", "en", "No payment behind this link"),
+        ("", "sw-KE,en;q=0.5", "sw", "Hakuna malipo kwenye kiungo hiki"),
+        ("?lang=sw", "en", "sw", "Nakili kiungo chote tena"),
+        ("?lang=en", "sw", "en", "Copy the whole link again"),
+    ],
+)
+async def test_a_link_that_shows_no_payment_says_so_in_the_readers_language(
+    house: House, query: str, accepted: str, tongue: str, said: str
+) -> None:
+    page = await house.client.get(f"/trace/pay_1/none{query}", headers={"Accept-Language": accepted})
+    assert page.status_code == 404
+    assert f'<html lang="{tongue}">' in page.text
+    assert said in page.text
+    assert f'lang="{tongue}" hreflang="{tongue}" aria-current="true"' in page.text
 
 
 async def test_requests_are_listed_newest_first_by_cursor(house: House) -> None:

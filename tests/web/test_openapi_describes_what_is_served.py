@@ -171,3 +171,5 @@ async def test_each_problem_type_leads_to_a_page(house: House) -> None:
     page = await house.client.get(path)
     assert page.status_code == 200
     assert problem["title"] in page.text
+    in_swahili = await house.client.get(f"{path}?lang=sw")
+    assert (in_swahili.text, "Kiswahili" in page.text) == (page.text, False), "no language that it has not got"
