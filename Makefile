@@ -29,7 +29,7 @@ demo:  ## Gateway, pretend M-Pesa and a shop, ready to pay in the browser; ONCE=
 	@$(BIN)/wakala demo $(if $(ONCE),--once) $(ARGS)
 
 test:  ## Run all tests, on SQLite, PostgreSQL and in a browser; ARGS="tests/rules" for a part
-	@$(SETUP) python postgresql chromium
+	@$(SETUP) python postgresql chromium networks
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage:  ## The same, and which lines and branches they reached; takes longer
@@ -48,7 +48,7 @@ conformance:  ## Run suites and clients that others wrote against the simulator 
 	@$(BIN)/python conformance/run.py $(ARGS)
 
 chaos:  ## Kill and break real processes under load; MINUTES=5 SEED=7 DATABASE=sqlite or postgresql (default both)
-	@$(SETUP) python postgresql
+	@$(SETUP) python postgresql networks
 	@$(BIN)/python chaos/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE)) $(ARGS)
 
 simulate:  ## Run the gateway's real code in SEEDS=1000 worlds on a virtual clock; ARGS="--seed 123 --trace" tells one

@@ -15,6 +15,7 @@ from wakala.rules.accounts import Environment, ShortcodeKind
 from wakala.rules.commands import COMMANDS, RELAYED, Command, Mode
 from wakala.web.api import TOKEN_LIFE_S
 from wakala.web.openapi import PREFIXES, document
+from wakala.web.paging import LIMIT
 from wakala.wire.daraja_codes import family_of
 from wakala.wire.daraja_direct import ENVELOPES
 from wakala.wire.loose_json import read_object
@@ -108,6 +109,8 @@ def page() -> str:
         "Every call of the Wakala API bears the app's consumer key and secret as `Authorization: Basic`, or a token of",
         f"`GET auth` as `Bearer`, which lasts {TOKEN_LIFE_S:,} seconds. `GET /openapi.json` describes all of it, field",
         "by field, and needs no key; nor do `GET /livez` (the process is there) and `GET /readyz` (it can serve).",
+        f"A list goes on by a cursor, {LIMIT.default} at a time or `limit=`; above {LIMIT.most} it is",
+        "refused with `invalid_fields`, and not cut.",
         "",
         "| Wakala API | Does |",
         "|---|---|",

@@ -5,6 +5,7 @@
 #   scripts/setup.sh python docs            the same and the documentation's builder
 #   scripts/setup.sh postgresql chromium    programs of the tests, from Debian's packages where they are missing
 #   scripts/setup.sh node                   Node.js and npm, for the suites of others
+#   scripts/setup.sh networks               what gives a gateway a network of its own, where that is allowed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -91,9 +92,16 @@ setup_node() {
     command -v node >/dev/null && command -v npm >/dev/null || apt_install nodejs npm
 }
 
+# Only root may make networks. Whoever may not, or gets no packages, does without: proxies cut the connections then.
+setup_networks() {
+    command -v ip >/dev/null && command -v nsenter >/dev/null && command -v unshare >/dev/null && return
+    [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    (apt_install iproute2 util-linux) || say "Going on without networks of the gateways' own."
+}
+
 for part in "$@"; do
     case $part in
-        python | docs | postgresql | chromium | node) "setup_$part" ;;
-        *) fail "scripts/setup.sh knows python, docs, postgresql, chromium and node, not '$part'." ;;
+        python | docs | postgresql | chromium | node | networks) "setup_$part" ;;
+        *) fail "scripts/setup.sh knows python, docs, postgresql, chromium, node and networks, not '$part'." ;;
     esac
 done

@@ -10,7 +10,7 @@ from wakala.config import Settings
 from wakala.deliveries import desk, probing
 from wakala.journal import database, spill
 from wakala.rules import delivery, endpoints, exchange, tailing, url_grading
-from wakala.web import facade, inbound, notifications
+from wakala.web import facade, inbound, paging
 from wakala.workers import courier, finisher, lanes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +54,9 @@ ASKED_S = [f"{one:g}" for one in DEFAULT.finisher.schedule_s]
         ("notifications", f"of one app {courier.APP_FIRST_LIMIT} attempts at once"),
         ("notifications", f"ends within {url_grading.EXPIRY_WARNING_DAYS} days"),
         ("notifications", f"old and new sign for {desk.OVERLAP_S / HOUR_S:g} hours"),
-        ("notifications", f"`wait={notifications.WAIT_LIMIT_S}`"),
+        ("notifications", f"`wait={paging.WAIT.most}`"),
+        ("notifications", f"{paging.LIMIT.default} or `limit=` at a time, {paging.LIMIT.most}"),
+        ("notifications", f"Above {paging.SEEN_LIMIT:,} it is as if"),
         ("notifications", f"looks at the newest {tailing.WINDOW_ROWS:,}"),
         ("running", f"`finisher.send_lease_s` ({DEFAULT.finisher.send_lease_s:g} s)"),
         ("running", f"`deliveries.lease_s` ({DEFAULT.deliveries.lease_s:g} s)"),

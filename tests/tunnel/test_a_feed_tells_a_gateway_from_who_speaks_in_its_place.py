@@ -15,7 +15,7 @@ from services.quick_server import QuickServer
 from wakala.errors import CallerError, NotFoundError, UnauthenticatedError
 from wakala.tunnel import feed as module
 from wakala.tunnel.feed import PAGE_ROWS, SEEN_LIMIT, WAIT_S, DownError, Feed, Note
-from wakala.web import notifications
+from wakala.web import paging
 
 PAGE = b'{"Notifications":[],"Cursor":"","After":"ntf_1"}'
 HTML = b"<html>Sorry</html>"
@@ -148,8 +148,8 @@ async def test_what_is_asked_is_what_the_gateway_understands() -> None:
         "GET /notifications/ntf_7 signed=true",
         'POST /notifications/acknowledge  {"Consumer":"listen","Cursor":"ntf_1"}',
     ]
-    assert SEEN_LIMIT == notifications.SEEN_LIMIT
-    assert WAIT_S <= notifications.WAIT_LIMIT_S
+    assert SEEN_LIMIT == paging.SEEN_LIMIT
+    assert paging.WAIT.most >= WAIT_S
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from services.gateway import PAYBILL, SANDBOX, STORE, TILL, House, basic, is_problem
 
 TILL_PATH = f"{SANDBOX}/lnm/customerbuygoods"
@@ -141,6 +143,25 @@ async def test_a_request_is_read_as_it_stands(house: House) -> None:
     assert (await house.client.get(forged)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("query", "accepted", "tongue", "said"),
+    [
+        ("", "en-GB,sw;q=0.5", "en", "No payment behind this link"),
+        ("", "sw-KE,en;q=0.5", "sw", "Hakuna malipo kwenye kiungo hiki"),
+        ("?lang=sw", "en", "sw", "Nakili kiungo chote tena"),
+        ("?lang=en", "sw", "en", "Copy the whole link again"),
+    ],
+)
+async def test_a_link_that_shows_no_payment_says_so_in_the_readers_language(
+    house: House, query: str, accepted: str, tongue: str, said: str
+) -> None:
+    page = await house.client.get(f"/trace/pay_1/none{query}", headers={"Accept-Language": accepted})
+    assert page.status_code == 404
+    assert f'<html lang="{tongue}">' in page.text
+    assert said in page.text
+    assert f'lang="{tongue}" hreflang="{tongue}" aria-current="true"' in page.text
+
+
 async def test_requests_are_listed_newest_first_by_cursor(house: House) -> None:
     await house.autopilot("pay")
     for number in range(7):
@@ -155,7 +176,7 @@ async def test_requests_are_listed_newest_first_by_cursor(house: House) -> None:
             break
         before = f"&before={page['Before']}"
     assert seen == [f"N-{number}" for number in reversed(range(7))]
-    assert len((await house.get(f"{SANDBOX}/requests?limit=999999")).json()["Requests"]) == 7
+    assert len((await house.get(f"{SANDBOX}/requests?limit=200")).json()["Requests"]) == 7
 
 
 async def test_the_trace_is_the_whole_story_in_order(house: House) -> None:

@@ -204,6 +204,7 @@ READS = [
     f"{SANDBOX}/requests?limit=x",
     f"{SANDBOX}/requests?limit=1e3",
     f"{SANDBOX}/requests?limit=%B2",
+    f"{SANDBOX}/requests?limit=201",
     f"{SANDBOX}/requests?limit=" + "9" * 5_000,
     f"{SANDBOX}/requests?before=%00",
     f"{SANDBOX}/requests?before=%FF",

@@ -133,6 +133,30 @@ async def test_a_senseless_question_is_refused_with_a_sentence(house: House, que
     is_problem(await house.get(f"{BASE}?{query}"), 422)
 
 
+async def test_all_that_is_wrong_with_a_question_is_said_at_once(house: House) -> None:
+    problem = is_problem(await house.get(f"{BASE}?limit=500&wait=26&after=a%20b"), 422)
+    assert {one["pointer"]: one["message"] for one in problem["errors"]} == {
+        "/after": "Send 1 to 64 letters, digits, underscores, dots or hyphens.",
+        "/limit": "Send a whole number from 1 to 200, or leave it out.",
+        "/wait": "Send a whole number from 0 to 25, or leave it out.",
+    }
+
+
+async def test_who_has_seen_more_than_is_looked_through_is_told_when_its_cursor_may_move(tmp_path: Path) -> None:
+    """A refusal, or a page of what it has, would leave it where it is."""
+    clock = Clock()
+    async with running_gateway(tmp_path, source=Source(clock.now_us, os.urandom)) as house:
+        await house.autopilot("pay")
+        await house.push("MANY")
+        (post,) = await house.merchant.received("/wakala", 1)
+        young = (await house.get(f"{BASE}?seen=1001")).json()
+        assert young["Notifications"] == []
+        clock.advance(30)
+        page = (await house.get(f"{BASE}?seen=1001&wait=25")).json()
+        assert [note["NotificationID"] for note in page["Notifications"]] == [post.headers["webhook-id"]]
+        assert page["After"] > post.headers["webhook-id"]
+
+
 @pytest.mark.parametrize("until", ["2026-11-30T08:00:00Z", "2026-11-30T10:00:00+03:00", "2026-11-29T09:00:00"])
 async def test_a_window_that_ends_before_it_begins_is_refused_with_a_sentence(house: House, until: str) -> None:
     window = {"From": "2026-11-30T08:00:00Z", "To": until}

@@ -94,6 +94,33 @@ async def test_every_route_of_the_api_is_in_it_and_nothing_else(house: House) ->
         is_problem(answer, 401)
 
 
+async def test_each_number_in_a_query_is_bounded_as_described(house: House) -> None:
+    await house.autopilot("pay")
+    await house.push("PAID")
+    await house.merchant.received("/wakala", 1)
+    tried = 0
+    for path, method, operation in operations():
+        numbers = {
+            one["name"]: one["schema"]
+            for one in operation.get("parameters", [])
+            if one["in"] == "query" and one["schema"]["type"] == "integer"
+        }
+        if not numbers or not path.startswith(PREFIXES[Environment.SANDBOX]):
+            continue
+        assert method == "get"
+        for name, schema in numbers.items():
+            for wrong in (schema["minimum"] - 1, schema["maximum"] + 1):
+                problem = is_problem(await house.get(f"{path}?{name}={wrong}"), 422, "invalid_fields")
+                (fault,) = problem["errors"]
+                assert fault["pointer"] == f"/{name}"
+                assert f"from {schema['minimum']} to {schema['maximum']}" in fault["message"]
+            for right in (schema["minimum"], schema["maximum"]):
+                seen = "&seen=0" if "seen" in numbers and name != "seen" else ""  # so that there is something at once
+                assert (await house.get(f"{path}?{name}={right}{seen}")).status_code == 200
+            tried += 1
+    assert tried == len(("limit", "limit", "wait", "seen"))
+
+
 async def test_it_is_served_with_the_address_of_this_gateway(house: House) -> None:
     served = await house.client.get("/openapi.json")
     assert served.json() == document(house.gateway.settings.public_url)
@@ -144,3 +171,5 @@ async def test_each_problem_type_leads_to_a_page(house: House) -> None:
     page = await house.client.get(path)
     assert page.status_code == 200
     assert problem["title"] in page.text
+    in_swahili = await house.client.get(f"{path}?lang=sw")
+    assert (in_swahili.text, "Kiswahili" in page.text) == (page.text, False), "no language that it has not got"

@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, print_table, run, say
+from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, say
 from wakala.errors import CallerError, ConfigurationError
 from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.endpoints import Waiting
@@ -15,7 +15,6 @@ shortcodes = typer.Typer(help="Paybills, and store numbers with their tills.", n
 apps = typer.Typer(help="Apps: the consumer keys of your systems.", no_args_is_help=True)
 
 Organisation = Annotated[str, typer.Option(help="Who it belongs to; made on first use.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CONSUMER_KEY = "Consumer key"  # the one thing asked for that is a name and no secret
 
 
@@ -90,12 +89,12 @@ def list_shortcodes(json_output: Json = False) -> None:
     if json_output:
         print_json(found)
         return
-    rows = [list(one.values()) for one in found]
     columns = ["Organisation", "Number", "Till", "Kind", "Environment", "Side", "URLs registered"]
+    rows = [list(one.values())[: len(columns)] for one in found]
     print_table("Shortcodes", columns, rows, "No shortcode yet: wakala shortcode add --help")
 
 
-def _shortcode_json(shortcode: Shortcode) -> dict[str, str | bool | None]:
+def _shortcode_json(shortcode: Shortcode) -> dict[str, Any]:
     return {
         "Number": shortcode.number,
         "Till": shortcode.till,
@@ -103,7 +102,24 @@ def _shortcode_json(shortcode: Shortcode) -> dict[str, str | bool | None]:
         "Environment": shortcode.environment.value,
         "Side": shortcode.side,
         "UrlsRegistered": shortcode.registered_us is not None,
+        "Products": [product.value for product in shortcode.products],
+        "Initiator": shortcode.initiator or None,
     }
+
+
+def _tell_shortcode(number: str, environment: Environment, sentence: str, *, json_output: bool) -> None:
+    """What was done to a shortcode: a sentence, or the shortcode as it is now."""
+    from wakala.cli.visits import find_shortcode, opened_journal  # noqa: PLC0415 - keeps --help quick
+
+    async def work() -> dict[str, Any]:
+        async with opened_journal(CONTEXT.settings()) as journal:
+            known = await find_shortcode(journal, number, environment)
+            return {"Organisation": (await journal.organisations())[known.organisation_id], **_shortcode_json(known)}
+
+    if json_output:
+        print_json(run(work()))
+    else:
+        say(sentence)
 
 
 @shortcodes.command("register")
@@ -136,6 +152,7 @@ def set_initiator(
     environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
     password: Annotated[str | None, typer.Option(help="Sandbox only; else use the file or the prompt.")] = None,
     password_file: Annotated[Path | None, typer.Option(help="A file that holds the password.")] = None,
+    json_output: Json = False,
 ) -> None:
     """Set the API operator that pays out, reverses and asks for a shortcode; also after M-Pesa refused the old one."""
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - keeps --help quick
@@ -155,7 +172,8 @@ def set_initiator(
             await desk.set_initiator(await desk.shortcode(number, environment), name, secret, pem)
 
     run(work())
-    say(f"{name} speaks for {number} from now on. Its password is sealed and never shown again.")
+    sentence = f"{name} speaks for {number} from now on. Its password is sealed and never shown again."
+    _tell_shortcode(number, environment, sentence, json_output=json_output)
 
 
 @shortcodes.command("broker")
@@ -179,6 +197,7 @@ def use_broker(
     password_path: Annotated[
         str, typer.Option(help="For a new spPassword; ask Safaricom, it was never published.")
     ] = "",
+    json_output: Json = False,
 ) -> None:
     """Let a shortcode go by M-Pesa's SOAP side. What only Daraja has, such as STK, still goes by Daraja.
 
@@ -210,7 +229,8 @@ def use_broker(
             await desk.use_broker(await desk.shortcode(number, environment), access)
 
     run(work())
-    say(f"{number} goes by the Broker from now on. Its access is sealed and never shown again.")
+    sentence = f"{number} goes by the Broker from now on. Its access is sealed and never shown again."
+    _tell_shortcode(number, environment, sentence, json_output=json_output)
 
 
 @shortcodes.command("broker-password")
@@ -222,6 +242,7 @@ def change_broker_password(
     password_file: Annotated[
         Path | None, typer.Option(help="A file with the new password; else you are asked.")
     ] = None,
+    json_output: Json = False,
 ) -> None:
     """Change the Broker's spPassword, at the Broker and here. `wakala doctor` says afterwards whether it holds."""
     from wakala.cli.visits import change_broker_password as change  # noqa: PLC0415 - keeps --help quick
@@ -231,7 +252,8 @@ def change_broker_password(
     if len(key) not in {16, 24, 32} or len(vector) != 16:
         raise CallerError("The shared key has 16, 24 or 32 characters, the vector 16: look at what Safaricom sent.")
     run(change(CONTEXT.settings(), number, environment, new, key, vector))
-    say(f"The Broker took the new password of {number}; it is sealed and used from now on.")
+    sentence = f"The Broker took the new password of {number}; it is sealed and used from now on."
+    _tell_shortcode(number, environment, sentence, json_output=json_output)
 
 
 def _pem(file: Path | None) -> str:
@@ -246,6 +268,7 @@ def _pem(file: Path | None) -> str:
 def use_daraja(
     number: Annotated[str, typer.Argument(help="The shortcode.")],
     environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    json_output: Json = False,
 ) -> None:
     """Let a shortcode go by Daraja again; what began at the Broker ends there."""
     from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
@@ -255,7 +278,7 @@ def use_daraja(
             await desk.use_daraja(await desk.shortcode(number, environment))
 
     run(work())
-    say(f"{number} goes by Daraja from now on.")
+    _tell_shortcode(number, environment, f"{number} goes by Daraja from now on.", json_output=json_output)
 
 
 @shortcodes.command("product")
@@ -263,6 +286,7 @@ def add_product(
     number: Annotated[str, typer.Argument(help="The shortcode.")],
     product: Annotated[Product, typer.Argument(help="What Safaricom granted it.")],
     environment: Annotated[Environment, typer.Option(help="sandbox or live.")] = Environment.SANDBOX,
+    json_output: Json = False,
 ) -> None:
     """Record that Safaricom granted a shortcode a product: what it lacks is refused before M-Pesa is asked."""
     from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
@@ -272,7 +296,7 @@ def add_product(
             await desk.add_product(await desk.shortcode(number, environment), product)
 
     run(work())
-    say(f"{number} has {product} from now on.")
+    _tell_shortcode(number, environment, f"{number} has {product} from now on.", json_output=json_output)
 
 
 @apps.command("create")
@@ -318,18 +342,7 @@ def list_apps(json_output: Json = False) -> None:
             return await journal.apps(), await journal.organisations()
 
     known, names = run(work())
-    found = [
-        {
-            "Organisation": names[app.organisation_id],
-            "Name": app.name,
-            "ConsumerKey": app.consumer_key,
-            "CallbackUrl": app.callback_url,
-            "BodyFormat": app.body_format.value,
-            "IsLive": app.live_shortcode_id is not None,
-            "IsActive": app.is_active,
-        }
-        for app in known
-    ]
+    found = [_app_json(app, names[app.organisation_id]) for app in known]
     if json_output:
         print_json(found)
         return
@@ -337,35 +350,62 @@ def list_apps(json_output: Json = False) -> None:
     print_table("Apps", columns, [list(one.values()) for one in found], "No app yet: wakala app create --help")
 
 
+def _app_json(app: App, organisation: str) -> dict[str, Any]:
+    return {
+        "Organisation": organisation,
+        "Name": app.name,
+        "ConsumerKey": app.consumer_key,
+        "CallbackUrl": app.callback_url,
+        "BodyFormat": app.body_format.value,
+        "IsLive": app.live_shortcode_id is not None,
+        "IsActive": app.is_active,
+    }
+
+
+def _tell_app(app: str, sentence: str, *, json_output: bool) -> None:
+    """What was done to an app: a sentence, or the app as it is now."""
+    from wakala.cli.visits import read_app  # noqa: PLC0415 - keeps --help quick
+
+    if json_output:
+        print_json(_app_json(*run(read_app(CONTEXT.settings(), app))))
+    else:
+        say(sentence)
+
+
 @apps.command("callback-url")
 def callback_url(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
     url: Annotated[str, typer.Argument(help="The new URL; used from the next attempt on.")],
     force: Annotated[bool, typer.Option("--force", help="Save it although its test failed.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Change where an app's notifications go: tested, then saved. No restart. Also: `wakala endpoint move`."""
-    from wakala.cli.endpoints import move_url  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.endpoints import move_url, tell_endpoint  # noqa: PLC0415 - keeps --help quick
 
-    grade, _ = run(move_url(app, url, Waiting.SEND, None, Environment.SANDBOX, is_forced=force))
-    say(f"{app} is notified at {url} from the next attempt on; its test gave it {grade}.")
+    moved = run(move_url(app, url, Waiting.SEND, None, Environment.SANDBOX, is_forced=force))
+    sentence = f"{app} is notified at {url} from the next attempt on; its test gave it {moved['Test']['Grade']}."
+    tell_endpoint(app, None, Environment.SANDBOX, sentence, moved, json_output=json_output)
 
 
 @apps.command("disable")
 def disable(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
+    json_output: Json = False,
 ) -> None:
     """Let nobody in with an app's key, secret and tokens, as where they have leaked. Notifications go on."""
     _set_active(app, is_active=False)
-    say(f"{app} is let in no more from the next second on. It is still told of its payments.")
+    sentence = f"{app} is let in no more from the next second on. It is still told of its payments."
+    _tell_app(app, sentence, json_output=json_output)
 
 
 @apps.command("enable")
 def enable(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
+    json_output: Json = False,
 ) -> None:
     """Let an app in again after `wakala app disable`, with the same key and secret."""
     _set_active(app, is_active=True)
-    say(f"{app} is let in again, with the same key and secret.")
+    _tell_app(app, f"{app} is let in again, with the same key and secret.", json_output=json_output)
 
 
 def _set_active(app: str, *, is_active: bool) -> None:
@@ -383,16 +423,17 @@ def bind(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
     number: Annotated[str, typer.Argument(help="The live shortcode.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Go live: tie an app to one live shortcode. This can never be changed."""
     from wakala.cli.visits import administration  # noqa: PLC0415 - keeps --help quick
 
     if not yes:
-        typer.confirm(f"{app} will move real money of {number}, for good. Go on?", abort=True)
+        typer.confirm(f"{app} will move real money of {number}, for good. Go on?", abort=True, err=True)
 
     async def work() -> None:
         async with administration(CONTEXT.settings()) as desk:
             await desk.bind(await desk.app(app), number)
 
     run(work())
-    say(f"{app} is live on {number}.")
+    _tell_app(app, f"{app} is live on {number}.", json_output=json_output)

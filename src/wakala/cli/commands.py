@@ -24,7 +24,7 @@ from wakala.cli import (
     retention,
     safekeeping,
 )
-from wakala.cli.context import CONTEXT, print_json, run, say, visible
+from wakala.cli.context import CONTEXT, Json, print_json, run, say, visible
 from wakala.config import PORT_MAX, load, write_private
 from wakala.errors import ConfigurationError, WakalaError
 
@@ -69,7 +69,7 @@ def init(
         str, typer.Option(help="Where sandbox requests go: Daraja's sandbox, or `wakala simulator`.")
     ] = "http://127.0.0.1:8100",
     database_url: Annotated[str, typer.Option(help="sqlite:///file or postgresql://...")] = "sqlite:///wakala.db",
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Make a new installation: a configuration, a key file and an empty database."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -214,7 +214,7 @@ def simulator(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="One payment without a browser; print its trace; stop.")] = False,
     folder: Annotated[Path | None, typer.Option(help="Where the demo keeps its files.")] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Gateway, simulator and a small shop on this machine: pay an order and see its trace."""
     from wakala.demo.demo import run as run_demo  # noqa: PLC0415 - a program of its own
@@ -222,7 +222,7 @@ def demo(
     raise typer.Exit(run_demo(once=once, folder=folder, json_output=json_output))
 
 
-def migrate(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def migrate(json_output: Json = False) -> None:
     """Bring the database's schema to this program's version. Forward only; safe to repeat."""
     from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
 

@@ -7,17 +7,18 @@ import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from wakala.cli.tables import laid_out
 from wakala.config import Settings, load
 
 Result = TypeVar("Result")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_CONFIG = Path("wakala.toml")
-PIPE_WIDTH = 1_000  # nobody looks at a pipe, and an ID that is folded into two lines is found by no grep
+PIPE_WIDTH = sys.maxsize  # nobody looks at a pipe, and grep wants all of a row in one line
 
 
 @dataclass(slots=True)
@@ -54,20 +55,16 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """For people: a table, or a sentence where there is nothing to show."""
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPE_WIDTH
+    console = Console(highlight=False)
     if not rows:
-        console.print(empty)
+        console.out(empty)
         return
-    table = Table(
-        title=escape(visible(title)), title_justify="left", title_style="bold", header_style="bold", expand=False
-    )
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else escape(visible(str(cell))) for cell in row))
-    console.print(table)
+    is_watched = console.is_terminal or "COLUMNS" in os.environ
+    cells = [["" if cell is None else visible(str(cell)).replace("\n", " ") for cell in row] for row in rows]
+    heading, lines = laid_out(columns, cells, console.width if is_watched else PIPE_WIDTH)
+    console.out(visible(title), style="bold")
+    console.out(heading, style="underline")
+    console.out(*lines, sep="\n")
 
 
 def visible(text: str) -> str:

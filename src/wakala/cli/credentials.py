@@ -9,7 +9,7 @@ import typer
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.cli.context import CONTEXT, Json, print_json, run, say
 from wakala.errors import CallerError, ConfigurationError, UpstreamError
 from wakala.identity import system_source
 from wakala.rules.accounts import Environment
@@ -23,7 +23,6 @@ credentials = typer.Typer(
     help="Make and check M-Pesa's credentials: what each is for, where it goes, what a wrong one looks like.",
     no_args_is_help=True,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @credentials.command("token")

@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, print_table, run
+from wakala.cli.context import CONTEXT, Json, print_json, print_table, run
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.identity import Source
@@ -37,7 +36,7 @@ class Finding:
     finding: str
 
 
-def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(json_output: Json = False) -> None:
     """Check keys, files, database, clock, tokens and callback reachability, and say what to do."""
     findings = run(_all())
     if json_output:

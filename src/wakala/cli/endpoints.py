@@ -1,11 +1,12 @@
 """Endpoints: where an app's notifications go, on what terms, whether they go, and what signs them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, print_table, run, say
+from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, say
 from wakala.errors import CallerError
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import require_web_address
@@ -16,7 +17,6 @@ endpoints = typer.Typer(help="Where notifications go: terms, health, test, pause
 App = Annotated[str, typer.Argument(help="The app's name, consumer key or ID.")]
 Number = Annotated[str | None, typer.Option("--shortcode", help="The endpoint of this shortcode, not the app's own.")]
 Env = Annotated[Environment, typer.Option(help="Of the shortcode: sandbox or live.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 BY_CLI = "by the command line"
 DEFAULT = "default"
 
@@ -52,10 +52,13 @@ def show(app: App, shortcode: Number = None, environment: Env = Environment.SAND
         return
     flat = {key: value for key, value in found.items() if key not in {"Health", "Keys", "Events"}}
     print_table(f"Endpoint of {found['App']}", ["Field", "Value"], list(flat.items()), "")
+    typer.echo()
     print_table("Health", ["Field", "Value"], list(found["Health"].items()), "")
     keys = [[key["Version"], _moment(key["CreatedAt"]), _moment(key["SignsUntil"])] for key in found["Keys"]]
+    typer.echo()
     print_table("Keys", ["Version", "Since (UTC)", "Signs until (UTC)"], keys, "It signs with the app's first secret.")
     events = [[_moment(event["At"]), event["Name"], event["Detail"]] for event in found["Events"]]
+    typer.echo()
     print_table("Events", ["At (UTC)", "What", "Details"], events, "Nothing happened to it yet.")
 
 
@@ -99,10 +102,25 @@ def set_terms(
     if not wanted:
         raise CallerError("Name at least one of --schedule, --timeout, --rate and --concurrency.")
     run(_at_desk(app, shortcode, environment, lambda at: at.desk.set_terms(replace(at.endpoint, **wanted))))
+    tell_endpoint(app, shortcode, environment, "Set: it holds from the next attempt on.", json_output=json_output)
+
+
+def tell_endpoint(
+    app: str,
+    shortcode: str | None,
+    environment: Environment,
+    sentence: str,
+    more: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    json_output: bool,
+) -> None:
+    """What was done to an endpoint: a sentence, or the endpoint as it is now, with what is told this once."""
+    from wakala.cli.endpoint_visits import read_endpoint  # noqa: PLC0415 - keeps --help quick
+
     if json_output:
-        show(app, shortcode, environment, json_output=True)
+        print_json({**run(read_endpoint(CONTEXT.settings(), app, shortcode, environment)), **more})
     else:
-        say("Set: it holds from the next attempt on.")
+        say(sentence)
 
 
 def _schedule(text: str) -> tuple[float, ...]:
@@ -153,17 +171,22 @@ def pause(
     reason: Annotated[str, typer.Option(help="Why; it is written down.")] = BY_CLI,
     shortcode: Number = None,
     environment: Env = Environment.SANDBOX,
+    json_output: Json = False,
 ) -> None:
     """Send nothing to an endpoint until it is resumed. Everything keeps being stored and waits."""
     changed = run(_at_desk(app, shortcode, environment, lambda at: at.desk.pause(at.endpoint, reason)))
-    say("Paused: notifications wait." if changed else "It was paused already.")
+    sentence = "Paused: notifications wait." if changed else "It was paused already."
+    tell_endpoint(app, shortcode, environment, sentence, json_output=json_output)
 
 
 @endpoints.command("resume")
-def resume(app: App, shortcode: Number = None, environment: Env = Environment.SANDBOX) -> None:
+def resume(
+    app: App, shortcode: Number = None, environment: Env = Environment.SANDBOX, json_output: Json = False
+) -> None:
     """Send again, after a pause or after Wakala disabled the endpoint; what waited goes out."""
     changed = run(_at_desk(app, shortcode, environment, lambda at: at.desk.resume(at.endpoint)))
-    say("Resumed: what waited is sent." if changed else "It was active already.")
+    sentence = "Resumed: what waited is sent." if changed else "It was active already."
+    tell_endpoint(app, shortcode, environment, sentence, json_output=json_output)
 
 
 @endpoints.command("move")
@@ -174,25 +197,30 @@ def move(
     shortcode: Number = None,
     environment: Env = Environment.SANDBOX,
     force: Annotated[bool, typer.Option("--force", help="Save it although its test failed.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Change a callback URL from the next attempt on: tested first; you choose what becomes of what waits."""
-    grade, held = run(move_url(app, url, waiting, shortcode, environment, is_forced=force))
-    kept = f" {held} notifications are kept for a replay." if held else ""
-    say(f"Moved; the URL's test gave it {grade}.{kept}")
+    moved = run(move_url(app, url, waiting, shortcode, environment, is_forced=force))
+    kept = f" {moved['Held']} notifications are kept for a replay." if moved["Held"] else ""
+    sentence = f"Moved; the URL's test gave it {moved['Test']['Grade']}.{kept}"
+    tell_endpoint(app, shortcode, environment, sentence, moved, json_output=json_output)
 
 
 async def move_url(
     app: str, url: str, waiting: Waiting, shortcode: str | None, environment: Environment, *, is_forced: bool
-) -> tuple[str, int]:
-    """Test a URL and save it. The grade, and how many notifications are held."""
+) -> dict[str, Any]:
+    """Test a URL and save it. The test, and how many notifications are held, as the API tells them."""
+    from wakala.wire.endpoint_view import grading_view  # noqa: PLC0415 - keeps --help quick
+
     require_web_address(url)
 
-    async def work(at: Any) -> tuple[str, int]:
+    async def work(at: Any) -> dict[str, Any]:
         test = at.prober.test if is_forced else at.prober.require
         found = await test(url, at.signers, at.app.body_format, at.app.organisation_id)
-        return found.grade, await at.desk.set_url(at.app, at.endpoint, url, waiting)
+        held = await at.desk.set_url(at.app, at.endpoint, url, waiting)
+        return {"Test": grading_view(url, found), "Held": held}
 
-    moved: tuple[str, int] = await _at_desk(app, shortcode, environment, work)
+    moved: dict[str, Any] = await _at_desk(app, shortcode, environment, work)
     return moved
 
 
@@ -203,6 +231,7 @@ def rotate(
     pair: Annotated[bool, typer.Option("--ed25519", help="A key pair; prints the public half.")] = False,
     shortcode: Number = None,
     environment: Env = Environment.SANDBOX,
+    json_output: Json = False,
 ) -> None:
     """Make a new webhook secret. It is printed once; both secrets sign during the overlap."""
     seconds = overlap_h * 3_600
@@ -212,7 +241,13 @@ def rotate(
         new: str = await rotate_one(at.app, at.endpoint, seconds)
         return new
 
-    typer.echo(run(_at_desk(app, shortcode, environment, work)))
+    new = run(_at_desk(app, shortcode, environment, work))
+    if json_output:
+        tell_endpoint(
+            app, shortcode, environment, "", {"PublicKey" if pair else "WebhookSecret": new}, json_output=True
+        )
+    else:
+        typer.echo(new)
 
 
 async def _at_desk(

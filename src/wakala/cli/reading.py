@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, print_table, run, visible
+from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, visible
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Env = Annotated[Environment, typer.Option(help="sandbox or live.")]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")]
 
@@ -33,9 +32,10 @@ def trace(
     rows = [_line(entry) for entry in found["Entries"]]
     print_table(title, ["ms", "What", "Details"], rows, "Nothing happened yet.")
     notes = [[n["Type"], n["State"], n["Attempts"], n["LastStatus"]] for n in found["Notifications"]]
+    typer.echo()
     print_table("Notifications", ["Type", "State", "Attempts", "Status"], notes, "No notification was owed.")
     if found["Cause"]:
-        typer.echo(visible(f"Why: {found['Cause']['en']}\nNext: {found['NextStep']['en']}"))
+        typer.echo(visible(f"\nWhy: {found['Cause']['en']}\nNext: {found['NextStep']['en']}"))
 
 
 def _line(entry: dict[str, Any]) -> list[object]:
@@ -74,8 +74,8 @@ def notifications(environment: Env = Environment.SANDBOX, limit: Limit = 20, jso
     if json_output:
         print_json(found)
         return
-    columns = ["Created (UTC)", "NotificationID", "Type", "State", "Attempts", "Status", "Error"]
-    keys = ["NotificationID", "Type", "State", "Attempts", "LastStatus", "LastError"]
+    columns = ["Created (UTC)", "NotificationID", "State", "Type", "Attempts", "Status", "Error"]
+    keys = ["NotificationID", "State", "Type", "Attempts", "LastStatus", "LastError"]
     rows = [[v["CreatedAt"][:19], *(v[key] for key in keys)] for v in found]
     print_table("Notifications", columns, rows, "No notification yet.")
 

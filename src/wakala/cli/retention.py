@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.cli.context import CONTEXT, Json, print_json, run, say
 from wakala.config import Settings
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Forget exchanges and notifications that are older than the settings keep them. A gateway does so by itself.
 

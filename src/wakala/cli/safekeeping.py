@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wakala.cli.context import CONTEXT, print_json, run, say
+from wakala.cli.context import CONTEXT, Json, print_json, run, say
 from wakala.config import Settings, master_key
 from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultError
 
 if TYPE_CHECKING:
     from wakala.journal.database import Database
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MIB_BYTES = 1_048_576
 
 

@@ -17,7 +17,7 @@ from wakala.journal.migrations import is_behind, migrate, require_newest
 from wakala.journal.postgres import PostgresDatabase
 from wakala.journal.sqlite import gateway_lock
 from wakala.outgoing import Outgoing
-from wakala.rules.accounts import Environment, Registration, Shortcode, Side
+from wakala.rules.accounts import App, Environment, Registration, Shortcode, Side
 from wakala.rules.addresses import require_web_address
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
@@ -77,6 +77,13 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
     """The administrator's desk."""
     async with opened(settings) as (journal, source):
         yield Administration(journal, master_key(settings), source)
+
+
+async def read_app(settings: Settings, named: str) -> tuple[App, str]:
+    """An app, and whose it is."""
+    async with opened(settings) as (journal, source):
+        app = await Administration(journal, master_key(settings), source).app(named)
+        return app, (await journal.organisations())[app.organisation_id]
 
 
 @asynccontextmanager

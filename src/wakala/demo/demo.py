@@ -209,9 +209,9 @@ def _once(home: Path, children: Children, town: Town, began_s: float, *, json_ou
 
 
 def _print_also(asked: list[dict[str, Any]]) -> None:
-    table = Table(title="Also asked of M-Pesa", title_justify="left")
+    table = Table(title="Also asked of M-Pesa", title_justify="left", title_style="bold", box=None, pad_edge=False)
     for heading in ("What", "Request ID", "State", "KES", "Receipt", "What M-Pesa said"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=not heading.startswith("What"), header_style="underline")
     for one in asked:
         amount = str(one.get("Amount") or "")
         table.add_row(
@@ -222,6 +222,7 @@ def _print_also(asked: list[dict[str, Any]]) -> None:
             one["MpesaReceiptNumber"] or "",
             _said(one),
         )
+    sys.stdout.write("\n")
     Console().print(table)
 
 
@@ -306,7 +307,9 @@ def _stay(home: Path, children: Children, addresses: Addresses, *, json_output: 
 
 def _welcome(home: Path, addresses: Addresses) -> None:
     console = Console(stderr=True, highlight=False)
-    table = Table(title="Wakala's demo is running", title_justify="left", title_style="bold", show_header=False)
+    table = Table(
+        title="Wakala's demo is running", title_justify="left", title_style="bold", show_header=False, box=None
+    )
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from wakala.errors import DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
+from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseBusyError, DatabaseFaultError
 from wakala.journal.database import (
     ANSWER_LIMIT_S,
     CLOSE_LIMIT_S,
@@ -65,6 +65,7 @@ SELECT set_config(name, CASE WHEN name = 'transaction_timeout' THEN '0' WHEN set
     false)
 FROM pg_settings WHERE name IN ('synchronous_commit', 'transaction_timeout')
 """
+OLDEST_MAJOR = 15  # what the tests run on; an older one would refuse some statement with a syntax error, some day
 FSYNC_OFF = (
     "PostgreSQL runs with fsync=off: payments that were acknowledged are gone or damaged when its machine crashes. "
     "Set fsync = on in postgresql.conf and reload the server."
@@ -126,6 +127,17 @@ PAYMENT_BY_ID = "payment_by_id"
 _CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
 
 
+def too_old(version: int) -> str:
+    """What to do about a server of that ``server_version_num``; "" where it is new enough."""
+    major = version // 10_000
+    if major >= OLDEST_MAJOR:
+        return ""
+    return (
+        f"PostgreSQL {major} is too old for Wakala, which needs {OLDEST_MAJOR} or newer. Nothing was changed: upgrade "
+        "the server, or let database.url lead to a newer one."
+    )
+
+
 class PostgresDatabase:
     """Any number of processes may open the same database; guards decide who wins."""
 
@@ -160,14 +172,17 @@ class PostgresDatabase:
                 command_timeout=ANSWER_LIMIT_S,
                 server_settings=SESSION | {"application_name": self._name},
             )
-            async with self._pool.acquire():
-                pass  # so that a server that is away is told now
+            async with self._pool.acquire() as connection:  # so that a server that is away is told now
+                version = int(await connection.fetchval("SHOW server_version_num"))
         except _KeptOutError as error:
             cause = error.__cause__ or error
             # Before anything was taken in a person has to look, unless it is too busy, say.
             raise _fault(cause, is_away=isinstance(cause, _AWAY)) from error
         except _FAULTS as error:
             raise _fault(error) from error
+        if sentence := too_old(version):
+            await self._pool.close()
+            raise ConfigurationError(sentence)
         self._writing = asyncio.gather(self._write(), self._stand_in())
 
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:

@@ -1,15 +1,13 @@
 """The Wakala API v1: thin. JSON becomes a command, a payment becomes JSON; what happens is in `payments`."""
 
 import json
-import re
-from urllib.parse import parse_qsl
 
 from msgspec.structs import replace
 
 from wakala.directory import Directory
 from wakala.errors import CallerError, FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
 from wakala.identity import Source
-from wakala.journal.journal import LAST_ID, PAGE_LIMIT_ROWS, ApiAnswer, Journal
+from wakala.journal.journal import LAST_ID, ApiAnswer, Journal
 from wakala.payments import Payments
 from wakala.rules.abilities import require_able
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
@@ -21,14 +19,12 @@ from wakala.rules.signing import access_token, mac
 from wakala.web.auth import caller
 from wakala.web.endpoints import Endpoints
 from wakala.web.notifications import Notifications
+from wakala.web.paging import BEFORE, LIMIT, read_query
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import api as wire
 from wakala.wire.api import HttpAnswer
 from wakala.wire.trace import trace_view
 from wakala.wire.view import payment_view
-
-PAGE_ROWS = 50  # of a listing where no limit was asked for
-_LIMIT = re.compile(r"[1-9][0-9]{0,8}")
 
 TOKEN_LIFE_S = 3_600  # as Daraja's (proxyapi.md 2.1 names no other)
 
@@ -152,7 +148,8 @@ class Api:
 
         async def handle(incoming: Incoming) -> HttpAnswer:
             app = self._reader(incoming, environment)
-            before, limit = _cursor(incoming.query)
+            given, numbers = read_query(incoming.query, [LIMIT], [BEFORE])
+            before, limit = given.get("before", LAST_ID), numbers["limit"]
             found = await self._journal.list_payments(app.organisation_id, environment, before, limit)
             body = {
                 "Requests": [payment_view(payment, self._number(payment)) for payment in found],
@@ -222,17 +219,3 @@ async def story(journal: Journal, payment: Payment, shortcode: str, *, masked: b
 def _answered(exchange: Exchange, answer: HttpAnswer, incoming: Incoming) -> Exchange:
     status, headers, body = answer
     return replace(exchange, status=status, answer_headers=headers, answer_body=body, duration_us=incoming.elapsed_us())
-
-
-def _cursor(query: str) -> tuple[str, int]:
-    """``before`` and ``limit``; what nobody can mean is refused, not guessed."""
-    given = dict(parse_qsl(query, keep_blank_values=True, encoding="latin-1"))
-    before, limit = given.get("before") or LAST_ID, given.get("limit") or str(PAGE_ROWS)
-    faults = []
-    if not (before.isascii() and before.isprintable()):
-        faults.append(FieldFault("/before", "Send the `Before` of the page before, or leave it out."))
-    if not _LIMIT.fullmatch(limit):
-        faults.append(FieldFault("/limit", f"Send a whole number from 1 to {PAGE_LIMIT_ROWS}, or leave it out."))
-    if faults:
-        raise InvalidFieldsError(faults=tuple(faults))
-    return before, min(int(limit), PAGE_LIMIT_ROWS)

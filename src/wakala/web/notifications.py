@@ -16,25 +16,20 @@ from wakala.deliveries.desk import Desk, Window
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
 from wakala.identity import made_at_us
-from wakala.journal.endpoints import PAGE_ROWS, Consumer
+from wakala.journal.endpoints import Consumer
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Environment
 from wakala.rules.delivery import TYPES, DeliveryState, Notification
 from wakala.rules.payment import Scope
 from wakala.web.auth import caller
 from wakala.web.endpoints import read_body
+from wakala.web.paging import AFTER, CONSUMER, LIMIT, NAME, NAME_WANTED, SEEN, SEEN_LIMIT, WAIT, read_query
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire.api import HttpAnswer, plain
 from wakala.wire.view import time_text
 
-DEFAULT_ROWS = 50
-WAIT_LIMIT_S = 25  # proxies hang up on a silent connection after 30 s and more
-SEEN_LIMIT = 1_000  # in the few seconds before the cursor may pass them
 NOW = "now"  # as a cursor: what is staged from here on
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_NAME_WANTED = "Send 1 to 64 letters, digits, underscores, dots or hyphens."
-_LIMIT = re.compile(r"[1-9][0-9]{0,5}")
-_COUNT = re.compile(r"[0-9]{1,6}")
+_NAME = re.compile(NAME)
 
 
 class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -230,7 +225,7 @@ class Notifications:
 def _require_names(**given: str) -> None:
     for name, value in given.items():
         if not _NAME.fullmatch(value):
-            raise InvalidFieldsError(faults=(FieldFault(f"/{name}", _NAME_WANTED),))
+            raise InvalidFieldsError(faults=(FieldFault(f"/{name}", NAME_WANTED),))
 
 
 def _consumer(consumer: Consumer) -> dict[str, Any]:
@@ -283,27 +278,15 @@ class Feed:
 
 
 def _feed(query: str) -> Feed:
-    given = dict(parse_qsl(query, encoding="latin-1"))
-    faults = [
-        FieldFault(f"/{name}", _NAME_WANTED)
-        for name in ("after", "consumer")
-        if given.get(name) and not _NAME.fullmatch(given[name])
-    ]
-    for name, pattern, least, most in (
-        ("limit", _LIMIT, 1, PAGE_ROWS),
-        ("wait", _COUNT, 0, WAIT_LIMIT_S),
-        ("seen", _COUNT, 0, SEEN_LIMIT),
-    ):
-        if given.get(name) and not pattern.fullmatch(given[name]):
-            faults.append(FieldFault(f"/{name}", f"Send a whole number from {least} to {most}."))
-    if faults:
-        raise InvalidFieldsError(faults=tuple(faults))
+    given, numbers = read_query(query, [LIMIT, WAIT, SEEN], [AFTER, CONSUMER])
+    seen = numbers.get("seen", SEEN_LIMIT + 1)
+    has_seen = seen <= SEEN_LIMIT
     return Feed(
         after=given.get("after", ""),
         consumer=given.get("consumer", ""),
-        limit=min(int(given.get("limit") or DEFAULT_ROWS), PAGE_ROWS),
-        wait_s=min(int(given.get("wait") or 0), WAIT_LIMIT_S),
-        seen=min(int(given.get("seen") or 0), SEEN_LIMIT),
-        has_seen=bool(given.get("seen")),
+        limit=numbers["limit"],
+        wait_s=numbers["wait"],
+        seen=seen if has_seen else 0,
+        has_seen=has_seen,
         is_signed=given.get("signed") == "true",
     )

@@ -10,6 +10,7 @@ from wakala.rules.bodies import StatusBody
 from wakala.rules.commands import COMMANDS, Command, Mode
 from wakala.rules.delivery import TYPES, DeliveryState
 from wakala.rules.endpoints import Waiting
+from wakala.web.paging import AFTER, BEFORE, CONSUMER, LIMIT, NAME, SEEN, WAIT
 
 PREFIXES = {Environment.LIVE: "/mpesa/v1", Environment.SANDBOX: "/sandbox/mpesa/v1"}
 
@@ -144,24 +145,10 @@ def _endpoint_paths(prefix: str, environment: Environment) -> dict[str, Any]:
 
 _SHORTCODE = {"type": "string", "description": "The endpoint of this shortcode; left out, the app's own."}
 _URL = {"type": "string", "examples": ["https://shop.example/wakala"]}
-_NAME = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+_NAME = {"type": "string", "pattern": f"^{NAME}$"}
 _MOMENT = {"type": "string", "format": "date-time"}
 _FEED = [
-    {"name": "after", "in": "query", "schema": _NAME, "description": "`After` of the page before, or `now`."},
-    {"name": "consumer", "in": "query", "schema": _NAME, "description": "Go on where this reader acknowledged."},
-    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}},
-    {
-        "name": "wait",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 0, "maximum": 25},
-        "description": "Seconds to hold the answer back while there is nothing.",
-    },
-    {
-        "name": "seen",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 0, "maximum": 1_000},
-        "description": "Include those too young for the cursor, and wait for more than so many after it.",
-    },
+    *(each.schema() for each in (AFTER, CONSUMER, LIMIT, WAIT, SEEN)),
     {"name": "signed", "in": "query", "schema": {"type": "boolean"}, "description": "With the headers of an attempt."},
 ]
 _REPLAY = {
@@ -190,10 +177,7 @@ _FORGET = {
     "properties": {"Consumer": _NAME},
 }
 
-_CURSOR = [
-    {"name": "before", "in": "query", "schema": {"type": "string"}, "description": "`Before` of the page before."},
-    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}},
-]
+_CURSOR = [BEFORE.schema(), LIMIT.schema()]
 
 _PROBLEM_SCHEMA = {
     "type": "object",

@@ -6,7 +6,14 @@ from wakala.journal.journal import Journal
 from wakala.rules.signing import mac, same
 from wakala.web.api import story
 from wakala.web.plumbing import Incoming
-from wakala.web.rendering import PAGE_HEADERS, STATIC_FILES, STATIC_HEADERS, render_problem, render_timeline
+from wakala.web.rendering import (
+    PAGE_HEADERS,
+    STATIC_FILES,
+    STATIC_HEADERS,
+    render_problem,
+    render_timeline,
+    render_unknown_trace,
+)
 from wakala.wire.api import HttpAnswer
 
 LANGUAGES = ("en", "sw")
@@ -28,20 +35,18 @@ class Pages:
         if same(secret, mac(self._trace_key, "trace", payment_id)):
             payment = await self._journal.payment(payment_id)
         if payment is None:
-            text = "This link shows no payment. Open it from GET .../requests/{RequestID}, or run `wakala trace`."
-            error = NotFoundError(text)
-            return _page(404, render_problem(error.status, error.title, error.sentence, language))
+            return _page(404, render_unknown_trace(language))
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
         view = await story(self._journal, payment, shortcode.number if shortcode else "", masked=True)
         return _page(200, render_timeline(view, language))
 
     async def problem(self, incoming: Incoming) -> HttpAnswer:
-        """What a problem type means: the address in ``type`` leads here."""
+        """What a problem type means: the address in ``type`` leads here. For developers, in English as the API is."""
         code = incoming.parameters["code"]
         found = next((error for error in _all_errors(WakalaError) if error.code == code), None)
         if found is None:
-            return _page(404, render_problem(404, "No such problem", f"Nothing here is called {code}.", "en"))
-        return _page(200, render_problem(found.status, found.title, found.sentence, _language(incoming)))
+            return _page(404, render_problem(404, "No such problem", f"Nothing here is called {code}."))
+        return _page(200, render_problem(found.status, found.title, found.sentence))
 
     async def static(self, incoming: Incoming) -> HttpAnswer:
         """A static file, by its hashed name, from memory."""

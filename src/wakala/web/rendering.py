@@ -192,14 +192,20 @@ def render_timeline(trace: TraceView, language: str) -> str:
     )
 
 
-def render_problem(status: int, title: str, sentence: str, language: str) -> str:
+def render_problem(status: int, title: str, sentence: str) -> str:
     """A page for what went wrong before there was anything to show; the sentence says what to do."""
-    tongue = wording.choose_language(language)
+    return _problem(status, title, sentence, "en", ("en",))
+
+
+def _problem(
+    status: int, title: str, sentence: str, tongue: wording.Language, languages: tuple[wording.Language, ...]
+) -> str:
     return _ENVIRONMENT.get_template("problem.html").render(
         status=status,
         title=title,
         sentence=sentence,
         language=tongue,
+        languages=languages,
         words=wording.WORDS[tongue],
         is_test=False,
     )
@@ -207,8 +213,9 @@ def render_problem(status: int, title: str, sentence: str, language: str) -> str
 
 def render_unknown_trace(language: str) -> str:
     """The 404 of a trace link that fits no payment. It says the same whether the payment or the secret is wrong."""
-    words = wording.WORDS[wording.choose_language(language)].page
-    return render_problem(404, words["problem_404_title"], words["problem_404_sentence"], language)
+    tongue = wording.choose_language(language)
+    words = wording.WORDS[tongue].page
+    return _problem(404, words["problem_404_title"], words["problem_404_sentence"], tongue, wording.LANGUAGES)
 
 
 def _parties(name: str, direction: str, words: wording.Words) -> tuple[str, str]:

@@ -147,8 +147,8 @@ ENGLISH: Final = Words(
         "footer": "Kept by Wakala, byte for byte.",
         "problem_404_title": "No payment behind this link",
         "problem_404_sentence": (
-            "The link is incomplete, or it was replaced. Copy the whole link again, or ask for a new one with "
-            "GET /mpesa/v1/requests/{RequestID}."
+            "The link is incomplete, or it was replaced. Copy the whole link again, or ask the business for a new "
+            "one. Its system finds it with GET /mpesa/v1/requests/{RequestID}."
         ),
     },
     exchanges={
@@ -281,8 +281,8 @@ SWAHILI: Final = Words(
         "footer": "Imehifadhiwa na Wakala, neno kwa neno.",
         "problem_404_title": "Hakuna malipo kwenye kiungo hiki",
         "problem_404_sentence": (
-            "Kiungo hakijakamilika, au kimebadilishwa. Nakili kiungo chote tena, au omba kipya kwa "
-            "GET /mpesa/v1/requests/{RequestID}."
+            "Kiungo hakijakamilika, au kimebadilishwa. Nakili kiungo chote tena, au omba kipya kutoka kwa biashara. "
+            "Mfumo wake hukipata kwa GET /mpesa/v1/requests/{RequestID}."
         ),
     },
     exchanges={
