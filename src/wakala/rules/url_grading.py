@@ -83,8 +83,7 @@ def graded(seen: Seen) -> Grading:
     checks: list[Check] = []
     for name, look in _CHECKS:
         mark, sentence = look(seen)
-        if sentence:
-            checks.append(Check(name, mark, sentence))
+        checks.append(Check(name, mark, sentence))
         if mark is Mark.FAIL:
             break
     return Grading(tuple(checks))
@@ -132,9 +131,11 @@ def _tls(seen: Seen) -> Found:
 
 
 def _certificate_advice(trouble: str) -> str:
-    if "local issuer" in trouble or "self" in trouble:
+    if "mismatch" in trouble or "expired" in trouble:  # of these a mismatch alone tells a name, which may be any word
+        return " Renew it, or correct the name that it is for."
+    if "local issuer" in trouble or "self-signed" in trouble or "self signed" in trouble:
         return " Serve the whole chain, with the intermediate certificate, of an authority that everybody trusts."
-    return " Renew it, or correct the name that it is for." if "expired" in trouble or "mismatch" in trouble else ""
+    return ""
 
 
 def _first_byte(seen: Seen) -> Found:
