@@ -99,13 +99,6 @@ def test_more_to_mend_is_worse_and_a_failure_is_an_f() -> None:
         ({"reach": Reach.NAME, "trouble": "it was not found."}, "dns", "It was not found. Correct the name"),
         ({"reach": Reach.ADDRESS, "trouble": "10.0.0.1 is private"}, "address", "may not be called"),
         ({"reach": Reach.CONNECTION, "trouble": "no connection to 41.90.1.1"}, "tls", "firewall"),
-        ({"reach": Reach.CERTIFICATE, "trouble": "certificate has expired"}, "tls", "Renew it"),
-        ({"reach": Reach.CERTIFICATE, "trouble": "Hostname mismatch for 'a.example'"}, "tls", "correct the name"),
-        ({"reach": Reach.CERTIFICATE, "trouble": "Hostname mismatch for 'myself.example'"}, "tls", "correct the name"),
-        ({"reach": Reach.CERTIFICATE, "trouble": "self-signed certificate in certificate chain"}, "tls", "whole chain"),
-        ({"reach": Reach.CERTIFICATE, "trouble": "self signed certificate"}, "tls", "whole chain"),
-        ({"reach": Reach.CERTIFICATE, "trouble": "myself is not who you think"}, "tls", "Myself is not who you think."),
-        ({"reach": Reach.CERTIFICATE, "trouble": "unable to get local issuer certificate"}, "tls", "whole chain"),
         ({"trouble": "no answer within 5 s", "first_byte_s": None, "status": None}, "first_byte", "Write"),
         ({"trouble": "the connection was closed in the middle", "status": None}, "status", "closed"),
         ({"status": 199}, "status", "It answered 199"),
@@ -128,6 +121,29 @@ def test_what_fails_ends_the_test_and_says_what_to_do(change: dict[str, object],
     assert found.checks[-1].mark is Mark.FAIL
     assert says in found.checks[-1].sentence, found.checks[-1].sentence
     assert [check.name for check in found.failures] == [last]
+
+
+@pytest.mark.parametrize(
+    ("why", "says"),
+    [
+        ("certificate has expired", "Renew it, or correct the name"),
+        ("Hostname mismatch, certificate is not valid for 'shop.example'.", "Renew it, or correct the name"),
+        ("IP address mismatch, certificate is not valid for '41.90.1.1'.", "Renew it, or correct the name"),
+        ("unable to get local issuer certificate", "Serve the whole chain"),
+        ("self-signed certificate in certificate chain", "Serve the whole chain"),
+        ("self signed certificate", "Serve the whole chain"),
+        ("unsuitable certificate purpose", ""),
+    ],
+)
+@pytest.mark.parametrize("host", ["shop.example", "myself.example", "self-signed.example", "expired.example"])
+def test_what_to_do_about_a_certificate_depends_on_no_name(why: str, says: str, host: str) -> None:
+    why = why.replace("shop.example", host)
+    trouble = f"the certificate of {host} is not trusted: {why}"
+    found = graded(replace(WELL, host=host, reach=Reach.CERTIFICATE, trouble=trouble))
+    assert [check.name for check in found.failures] == ["tls"]
+    told, _, advice = found.checks[-1].sentence.partition(f"{why.rstrip('.')}.")
+    assert told == f"The certificate of {host} is not trusted: "
+    assert advice.strip().startswith(says) if says else not advice
 
 
 def test_a_network_of_ones_own_may_do_without_tls() -> None:

@@ -131,9 +131,10 @@ def _tls(seen: Seen) -> Found:
 
 
 def _certificate_advice(trouble: str) -> str:
-    if "mismatch" in trouble or "expired" in trouble:  # of these a mismatch alone tells a name, which may be any word
+    why = trouble.rpartition(": ")[2]  # before it stands the host, whose name may be any of these words
+    if "mismatch" in why or "expired" in why:  # and a mismatch names it once more
         return " Renew it, or correct the name that it is for."
-    if "local issuer" in trouble or "self-signed" in trouble or "self signed" in trouble:
+    if "local issuer" in why or "self-signed" in why or "self signed" in why:
         return " Serve the whole chain, with the intermediate certificate, of an authority that everybody trusts."
     return ""
 
