@@ -5,6 +5,7 @@ import pytest
 from journal.making import payment
 from upstream.soap_speaking import Far, Given, answer, log, ours, plain
 from upstream.speaking import NOW_US, Clock
+from wakala.rules.accounts import Side
 from wakala.rules.facts import Accepted, Settled, StillOpen
 from wakala.rules.payment import Evidence, Kind, Payment
 from wakala.upstream.broker import Broker
@@ -15,6 +16,7 @@ MADE_US = NOW_US - 90_000_000_000  # the day before
 SENT_US = NOW_US - 3_600_000_000
 LOST = payment(
     "R-2",
+    side=Side.BROKER,
     kind=Kind.PAYOUT,
     command="b2c/businesspayment",
     amount_cents=1200_00,
@@ -25,6 +27,7 @@ LOST = payment(
 )
 TAKEN = payment(
     "R-2",
+    side=Side.BROKER,
     kind=Kind.PAYOUT,
     command="b2c/businesspayment",
     amount_cents=1200_00,
@@ -35,6 +38,7 @@ TAKEN = payment(
 )
 STATUS = payment(
     "R-5",
+    side=Side.BROKER,
     kind=Kind.ENQUIRY,
     command="transactionstatus/transactionstatusquery",
     merchant_request_id="600100_R-5",

@@ -92,6 +92,22 @@ def test_what_is_needed_is_enough_and_nothing_else_fits(command: Any) -> None:
         assert [fault.pointer for fault in refused.value.faults] == [f"/{name}"]
 
 
+OWN = {
+    **dict.fromkeys(("PushBody", "SimulateBody", "ExpressBody"), "ReceiverShortcode"),
+    **dict.fromkeys(("PayoutBody", "TransferBody", "MoveBody", "TaxBody"), "SenderShortcode"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.path)
+def test_a_command_is_for_the_shortcode_that_it_names(command: Any) -> None:
+    """As who is paid, or as who pays; without it, there is only one that it can be for."""
+    body = command.body.__name__
+    own = OWN.get(body, "Shortcode")
+    ask = read(command, json.dumps(NEEDED[body] | {own: "600984"}).encode())
+    assert (ask.shortcode, own in json.loads(ask.details)) == ("600984", False)
+    assert read(command, json.dumps(NEEDED[body]).encode()).shortcode is None
+
+
 IDS = (["A", "7", "a" * 64, "A.b_c-d"], ["", "a" * 65, ".a", "_a", "-a", "a b", "a/b", "é", "a\n"])
 ARABIC_ONE = "\u0661"  # a digit to a program that is not told which ones are meant
 NUMBERS = (["60010", "6001000"], ["6001", "60010000", "60010a", "60010" + ARABIC_ONE, "600100\n"])

@@ -12,7 +12,7 @@ from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange
 from wakala.rules.facts import Accepted, Fact, LostSight, Refused, Settled, StillOpen
 from wakala.rules.payment import Evidence, Payment, Scope
-from wakala.rules.sides import BrokerAccess
+from wakala.rules.sides import BrokerAccess, id_at_broker, id_at_mpesa
 from wakala.upstream.door import Asked, Callback, Credentials
 from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
 from wakala.wire.broker import replies, requests
@@ -63,7 +63,7 @@ class Broker:
         reply, exchange = await self._call(access, path, body, payment.command.replace("/", "_"), payment)
         if isinstance(reply, NoReply):
             return Asked(unanswered(reply, retry_us(self._source)), (exchange,))
-        own_id = requests.originator_id(credentials.number, payment.request_id)
+        own_id = id_at_broker(credentials.number, payment.request_id)
         return Asked(self._answer_fact(payment, reply, own_id), (exchange,))
 
     def _written(
@@ -73,7 +73,7 @@ class Broker:
         details: dict[str, Any] = json.loads(payment.details)
         if payment.command == REGISTER:
             return access.register_path, requests.register_urls(
-                requests.originator_id(credentials.number, payment.request_id),
+                id_at_broker(credentials.number, payment.request_id),
                 _provider(access),
                 now_us,
                 shortcode=credentials.number,
@@ -148,7 +148,7 @@ class Broker:
         self, access: BrokerAccess, credentials: Credentials, payment: Payment
     ) -> tuple[Fact | None, Exchange]:
         """Did the request get through, and what did the core say? Answered at once (broker.md 8.3)."""
-        own_id = requests.originator_id(credentials.number, payment.request_id)
+        own_id = id_at_broker(credentials.number, payment.request_id)
         sent_us = payment.sent_us or payment.created_us
         body = requests.query_transaction(own_id, sent_us, _provider(access), self._source.now_us())
         reply, exchange = await self._call(access, access.query_path, body, "query_transaction", payment)
@@ -163,8 +163,7 @@ class Broker:
         number = payment.checks + 1
         details: dict[str, Any] = json.loads(payment.details)
         if payment.kind.moves_money:
-            own = requests.originator_id(credentials.number, payment.request_id)
-            details = {"OriginalConversationID": payment.merchant_request_id or own}
+            details = {"OriginalConversationID": id_at_mpesa(payment, credentials.number)}
         out = self._outbound(
             credentials,
             callback,
@@ -188,7 +187,7 @@ class Broker:
         if access is None:
             return _no_access().description, ()
         body = requests.register_urls(
-            requests.originator_id(credentials.number, self._source.new_id("reg")),
+            id_at_broker(credentials.number, self._source.new_id("reg")),
             _provider(access),
             self._source.now_us(),
             shortcode=credentials.number,
@@ -210,7 +209,7 @@ class Broker:
         if access is None:
             return _no_access().description, ()
         now_us = self._source.now_us()
-        never = requests.originator_id(credentials.number, self._source.new_id("never"))
+        never = id_at_broker(credentials.number, self._source.new_id("never"))
         body = requests.query_transaction(never, now_us, _provider(access), now_us)
         reply, exchange = await self._call(access, access.query_path, body, "query_transaction", scope)
         if isinstance(reply, NoReply):
