@@ -37,6 +37,7 @@ BILL = payment(
     details='{"ReceiverShortcode":"600640","Requester":"0700000417"}',
 )
 REGISTRATION = payment("R-4", kind=Kind.SERVICE, command="c2b/registerurl", details="{}", created_us=NOW_US - 5_000_000)
+NEXT = ("Next!Pass2025", b"sharedkey0123456", b"initvector012345")
 REPEAT = {name: f"{{{name}}}" for name in ("spPassword", "SecurityCredential")}
 ACCEPTED = ours("b2c-02-response-accepted", OWN)
 
@@ -223,10 +224,11 @@ async def test_a_registration_ends_with_the_answer(broker: Broker, far: Far) -> 
 async def test_a_registration_that_is_kept_for_later_is_not_made(broker: Broker, far: Far) -> None:
     kept = ours("b2c-05-response-cached", "")
     fact = (await carry(broker, far, REGISTRATION, kept)).fact
-    assert fact == LostSight("100000000", "Request was cached, waiting for resending")
+    assert isinstance(fact, Refused)
+    assert (fact.code, "register them again" in fact.description) == ("kept_for_later", True)
     far.answers = [kept]
     why, exchanges = await broker.register(far.credentials(), PAYOUT.scope, "Completed", url("c"), url("v"))
-    assert why == "The Broker keeps them for later: Request was cached, waiting for resending"
+    assert why == fact.description
     assert len(exchanges) == 1
 
 
@@ -331,10 +333,11 @@ async def test_a_new_password_that_may_have_been_taken_is_not_called_refused(
 ) -> None:
     far.answers = [plain("00000000"), given]
     access = far.access(password_path="/management")
-    taken, exchanges = await broker.change_password(access, PAYOUT.scope, "Next!Pass2025", b"k" * 16, b"v" * 16)
+    taken, exchanges = await broker.change_password(access, PAYOUT.scope, *NEXT)
     assert (taken, [each.name for each in exchanges]) == (None, ["change_password"])
     assert far.paths == ["/management"]
-    why, exchanges = await broker.change_password(access, PAYOUT.scope, "Next!Pass2025", b"k" * 16, b"v" * 16)
+    assert (far.told("newPassword"), far.told("timeStamp")) == ("ShOorXwu4q6VZb0atql+KQ==", STAMP)  # broker.md 8.4
+    why, exchanges = await broker.change_password(access, PAYOUT.scope, *NEXT)
     assert says in (why or "")
     assert ("either password may hold now" in (why or "")) is not is_sure
     assert len(exchanges) == 1
@@ -342,5 +345,5 @@ async def test_a_new_password_that_may_have_been_taken_is_not_called_refused(
 
 async def test_a_new_password_that_did_not_leave_leaves_the_old_one(broker: Broker, far: Far) -> None:
     access = far.access(url="http://127.0.0.1:1", password_path="/management")
-    why, _ = await broker.change_password(access, PAYOUT.scope, "Next!Pass2025", b"k" * 16, b"v" * 16)
+    why, _ = await broker.change_password(access, PAYOUT.scope, *NEXT)
     assert (why or "").endswith("the old password holds.")

@@ -10,7 +10,7 @@ from wakala.errors import CallerError
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange
-from wakala.rules.facts import Accepted, Fact, LostSight, Refused, Settled, StillOpen
+from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen
 from wakala.rules.payment import Evidence, Payment, Scope
 from wakala.rules.sides import BrokerAccess, id_at_broker, id_at_mpesa
 from wakala.upstream.door import Asked, Callback, Credentials
@@ -28,6 +28,8 @@ from wakala.wire.result_facts import result_fact
 _HEADERS = (("Content-Type", "text/xml; charset=utf-8"), ("SOAPAction", '""'), ("Accept", "text/xml"))
 STATUS = "transactionstatus/transactionstatusquery"
 REGISTER = "c2b/registerurl"
+
+_KEPT = "The Broker keeps the URLs for later, and will not say when it has taken them: register them again."
 
 PREFIX = "soap_"
 """Before every kind of answer: the Broker calls at doors of its own."""
@@ -118,8 +120,8 @@ class Broker:
             return of_trouble(answer, retry_us(self._source), Evidence.ANSWER)
         if payment.command != REGISTER:
             return Accepted(answer.originator_conversation_id, answer.conversation_id, answer.description)
-        if not replies.is_accepted(answer.code):  # kept for later: nobody will tell us when it is taken
-            return LostSight(answer.code, answer.description)
+        if not replies.is_accepted(answer.code):
+            return Refused("kept_for_later", _KEPT, Evidence.ANSWER)
         results = {"ResponseCode": answer.code, "ResponseDescription": answer.description}
         return Settled(
             by=Evidence.ANSWER, paid=True, code="0", description=answer.description, results=json.dumps(results)
@@ -200,7 +202,7 @@ class Broker:
             return f"The Broker gave no answer: {reply.reason}.", (exchange,)
         answer = replies.read_ack(reply.status, reply.body, "")
         if isinstance(answer, Ack) and not replies.is_accepted(answer.code):
-            return f"The Broker keeps them for later: {answer.description}", (exchange,)
+            return _KEPT, (exchange,)
         return _refusal(answer), (exchange,)
 
     async def prove(self, credentials: Credentials, scope: Scope) -> tuple[str | None, tuple[Exchange, ...]]:
