@@ -6,7 +6,7 @@ from journal.making import shortcode
 from wakala.errors import NotAllowedHereError
 from wakala.rules.abilities import require_able
 from wakala.rules.accounts import Environment, Product, Shortcode, ShortcodeKind, Side
-from wakala.rules.commands import BY_PATH, COMMANDS, RELAYED_PATHS, SPENDING, Command
+from wakala.rules.commands import BILL_LISTS, BILL_OPT_INS, BY_PATH, COMMANDS, RELAYED_PATHS, SPENDING, Command
 from wakala.rules.payment import Kind
 from wakala.rules.sides import side_of
 
@@ -108,6 +108,26 @@ def test_only_a_payment_by_hand_is_of_the_sandbox_alone() -> None:
     sandbox_alone = {c.path for c in COMMANDS if Environment.LIVE not in c.environments}
     assert sandbox_alone == {"c2b/customerpaybill", "c2b/customerbuygoods"}
     assert all(Environment.SANDBOX in command.environments for command in COMMANDS)
+
+
+def test_m_pesas_word_for_a_command_is_its_name_in_other_capitals() -> None:
+    online = {"CustomerPayBillOnline": "customerpaybill", "CustomerBuyGoodsOnline": "customerbuygoods"}
+    for command in COMMANDS:
+        if command.group in {"lnm", "b2c", "b2b", "reversal", "transactionstatus", "accountbalance"}:
+            word = command.command_id or ""
+            has_none = command.path in {"b2c/hakikisha", "b2b/expresscheckout"}  # one path each at Daraja
+            assert online.get(word, word.lower()) == ("" if has_none else command.name)
+    assert {c.path: c.command_id for c in COMMANDS if c.path.startswith("c2b/customer")} == {
+        "c2b/customerpaybill": "CustomerPayBillOnline",
+        "c2b/customerbuygoods": "CustomerBuyGoodsOnline",
+    }
+    assert all(path == path.lower() for path in BY_PATH)
+
+
+def test_bills_go_as_daraja_takes_them() -> None:
+    """Many as a bare list; and what opts in brings a key that nobody is told (daraja.md 1.3, 2.16)."""
+    assert {f"billmanager/{name}" for name in ("bulkinvoicing", "changeinvoices", "cancelbulkinvoices")} == BILL_LISTS
+    assert {"billmanager/optin", "billmanager/changeoptindetails"} == BILL_OPT_INS
 
 
 # ── by which side ──

@@ -108,6 +108,17 @@ def test_a_command_is_for_the_shortcode_that_it_names(command: Any) -> None:
     assert read(command, json.dumps(NEEDED[body]).encode()).shortcode is None
 
 
+MOVES = [command for command in COMMANDS if command.summary.startswith("Move own money")]
+
+
+@pytest.mark.parametrize("command", MOVES, ids=lambda command: command.path)
+def test_own_money_moves_to_nobody_else(command: Any) -> None:
+    assert len(MOVES) == 4
+    assert read(command, json.dumps(MOVE).encode()).amount_cents == 500
+    with pytest.raises(InvalidFieldsError):
+        read(command, json.dumps(TRANSFER).encode())
+
+
 IDS = (["A", "7", "a" * 64, "A.b_c-d"], ["", "a" * 65, ".a", "_a", "-a", "a b", "a/b", "é", "a\n"])
 ARABIC_ONE = "\u0661"  # a digit to a program that is not told which ones are meant
 NUMBERS = (["60010", "6001000"], ["6001", "60010000", "60010a", "60010" + ARABIC_ONE, "600100\n"])
