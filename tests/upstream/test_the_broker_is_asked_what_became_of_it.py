@@ -80,6 +80,12 @@ async def test_a_result_in_the_log_settles_it(broker: Broker, far: Far, clock: C
     assert (exchange.name, exchange.payment_id, exchange.scope) == ("query_transaction", LOST.id, LOST.scope)
 
 
+async def test_a_result_that_names_no_request_is_of_the_one_that_was_looked_for(broker: Broker, far: Far) -> None:
+    asked = await ask(broker, far, LOST, log(results=(PAID.replace(OWN.encode(), b""),)))
+    assert isinstance(asked.fact, Settled)
+    assert asked.fact.receipt == "TAE7B2C9QK"
+
+
 async def test_a_failure_in_the_log_settles_it_too(broker: Broker, far: Far) -> None:
     failed = ours("b2c-09-result-insufficient-funds", OWN)
     asked = await ask(broker, far, LOST, log(results=(b"?", failed)))
@@ -190,6 +196,7 @@ async def test_a_question_that_is_not_taken_leaves_it_open(broker: Broker, far: 
     ("told", "says"),
     [
         (answer("0"), "Asked M-Pesa"),
+        (answer("0", "", "<OriginatorConversationID>600100__4_R-2</OriginatorConversationID>"), "Asked M-Pesa"),
         (answer("100000000"), "Asked M-Pesa"),
         (answer("100000002", "Wait."), "Wait."),
         (b"?", "The Broker answered: "),
