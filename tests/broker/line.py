@@ -6,6 +6,7 @@ It is no simulator: it knows nothing of money. A test says what it answers, and 
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import re
 import ssl
@@ -28,6 +29,16 @@ FAR_AHEAD = dt.datetime(2120, 1, 1, tzinfo=dt.UTC)
 
 def sample(name: str) -> bytes:
     return (SAMPLES / f"{name}.xml").read_bytes()
+
+
+def speaking_of(request_id: str, document: bytes) -> bytes:
+    """A sample that speaks of this request instead of its own, also in the messages that the log keeps in base64."""
+
+    def of_this(kept: re.Match[bytes]) -> bytes:
+        return base64.b64encode(speaking_of(request_id, base64.b64decode(kept[0])))
+
+    whole = re.sub(rb"(?<=>)[A-Za-z0-9+/]{200,}={0,2}(?=<)", of_this, document)
+    return whole.replace(b"600630_SIMORG_B2C000101", request_id.encode())
 
 
 class Authority:
@@ -95,8 +106,7 @@ class FarEnd:
 
     def ours(self, name: str) -> bytes:
         """A sample that speaks of the last request instead of its own."""
-        document = sample(name).decode().replace("600630_SIMORG_B2C000101", self.told("OriginatorConversationID"))
-        return document.encode()
+        return speaking_of(self.told("OriginatorConversationID"), sample(name))
 
 
 @asynccontextmanager

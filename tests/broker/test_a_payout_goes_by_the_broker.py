@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from broker.line import HOST, Authority, FarEnd, far_end, sample
+from broker.line import HOST, Authority, FarEnd, far_end, sample, speaking_of
 from services.gateway import PAYBILL, SANDBOX, House, basic, eventually, running_gateway
 from wakala.rules.accounts import Product
 from wakala.rules.sides import BrokerAccess
@@ -116,7 +116,8 @@ async def test_a_hung_up_line_is_unknown_and_the_log_is_asked(line: Line) -> Non
     assert (await line.pay("LOST"))["State"] == "unknown"
     payment = await line.house.gateway.payments.find((await line.house.request("LOST"))["PaymentID"])
     assert payment is not None
-    line.end.answer = lambda path, body: sample("query-02-query-transaction-response-ok")
+    ours = speaking_of(f"{PAYBILL}_LOST", sample("query-02-query-transaction-response-ok"))
+    line.end.answer = lambda path, body: ours
     asked = await line.house.gateway.payments._upstream.ask(  # the finisher's own door, without its clock
         line.house.gateway.directory.credentials(payment.scope.shortcode_id),
         payment,
@@ -196,6 +197,11 @@ async def test_no_secret_of_the_broker_is_stored(line: Line, tmp_path: Path) -> 
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("*.db*"))  # noqa: ASYNC240
     assert stored
     assert not [secret for secret in (*secrets, "Sim!Pass2025", "BEGIN PRIVATE KEY") if secret.encode() in stored]
+
+
+async def test_the_scheme_in_capitals_takes_the_same_proof(line: Line) -> None:
+    await line.use(url=line.end.url.replace("https", "HTTPS"))
+    assert (await line.pay("CAPITALS"))["State"] == "pending"
 
 
 async def test_certificates_that_do_not_fit_move_nothing(line: Line) -> None:

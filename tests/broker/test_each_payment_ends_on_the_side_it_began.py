@@ -2,10 +2,13 @@
 
 import json
 
-from acceptance.faces import FINAL, NUMBER, WakalaFace
+import pytest
+
+from acceptance.faces import FINAL, NUMBER, STATUS, DarajaFace, Face, WakalaFace
 from broker.conftest import BrokerHouse
 from services.gateway import SANDBOX, House, basic, eventually, is_problem
 from simulator.box import until
+from wakala.rules.accounts import Side
 
 FACE = WakalaFace()
 
@@ -48,6 +51,28 @@ async def test_a_switch_leaves_each_payment_on_its_side(at_broker: BrokerHouse) 
         if payment
     }
     assert stored == {"OLD": "broker", "NEW": "daraja"}
+
+
+@pytest.mark.parametrize("face", [WakalaFace(), DarajaFace()], ids=["wakala", "daraja"])
+@pytest.mark.parametrize("began", list(Side))
+@pytest.mark.parametrize("goes_on", list(Side))
+async def test_a_payment_is_asked_about_by_the_name_that_m_pesa_has_for_it(
+    at_broker: BrokerHouse, face: Face, began: Side, goes_on: Side
+) -> None:
+    """The Broker was given another name than Daraja would have been, and its caller knows but one."""
+    house = at_broker.house
+
+    async def go_by(side: Side) -> None:
+        await (at_broker.show("client") if side is Side.BROKER else house.admin.use_daraja(at_broker.shortcode))
+        await house.settle_directory()
+
+    await go_by(began)
+    await face.ask(house, "b2c/businesspayment", "PAID")
+    receipt = (await house.request_in("PAID", "succeeded"))["MpesaReceiptNumber"]
+    await go_by(goes_on)
+    await face.ask(house, STATUS, "ASKED", OriginalRequestID="PAID")
+    await eventually(lambda: face.told(house, "ASKED"))
+    assert receipt in json.dumps(face.told(house, "ASKED"))
 
 
 async def test_a_push_goes_by_daraja_whatever_the_side(at_broker: BrokerHouse) -> None:

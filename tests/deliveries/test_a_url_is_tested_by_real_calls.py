@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -173,11 +174,15 @@ def served_by(certificates: Path, name: str) -> ssl.SSLContext:
 
 
 async def test_tls_is_told_with_its_version_authority_and_days(certificates: Path) -> None:
+    (own, *_) = x509.load_pem_x509_certificates((certificates / "server.pem").read_bytes())
     async with receiver(verifying, served_by(certificates, "server")) as url:
+        most = (own.not_valid_after_utc - dt.datetime.now(dt.UTC)).days
         found = await grading_of(url)
+        least = (own.not_valid_after_utc - dt.datetime.now(dt.UTC)).days
     assert found.grade == "A", found
     (tls,) = [check.sentence for check in found.checks if check.name == "tls"]
     assert tls.startswith("TLSv1.3; the certificate is trusted, signed by M-Pesa simulator authority, and good for")
+    assert least <= int(tls.split()[-2]) <= most
 
 
 @pytest.mark.parametrize(("name", "says"), [("expired-server", "expired"), ("stranger-server", "whole chain")])

@@ -84,6 +84,12 @@ async def test_what_was_taken_has_m_pesas_names(daraja: Daraja, mpesa: Mpesa) ->
     assert payout["OriginatorConversationID"] == "R-2"
 
 
+async def test_what_m_pesa_named_and_did_not_take_goes_by_its_names(daraja: Daraja, mpesa: Mpesa) -> None:
+    fact = (await carry(daraja, mpesa, PAYOUT, (200, QUEUED | {"ResponseCode": "1"}))).fact
+    assert isinstance(fact, LostSight)
+    assert (fact.merchant_request_id, fact.checkout_request_id) == ("R-2", "AG_1")
+
+
 async def test_a_person_who_is_asked_answers_at_a_door_of_its_own(daraja: Daraja, mpesa: Mpesa) -> None:
     asked = json.dumps({"SenderTill": "600999", "PartnerName": "SHOP"})
     till = payment("R-4", kind=Kind.TILL_PUSH, command="b2b/expresscheckout", details=asked)

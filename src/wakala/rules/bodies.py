@@ -44,11 +44,14 @@ ReceiptField = Annotated[
 ]
 RemarksField = Annotated[str, msgspec.Meta(max_length=100, description="For your own books; 2 to 100 characters.")]
 OccasionField = Annotated[str, msgspec.Meta(max_length=100)]
-DayField = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-12-01"])]
+_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+DayField = Annotated[str, msgspec.Meta(pattern=f"^{_DAY}$", examples=["2026-12-01"])]
 MomentField = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?$", description="Nairobi time.", examples=["2026-12-01 08:00"]
+        pattern=f"^{_DAY} ([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
+        description="Nairobi time.",
+        examples=["2026-12-01 08:00"],
     ),
 ]
 Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]

@@ -45,6 +45,17 @@ def originator_id(payment: Payment) -> str:
     return payment.request_id if payment.side is Side.BROKER else payment.merchant_request_id or payment.request_id
 
 
+def id_at_broker(number: str, request_id: str) -> str:
+    """Ours, unique for ever across all that speak to the core: it begins with the shortcode (broker.md 4.1)."""
+    return f"{number}_{request_id}"
+
+
+def id_at_mpesa(payment: Payment, number: str) -> str:
+    """By which M-Pesa knows a payment of this shortcode: what it told, or else what it was given."""
+    given = id_at_broker(number, payment.request_id) if payment.side is Side.BROKER else payment.request_id
+    return payment.merchant_request_id or given
+
+
 class BrokerAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is needed to speak to the Broker for one shortcode; sealed as a whole, so it stands in no log or column.
 

@@ -83,8 +83,7 @@ def graded(seen: Seen) -> Grading:
     checks: list[Check] = []
     for name, look in _CHECKS:
         mark, sentence = look(seen)
-        if sentence:
-            checks.append(Check(name, mark, sentence))
+        checks.append(Check(name, mark, sentence))
         if mark is Mark.FAIL:
             break
     return Grading(tuple(checks))
@@ -132,9 +131,12 @@ def _tls(seen: Seen) -> Found:
 
 
 def _certificate_advice(trouble: str) -> str:
-    if "local issuer" in trouble or "self" in trouble:
+    why = trouble.rpartition(": ")[2]  # before it stands the host, whose name may be any of these words
+    if "mismatch" in why or "expired" in why:  # and a mismatch names it once more
+        return " Renew it, or correct the name that it is for."
+    if "local issuer" in why or "self-signed" in why or "self signed" in why:
         return " Serve the whole chain, with the intermediate certificate, of an authority that everybody trusts."
-    return " Renew it, or correct the name that it is for." if "expired" in trouble or "mismatch" in trouble else ""
+    return ""
 
 
 def _first_byte(seen: Seen) -> Found:

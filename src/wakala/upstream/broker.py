@@ -10,15 +10,16 @@ from wakala.errors import CallerError
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange
-from wakala.rules.facts import Accepted, Fact, Misfit, Refused, Settled, StillOpen
+from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen
 from wakala.rules.payment import Evidence, Payment, Scope
-from wakala.rules.sides import BrokerAccess
+from wakala.rules.sides import BrokerAccess, id_at_broker, id_at_mpesa
 from wakala.upstream.door import Asked, Callback, Credentials
 from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
 from wakala.wire.broker import replies, requests
 from wakala.wire.broker.replies import Logged
 from wakala.wire.broker.soap import Provider
 from wakala.wire.daraja_codes import DecodedError
+from wakala.wire.daraja_errors import Trouble
 from wakala.wire.daraja_results import Ack
 from wakala.wire.http import HttpRequest
 from wakala.wire.outbound import Outbound
@@ -27,6 +28,8 @@ from wakala.wire.result_facts import result_fact
 _HEADERS = (("Content-Type", "text/xml; charset=utf-8"), ("SOAPAction", '""'), ("Accept", "text/xml"))
 STATUS = "transactionstatus/transactionstatusquery"
 REGISTER = "c2b/registerurl"
+
+_KEPT = "The Broker keeps the URLs for later, and will not say when it has taken them: register them again."
 
 PREFIX = "soap_"
 """Before every kind of answer: the Broker calls at doors of its own."""
@@ -62,7 +65,7 @@ class Broker:
         reply, exchange = await self._call(access, path, body, payment.command.replace("/", "_"), payment)
         if isinstance(reply, NoReply):
             return Asked(unanswered(reply, retry_us(self._source)), (exchange,))
-        own_id = requests.originator_id(credentials.number, payment.request_id)
+        own_id = id_at_broker(credentials.number, payment.request_id)
         return Asked(self._answer_fact(payment, reply, own_id), (exchange,))
 
     def _written(
@@ -72,7 +75,7 @@ class Broker:
         details: dict[str, Any] = json.loads(payment.details)
         if payment.command == REGISTER:
             return access.register_path, requests.register_urls(
-                requests.originator_id(credentials.number, payment.request_id),
+                id_at_broker(credentials.number, payment.request_id),
                 _provider(access),
                 now_us,
                 shortcode=credentials.number,
@@ -101,7 +104,7 @@ class Broker:
             description=payment.description,
             details=details,
             shortcode=credentials.number,
-            till=credentials.party_b if credentials.is_till else None,
+            till=None,  # the Broker goes by store numbers alone
             initiator=credentials.initiator,
             security_credential=credentials.security_credential(),
             result_url=callback(PREFIX + result),
@@ -117,6 +120,8 @@ class Broker:
             return of_trouble(answer, retry_us(self._source), Evidence.ANSWER)
         if payment.command != REGISTER:
             return Accepted(answer.originator_conversation_id, answer.conversation_id, answer.description)
+        if not replies.is_accepted(answer.code):
+            return Refused("kept_for_later", _KEPT, Evidence.ANSWER)
         results = {"ResponseCode": answer.code, "ResponseDescription": answer.description}
         return Settled(
             by=Evidence.ANSWER, paid=True, code="0", description=answer.description, results=json.dumps(results)
@@ -134,26 +139,24 @@ class Broker:
             return Asked(StillOpen("The shortcode has no access to the Broker any more.", processing=False), ())
         logged: tuple[Exchange, ...] = ()
         if payment.merchant_request_id is None:
-            found = await self._ask_log(access, credentials, payment)
-            if not _says_nothing(found.fact):
-                return found
-            logged = found.exchanges
+            fact, exchange = await self._ask_log(access, credentials, payment)
+            if fact is not None:
+                return Asked(fact, (exchange,))
+            logged = (exchange,)
         asked = await self._ask_core(access, credentials, payment, callback)
         return Asked(asked.fact, (*logged, *asked.exchanges))
 
-    async def _ask_log(self, access: BrokerAccess, credentials: Credentials, payment: Payment) -> Asked:
+    async def _ask_log(
+        self, access: BrokerAccess, credentials: Credentials, payment: Payment
+    ) -> tuple[Fact | None, Exchange]:
         """Did the request get through, and what did the core say? Answered at once (broker.md 8.3)."""
-        body = requests.query_transaction(
-            requests.originator_id(credentials.number, payment.request_id),
-            payment.sent_us or payment.created_us,
-            _provider(access),
-            self._source.now_us(),
-        )
+        own_id = id_at_broker(credentials.number, payment.request_id)
+        sent_us = payment.sent_us or payment.created_us
+        body = requests.query_transaction(own_id, sent_us, _provider(access), self._source.now_us())
         reply, exchange = await self._call(access, access.query_path, body, "query_transaction", payment)
         if isinstance(reply, NoReply):
-            return Asked(StillOpen(f"The Broker's log gave no answer: {reply.reason}.", processing=False), (exchange,))
-        logged = replies.read_log(reply.status, reply.body)
-        return Asked(_logged_fact(payment, logged), (exchange,))
+            return None, exchange
+        return _logged_fact(payment, replies.read_log(reply.status, reply.body, own_id)), exchange
 
     async def _ask_core(
         self, access: BrokerAccess, credentials: Credentials, payment: Payment, callback: Callback
@@ -162,8 +165,7 @@ class Broker:
         number = payment.checks + 1
         details: dict[str, Any] = json.loads(payment.details)
         if payment.kind.moves_money:
-            own = requests.originator_id(credentials.number, payment.request_id)
-            details = {"OriginalConversationID": payment.merchant_request_id or own}
+            details = {"OriginalConversationID": id_at_mpesa(payment, credentials.number)}
         out = self._outbound(
             credentials,
             callback,
@@ -187,7 +189,7 @@ class Broker:
         if access is None:
             return _no_access().description, ()
         body = requests.register_urls(
-            requests.originator_id(credentials.number, self._source.new_id("reg")),
+            id_at_broker(credentials.number, self._source.new_id("reg")),
             _provider(access),
             self._source.now_us(),
             shortcode=credentials.number,
@@ -198,7 +200,10 @@ class Broker:
         reply, exchange = await self._call(access, access.register_path, body, "register_url", scope)
         if isinstance(reply, NoReply):
             return f"The Broker gave no answer: {reply.reason}.", (exchange,)
-        return _refusal(replies.read_ack(reply.status, reply.body, "")), (exchange,)
+        answer = replies.read_ack(reply.status, reply.body, "")
+        if isinstance(answer, Ack) and not replies.is_accepted(answer.code):
+            return _KEPT, (exchange,)
+        return _refusal(answer), (exchange,)
 
     async def prove(self, credentials: Credentials, scope: Scope) -> tuple[str | None, tuple[Exchange, ...]]:
         """Does the Broker know us? Asks its log about a request that never was: None, or what keeps us out."""
@@ -206,7 +211,7 @@ class Broker:
         if access is None:
             return _no_access().description, ()
         now_us = self._source.now_us()
-        never = requests.originator_id(credentials.number, self._source.new_id("never"))
+        never = id_at_broker(credentials.number, self._source.new_id("never"))
         body = requests.query_transaction(never, now_us, _provider(access), now_us)
         reply, exchange = await self._call(access, access.query_path, body, "query_transaction", scope)
         if isinstance(reply, NoReply):
@@ -222,8 +227,13 @@ class Broker:
         body = requests.change_password(_provider(access), new_password, key, vector, self._source.now_us())
         reply, exchange = await self._call(access, access.password_path, body, "change_password", scope)
         if isinstance(reply, NoReply):
-            return f"The Broker gave no answer: {reply.reason}; either password may hold now.", (exchange,)
-        return _refusal(replies.read_plain_answer(reply.status, reply.body)), (exchange,)
+            holds = "the old password holds" if reply.unsent else "either password may hold now"
+            return f"The Broker gave no answer: {reply.reason}; {holds}.", (exchange,)
+        answer = replies.read_plain_answer(reply.status, reply.body)
+        if isinstance(answer, DecodedError) and answer.trouble is Trouble.UNKNOWN:
+            said = answer.outcome
+            return f"Its answer was {said.code}: {said.description}; either password may hold now.", (exchange,)
+        return _refusal(answer), (exchange,)
 
     async def _call(
         self, access: BrokerAccess, path: str, body: bytes, name: str, subject: Payment | Scope
@@ -237,6 +247,7 @@ class Broker:
             scope=subject.scope if isinstance(subject, Payment) else subject,
             payment_id=subject.id if isinstance(subject, Payment) else None,
             terms=_terms(access),
+            has_faults_in_200=True,
         )
 
 
@@ -253,7 +264,7 @@ def _provider(access: BrokerAccess) -> Provider:
 
 def _terms(access: BrokerAccess) -> TlsTerms | None:
     """None over plain HTTP, with which an integration begins (broker.md 1.2)."""
-    if not access.url.startswith("https:"):
+    if not access.url.lower().startswith("https:"):
         return None
     return TlsTerms(access.certificate, access.key, access.authority, access.server_name)
 
@@ -268,25 +279,20 @@ def _refusal(answer: Ack | DecodedError) -> str | None:
     return f"{answer.outcome.cause.en} {answer.outcome.next_step.en}"
 
 
-def _says_nothing(logged: Fact) -> bool:
-    """It knows nothing, or a Result that does not fit or settles nothing, tomorrow as today: the core is asked."""
-    return isinstance(logged, StillOpen | Misfit) or (isinstance(logged, Settled) and logged.paid is None)
+def _logged_fact(payment: Payment, logged: Logged | DecodedError) -> Fact | None:
+    """The log is evidence where it holds the core's own words; that it holds nothing yet proves nothing.
 
-
-def _logged_fact(payment: Payment, logged: Logged | DecodedError) -> Fact:
-    """The log is evidence where it holds the core's own words; that it holds nothing yet proves nothing."""
+    None, too, for a Result that does not fit or settles nothing, tomorrow as today: the core is asked.
+    """
     if isinstance(logged, DecodedError):
-        return StillOpen(f"The Broker's log answered: {logged.outcome.description}", processing=False)
+        return None
     if logged.result is not None:
-        return result_fact(payment, logged.result)
+        fact = result_fact(payment, logged.result)
+        return fact if isinstance(fact, Settled) and fact.paid is not None else None
     answer = logged.answer
     if isinstance(answer, Ack) and answer.conversation_id:
         return Accepted(answer.originator_conversation_id, answer.conversation_id, answer.description)
-    if isinstance(answer, DecodedError):
-        said = answer.outcome
-        return StillOpen(f"The Broker's log has the answer {said.code}: {said.description}", processing=False)
-    received = "has the request, and no answer to it yet" if logged.was_received else "does not have the request"
-    return StillOpen(f"The Broker's log {received}.", processing=False)
+    return None
 
 
 def _asked_again(reply: Reply | NoReply) -> Fact:

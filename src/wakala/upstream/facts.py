@@ -29,8 +29,13 @@ async def recorded(
     scope: Scope | None,
     payment_id: str | None,
     terms: TlsTerms | None = None,
+    has_faults_in_200: bool = False,
 ) -> tuple[Reply | NoReply, Exchange]:
-    """Send once; the answer, and the exchange as it is to be stored."""
+    """Send once; the answer, and the exchange as it is to be stored.
+
+    Some of M-Pesa's complaints repeat what they complain of, and their words go further than their bytes. Daraja's have
+    a status of their own, the Broker's have not (broker.md 1.3).
+    """
     exchange = Exchange(
         id=source.new_id("xch"),
         name=name,
@@ -48,7 +53,8 @@ async def recorded(
     )
     if isinstance(reply, NoReply):
         return reply, replace(exchange, error=reply.reason, duration_us=reply.duration_us)
-    reply = _without_echo(reply, request)
+    if has_faults_in_200 or reply.status != 200:
+        reply = _without_echo(reply, request)
     return reply, replace(
         exchange,
         status=reply.status,
@@ -59,9 +65,6 @@ async def recorded(
 
 
 def _without_echo(reply: Reply, request: HttpRequest) -> Reply:
-    """Some of M-Pesa's complaints repeat what they complain of, and their words go further than their bytes."""
-    if reply.status == 200:
-        return reply
     secrets = secrets_of(request.headers, request.body)
     body = without_echo(reply.body, secrets)
     headers = tuple((name, without_echo(value.encode(), secrets).decode()) for name, value in reply.headers)

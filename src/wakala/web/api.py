@@ -15,6 +15,7 @@ from wakala.rules.bodies import StatusBody
 from wakala.rules.commands import Ask, Command
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
+from wakala.rules.sides import id_at_mpesa
 from wakala.rules.signing import access_token, mac
 from wakala.web.auth import caller
 from wakala.web.endpoints import Endpoints
@@ -93,7 +94,7 @@ class Api:
             found = await self._journal.payment_by_request(app.organisation_id, environment, original)
             if found is None:
                 raise NotFoundError(f"No request {original} was ever received here in {environment}.")
-            details["OriginalConversationID"] = found.merchant_request_id or found.request_id
+            details["OriginalConversationID"] = id_at_mpesa(found, self._number(found))
         return replace(ask, details=json.dumps(details))
 
     async def _carry(

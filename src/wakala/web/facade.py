@@ -4,6 +4,7 @@ Thin: `wire.facade` reads and writes Daraja's words, `payments` does what is don
 """
 
 import hashlib
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -30,10 +31,11 @@ from wakala.journal.journal import ApiAnswer, Journal
 from wakala.payments import Payments
 from wakala.rules.abilities import require_able
 from wakala.rules.accounts import App, Environment, Shortcode, shortcode_for
-from wakala.rules.bodies import REQUEST_ID
+from wakala.rules.bodies import REQUEST_ID, StatusBody
 from wakala.rules.commands import KEPT_BY_GATEWAY, Ask
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
+from wakala.rules.sides import id_at_mpesa
 from wakala.rules.signing import access_token, same
 from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.web.auth import caller
@@ -108,6 +110,7 @@ class Facade:
                 require_able(called.ask.command, shortcode)
             except NotAllowedHereError as error:
                 raise _unable(called, error) from None
+            called = await self._resolved(called, app, environment)
             return await self._carry(called, app, shortcode, exchange, incoming)
 
         return self._handler(environment, carry, _MANNERS.get(path, ORDINARY))
@@ -196,6 +199,19 @@ class Facade:
             if isinstance(error, ForbiddenError) and _is_unbound(app, environment):
                 raise refusals.no_such_product(error.sentence) from None
             raise refusals.no_such_shortcode(called.named_by, error.sentence) from None
+
+    async def _resolved(self, called: Called, app: App, environment: Environment) -> Called:
+        """A status question names a request as its caller was told it; the Broker was told another name."""
+        if called.ask.command.body is not StatusBody:
+            return called
+        details = json.loads(called.ask.details)
+        named = details.get("OriginalConversationID", "")
+        found = await self._journal.payment_by_request(app.organisation_id, environment, named) if named else None
+        shortcode = found and self._directory.shortcode(found.scope.shortcode_id)
+        if found is None or not shortcode:
+            return called
+        details["OriginalConversationID"] = id_at_mpesa(found, shortcode.number)
+        return replace(called, ask=replace(called.ask, details=json.dumps(details)))
 
     def _check_password(self, shortcode: Shortcode, password: str | None, timestamp: str) -> None:
         if password is None:

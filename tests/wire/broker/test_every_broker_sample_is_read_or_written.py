@@ -202,10 +202,10 @@ def test_our_acknowledgements_are_the_samples() -> None:
     ],
 )
 def test_an_answer_that_took_it_is_read(start: str, conversation_id: str) -> None:
-    answer = replies.read_ack(200, sample(start), "ours")
+    answer = replies.read_ack(200, sample(start), "600630_SIMORG_B2C000101")
     assert isinstance(answer, Ack)
     assert answer.conversation_id == conversation_id
-    assert answer.originator_conversation_id in {"600630_SIMORG_B2C000101", "ours"}
+    assert answer.originator_conversation_id == "600630_SIMORG_B2C000101"
 
 
 @pytest.mark.parametrize(("start", "code"), [("b2c-04", "100000007"), ("b2c-06", "100000014"), ("c2b-03", "100000007")])
@@ -266,13 +266,12 @@ def test_a_queues_timeout_is_read() -> None:
 
 
 def test_the_brokers_log_is_read() -> None:
-    log = replies.read_log(200, sample("query-02"))
+    log = replies.read_log(200, sample("query-02"), "600630_SIMORG_B2C000101")
     assert isinstance(log, replies.Logged)
-    assert log.was_received
     assert isinstance(log.answer, Ack)
     assert log.result is not None
     assert log.result.receipt == "TAE7B2C9QK"
-    assert isinstance(replies.read_log(200, sample("query-03")), DecodedError)
+    assert isinstance(replies.read_log(200, sample("query-03"), ""), DecodedError)
 
 
 def test_a_changed_password_is_read() -> None:

@@ -68,7 +68,7 @@ def test_a_character_that_xml_cannot_carry_is_refused_by_name(character: str) ->
 )
 def test_readers_raise_nothing_else(body: bytes) -> None:
     assert isinstance(replies.read_ack(200, body, "ours"), DecodedError)
-    assert isinstance(replies.read_log(200, body), DecodedError)
+    assert isinstance(replies.read_log(200, body, "ours"), DecodedError)
     for read in (replies.read_result, replies.read_timeout, replies.read_c2b):
         with pytest.raises(MalformedUpstreamError):
             read(body)

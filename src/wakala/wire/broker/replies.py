@@ -36,7 +36,10 @@ def is_accepted(code: str) -> bool:
 
 
 def read_ack(status: int, body: bytes, request_id: str) -> Ack | DecodedError:
-    """Accepted, kept for later, or not. Errors, too, are ordinary envelopes, and the HTTP status says little."""
+    """Accepted, kept for later, or not. Errors, too, are ordinary envelopes, and the HTTP status says little.
+
+    An answer that names another request than ours, where we say which it is, says nothing of ours.
+    """
     try:
         return _ack(status, document_in(message_in(body)), request_id)
     except MalformedUpstreamError as why:
@@ -44,11 +47,14 @@ def read_ack(status: int, body: bytes, request_id: str) -> Ack | DecodedError:
 
 
 def _ack(status: int, answer: Element, request_id: str) -> Ack | DecodedError:
+    named = value(answer, "OriginatorConversationID") or request_id
+    if request_id and named != request_id:
+        return codes.unreadable(status, "It speaks of another request.")
     code = (value(answer, "ResponseCode") or "")[:CODE_MAX_CHARS]
     told = value(answer, "ResponseDesc") or ""
     conversation = value(answer, "ConversationID") or ""
     if is_accepted(code) or code == codes.CACHED:
-        return Ack(value(answer, "OriginatorConversationID") or request_id, conversation, code, told)
+        return Ack(named, conversation, code, told)
     # A core that gave it an ID may be at work on it, whatever the code says.
     return codes.decode_response(code, told, status, may_be_done=bool(conversation) or not code)
 
@@ -85,22 +91,21 @@ def _fault_text(body: bytes) -> str:
 class Logged:
     """What the Broker's log holds of one request (broker.md 8.3); ``result`` is the core's, where it came."""
 
-    was_received: bool
     answer: Ack | DecodedError | None
     result: CommandResult | None
 
 
-def read_log(status: int, body: bytes) -> Logged | DecodedError:
-    """A log that cannot be had is no evidence of anything."""
+def read_log(status: int, body: bytes, request_id: str) -> Logged | DecodedError:
+    """A log that cannot be had is no evidence of anything; neither is what it tells of another request than ours."""
     answer = read_plain_answer(status, body)
     if isinstance(answer, DecodedError):
         return answer
     message = message_in(body)
-    responses = [read_ack(200, told, "") for told in _logged(message, "submitApiResponse")]
+    responses = [read_ack(200, told, request_id) for told in _logged(message, "submitApiResponse")]
+    results = (_result_or_none(told) for told in _logged(message, "submitApiResult"))
     return Logged(
-        was_received=bool(_logged(message, "submitApiRequest")),
         answer=responses[-1] if responses else None,
-        result=next((found for told in _logged(message, "submitApiResult") if (found := _result_or_none(told))), None),
+        result=next((found for found in results if found and _is_of(request_id, found)), None),
     )
 
 
@@ -114,6 +119,10 @@ def _logged(message: Element, name: str) -> list[bytes]:
             continue
         bodies.append(whole.partition(b"\r\n\r\n")[2])
     return bodies
+
+
+def _is_of(request_id: str, told: CommandResult) -> bool:
+    return told.originator_conversation_id in {"", request_id}
 
 
 def _result_or_none(body: bytes) -> CommandResult | None:

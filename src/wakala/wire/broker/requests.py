@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from wakala.rules import msisdn as msisdns
 from wakala.rules.money import plain
 from wakala.rules.receipt import us_to_nairobi
+from wakala.rules.sides import id_at_broker
 from wakala.wire.broker.soap import (
     CSAPI,
     MM,
@@ -94,13 +95,11 @@ def _reversal(out: Outbound) -> Call:
 
 
 def _status(out: Outbound) -> Call:
-    """By receipt, or by the ID under which it was asked for, which is answered for some 15 days (broker.md 9.4)."""
+    """By receipt, or by M-Pesa's ID of it, which is answered for some 15 days (broker.md 9.4)."""
     receipt = detail(out, "TransactionID").upper()
     if receipt:
         return Call("TransactionStatusQuery", (("ReceiptNumber", receipt),))
-    original = detail(out, "OriginalConversationID", detail(out, "OriginalRequestID"))
-    if not original.startswith(("AG_", originator_id(out.shortcode, ""))):  # as its caller knows it
-        original = originator_id(out.shortcode, original)
+    original = detail(out, "OriginalConversationID")
     return Call("TransactionStatusQuery", ((_id_key(original), original),))
 
 
@@ -144,17 +143,12 @@ CALLS: MappingProxyType[str, Callable[[Outbound], Call]] = MappingProxyType(
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def originator_id(shortcode: str, request_id: str) -> str:
-    """Ours, unique for ever across all that speak to the core: it begins with the shortcode (broker.md 4.1)."""
-    return f"{shortcode}_{request_id}"
-
-
 def command(path: str, out: Outbound, provider: Provider, reference_data: str = "[]") -> bytes:
     """A command of `CALLS`; ``reference_data`` is the merchant's, in JSON, and comes back with the Result."""
     items = [(item["Key"], item["Value"]) for item in json.loads(reference_data)]
     named = (("QueueTimeoutURL", out.timeout_url), ("Occasion", occasion(out)))
     reference = (*((key, told) for key, told in named if told), *items)
-    out = replace(out, request_id=originator_id(out.shortcode, out.request_id))
+    out = replace(out, request_id=id_at_broker(out.shortcode, out.request_id))
     return core_request(CALLS[path](out), out, provider, reference)
 
 
