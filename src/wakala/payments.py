@@ -31,7 +31,20 @@ from wakala.rules.commands import BILL_OPT_INS, SPENDING, Ask
 from wakala.rules.decisions import Change, Schedule, decide
 from wakala.rules.delivery import TWIN, Notification
 from wakala.rules.exchange import Exchange
-from wakala.rules.facts import Fact, GaveUp, LostSight, Misfit, Refused, Sending, Settled, StillOpen, Unsent
+from wakala.rules.facts import (
+    DATABASE_AWAY,
+    INTERRUPTED,
+    STOOD_STILL,
+    Fact,
+    GaveUp,
+    LostSight,
+    Misfit,
+    Refused,
+    Sending,
+    Settled,
+    StillOpen,
+    Unsent,
+)
 from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, Scope, State, Step
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.sides import side_of
@@ -184,7 +197,7 @@ class Payments:
             case Repeat.SPENT:
                 raise RequestIdSpentError
             case Repeat.IN_FLIGHT if self._is_abandoned(first):
-                return await self.settle(first, LostSight("interrupted", _INTERRUPTED))
+                return await self.settle(first, LostSight(INTERRUPTED, _INTERRUPTED))
             case Repeat.IN_FLIGHT:
                 raise RequestInFlightError
             case Repeat.SAME:
@@ -218,7 +231,7 @@ class Payments:
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
         now_us = self._source.now_us()
         if not _is_leased(payment, now_us):  # others may have ended it by now, and what leaves after its end is money
-            fact = Unsent("stood_still", _STOOD_STILL, now_us)
+            fact = Unsent(STOOD_STILL, _STOOD_STILL, now_us)
             return await self.settle(payment, fact, answered=answered, is_of_this_version=True)
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with self._calling(payment):
@@ -452,12 +465,12 @@ class Payments:
         """Its sending was begun and not ended: whether it left is not known, unless it is one that stayed here."""
         stayed = self._stayed.get(payment.id)
         if stayed is None or (stayed.version, stayed.updated_us) != (payment.version, payment.updated_us):
-            return await self.settle(payment, LostSight("interrupted", _INTERRUPTED))
+            return await self.settle(payment, LostSight(INTERRUPTED, _INTERRUPTED))
         return await self._take_back(stayed)
 
     async def _take_back(self, stayed: Payment) -> Payment:
         """It is on disk that it left, and it did not: it leaves now, unless others know more of it by now."""
-        fact = Unsent("database_away", _STAYED, self._source.now_us())
+        fact = Unsent(DATABASE_AWAY, _STAYED, self._source.now_us())
         payment = await self.settle(stayed, fact, is_of_this_version=True)
         self._stayed.pop(stayed.id, None)
         return payment

@@ -6,6 +6,13 @@ import msgspec
 
 from wakala.rules.payment import Evidence, Flag
 
+# Codes of our own, beside M-Pesa's: what did not leave, and what left and was not answered.
+UNREACHABLE = "unreachable"
+STOOD_STILL = "stood_still"
+DATABASE_AWAY = "database_away"
+NO_ANSWER = "no_answer"
+INTERRUPTED = "interrupted"
+
 
 class Sending(msgspec.Struct, frozen=True):
     """The next thing that happens is a byte on the wire."""

@@ -11,7 +11,7 @@ from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply
 from wakala.rules.commands import BILL_OPT_INS, BILL_PREFIX, BY_PATH, KEPT_BY_GATEWAY, RELAYED_PATHS, Mode
 from wakala.rules.exchange import Exchange
-from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen, Unsent
+from wakala.rules.facts import UNREACHABLE, Accepted, Fact, Refused, Settled, StillOpen, Unsent
 from wakala.rules.payment import Evidence, Kind, Payment, Scope
 from wakala.rules.receipt import us_to_nairobi_text
 from wakala.upstream.door import Asked, Callback, Credentials
@@ -364,7 +364,7 @@ class Daraja:
         request = daraja.token_request(credentials.base_url, credentials.consumer_key, credentials.consumer_secret)
         reply = await self._exchange("token", request, exchanges, scope, payment_id)
         if isinstance(reply, NoReply):
-            return Unsent("unreachable", f"M-Pesa gave no access token: {reply.reason}.", self._retry_us())
+            return Unsent(UNREACHABLE, f"M-Pesa gave no access token: {reply.reason}.", self._retry_us())
         answer = daraja.read_token(reply.status, reply.body)
         if isinstance(answer, DecodedError):
             return self._token_trouble(answer)

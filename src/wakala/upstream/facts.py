@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from wakala.identity import Source
 from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange, secrets_of, without_echo
-from wakala.rules.facts import Fact, LostSight, Refused, Unsent
+from wakala.rules.facts import NO_ANSWER, UNREACHABLE, Fact, LostSight, Refused, Unsent
 from wakala.rules.payment import Evidence, Scope
 from wakala.wire.daraja_codes import DecodedError
 from wakala.wire.daraja_errors import Trouble
@@ -86,5 +86,5 @@ def of_trouble(error: DecodedError, retry_at_us: int, by: Evidence) -> Fact:
 def unanswered(reply: NoReply, retry_at_us: int) -> Fact:
     """No answer: unknown, but for what certainly never left."""
     if reply.unsent:
-        return Unsent("unreachable", f"M-Pesa could not be reached: {reply.reason}.", retry_at_us)
-    return LostSight("no_answer", f"Sent, but M-Pesa gave no answer: {reply.reason}.")
+        return Unsent(UNREACHABLE, f"M-Pesa could not be reached: {reply.reason}.", retry_at_us)
+    return LostSight(NO_ANSWER, f"Sent, but M-Pesa gave no answer: {reply.reason}.")

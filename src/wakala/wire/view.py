@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from wakala.rules.outcome import Sentence
-from wakala.rules.payment import Flag, Kind, Payment, State
+from wakala.rules.facts import DATABASE_AWAY, INTERRUPTED, NO_ANSWER, STOOD_STILL, UNREACHABLE
+from wakala.rules.outcome import Sentence, Verdict
+from wakala.rules.payment import Evidence, Flag, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
 from wakala.wire.daraja_results import result_data
 from wakala.wire.explaining import explain_code
@@ -53,6 +54,16 @@ _NOT_SENT_NEXT = Sentence(
     "No money moved. Check the connection with `wakala doctor`, then start a new payment.",
     "Hakuna pesa iliyohamishwa. Angalia muunganisho kwa `wakala doctor`, kisha anza malipo mapya.",
 )
+_UNCLEAR = Sentence(
+    "M-Pesa was asked and gave no clear answer; whether it did what was asked is not known.",
+    "M-Pesa iliulizwa na haikutoa jibu wazi; haijulikani kama ilitekeleza kilichoombwa.",
+)
+_UNCLEAR_NEXT = Sentence(
+    "Wakala does not ask again by itself. See whether it was done, then ask under a new RequestID.",
+    "Wakala haiulizi tena yenyewe. Angalia kama kimetekelezwa, kisha omba kwa RequestID mpya.",
+)
+_OWN = dict.fromkeys((UNREACHABLE, STOOD_STILL, DATABASE_AWAY), (_NOT_SENT, _NOT_SENT_NEXT))
+_OWN |= dict.fromkeys((NO_ANSWER, INTERRUPTED), (_UNCLEAR, _UNCLEAR_NEXT))
 _FLAGGED = {
     Flag.EVIDENCE_CONFLICT: Sentence(
         "M-Pesa's own sources disagree about this payment; the recorded outcome was not changed.",
@@ -107,9 +118,15 @@ def cause_of(payment: Payment) -> tuple[Sentence, Sentence] | None:
         return (_QUEUED if queued else _WAITING[payment.state]), _WAIT
     if payment.state is State.EXPIRED:
         return _EXPIRED, _EXPIRED_NEXT
-    code = payment.result_code
+    is_ours, code = payment.evidence is Evidence.GATEWAY, payment.result_code or ""
+    if is_ours and code in _OWN:
+        return _OWN[code]
     known = explain_code(payment, code, payment.result_desc or "") if code else None
-    return (known.cause, known.next_step) if known else (_NOT_SENT, _NOT_SENT_NEXT)
+    if known is None:
+        return _NOT_SENT, _NOT_SENT_NEXT
+    if is_ours and known.verdict is Verdict.UNKNOWN:  # a look-up; what may cost something is asked about
+        return known.cause, _UNCLEAR_NEXT
+    return known.cause, known.next_step
 
 
 def both(sentence: Sentence) -> dict[str, str]:
