@@ -246,5 +246,6 @@ async def test_a_row_is_shown_as_of_the_answer_in_which_it_came(tmp_path: Path, 
         shortcode = await granted(house)
         assert await reading(house).pull(shortcode) == 1
         reader = house.gateway.database._reader  # type: ignore[attr-defined]
-        assert reader.execute("SELECT status FROM exchanges WHERE name = 'pull_row'").fetchall() == [(200,)]
+        [(where, status)] = reader.execute("SELECT url, status FROM exchanges WHERE name = 'pull_row'").fetchall()
+        assert (where.removeprefix(url), status) == ("/pulltransactions/v1/query", 200)
         assert sorted(await names(house)).count("pull") == 3, "all that was said is kept"
