@@ -13,6 +13,7 @@ from aiohttp import web
 from deliveries.conftest import Clock
 from journal.making import exchange
 from services.gateway import CUSTOMER, PAYBILL, House, running_gateway
+from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
 from wakala.journal.rows import Confirmation
 from wakala.pulling import Patience, Pulling
@@ -249,3 +250,23 @@ async def test_a_row_is_shown_as_of_the_answer_in_which_it_came(tmp_path: Path, 
         [(where, status)] = reader.execute("SELECT url, status FROM exchanges WHERE name = 'pull_row'").fetchall()
         assert (where.removeprefix(url), status) == ("/pulltransactions/v1/query", 200)
         assert sorted(await names(house)).count("pull") == 3, "all that was said is kept"
+
+
+async def test_a_list_during_which_the_database_went_away_is_read_again_from_where_it_was(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shortcode = await granted(house)
+    order = {"number": PAYBILL, "msisdn": CUSTOMER, "amount": 70, "account": "INV-7"}
+    await house.box.control("c2b/pay", order)
+    clock.advance(SETTLE_S + 1)
+
+    async def away(*_: Any) -> None:
+        raise DatabaseAwayError
+
+    with monkeypatch.context() as planted:
+        planted.setattr(house.gateway.confirmations, "receive", away)
+        with pytest.raises(DatabaseAwayError):
+            await reading(house).pull(shortcode)
+    assert await house.gateway.journal.pulled_until(shortcode.id) is None
+    assert await house.gateway.journal.quarantined() == []
+    assert await reading(house).pull(shortcode) == 1
