@@ -39,6 +39,11 @@ class Directory:
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         self._signing_keys: dict[str, tuple[SigningKey, ...]] = {}
         self._signers: dict[str, tuple[Signer, ...]] = {}
+        self._to_tell: list[Callable[[], None]] = []
+
+    def on_change(self, tell: Callable[[], None]) -> None:
+        """Call ``tell`` after each reading that brought something new, whoever asked for it, and before he goes on."""
+        self._to_tell.append(tell)
 
     async def refresh(self) -> bool:
         """Read again where something changed; True if it did.
@@ -67,6 +72,8 @@ class Directory:
         self._keep_endpoints(endpoints, keys)
         self._version = version
         self._was_read = True
+        for tell in self._to_tell:
+            tell()
         return True
 
     def _keep_refused(self, shortcodes: list[Shortcode]) -> None:

@@ -398,8 +398,7 @@ class Gateway:
             log.warning("this machine's clock is %s, which counts here: turn on time synchronisation", how)
 
     async def _refresh(self) -> bool:
-        if await self.directory.refresh():
-            self.standing.look_again()
+        await self.directory.refresh()
         return False
 
     async def _ready(self) -> None:

@@ -18,7 +18,7 @@ from services.gateway import eventually
 from wakala.deliveries.probing import HIDDEN, TESTS_OF_ONE_LIMIT, Prober
 from wakala.errors import UrlTestFailedError, UrlTestsBusyError
 from wakala.identity import system_source
-from wakala.outgoing import Outgoing
+from wakala.outgoing import Outgoing, dialling
 from wakala.rules.accounts import BodyFormat
 from wakala.rules.signing import Signer
 from wakala.rules.url_grading import Grading, Mark
@@ -225,6 +225,48 @@ async def test_a_private_address_is_never_called_by_a_test(url: str, discreet: b
     if discreet:
         assert "127.0.0.1" not in sentence
         assert name == "dns" or HIDDEN in sentence
+
+
+def leading_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    async def resolve(*_: object) -> list[str]:
+        return list(addresses)
+
+    monkeypatch.setattr(dialling, "resolve", resolve)
+
+
+async def checks_of(discreet: bool) -> dict[str, tuple[Mark, str]]:
+    """Of a name, by which a receiver on this machine is called."""
+    async with receiver(verifying) as url:
+        found = await grading_of(url.replace("127.0.0.1", "shop.example"), OURS[:1], discreet=discreet)
+    return {check.name: (check.mark, check.sentence) for check in found.checks}
+
+
+@pytest.mark.parametrize("discreet", [True, False])
+async def test_of_a_name_with_a_private_address_besides_the_others_are_called_and_told(
+    monkeypatch: pytest.MonkeyPatch, discreet: bool
+) -> None:
+    leading_to(monkeypatch, "10.77.1.9", "127.0.0.1")
+    found = await checks_of(discreet)
+    assert found["dns"] == (Mark.PASS, "shop.example leads to 127.0.0.1.")
+    mark, sentence = found["address"]
+    assert mark is Mark.WARN
+    assert sentence.startswith(HIDDEN if discreet else "10.77.1.9")
+    assert discreet is ("10.77.1.9" not in str(found))
+    assert found["status"][0] is Mark.PASS
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        (("127.0.0.1",), "It lies in a private network that the configuration allows."),
+        (("127.0.0.1", "8.8.8.8"), "It is public, and may be called."),
+    ],
+)
+async def test_a_name_is_private_where_all_that_it_leads_to_is(
+    monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...], said: str
+) -> None:
+    leading_to(monkeypatch, *addresses)
+    assert (await checks_of(discreet=True))["address"] == (Mark.PASS, said)
 
 
 async def test_nobody_at_home_is_told() -> None:

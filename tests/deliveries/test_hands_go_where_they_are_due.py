@@ -132,8 +132,9 @@ async def test_of_two_hosts_of_an_app_one_with_a_backlog_lets_the_other_have_its
         assert counter.order[-4:] == ["/many"] * 4
 
 
-async def test_a_backlog_is_sent_no_faster_than_the_setting_says(tmp_path: Path) -> None:
-    async with one_shop(tmp_path, lane_limit=1, backlog_limit_per_s=10) as (house, counter):
+@pytest.mark.parametrize("lane_limit", [1, 32])
+async def test_a_backlog_is_sent_no_faster_than_the_setting_says(tmp_path: Path, lane_limit: int) -> None:
+    async with one_shop(tmp_path, lane_limit=lane_limit, backlog_limit_per_s=10) as (house, counter):
         await pause(house, house.app)
         await paid(house, house.app, 11)
         counter.gate.set()

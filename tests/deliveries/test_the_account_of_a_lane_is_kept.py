@@ -39,14 +39,12 @@ async def test_failures_at_the_new_url_count_however_often_somebody_looks(house:
     assert house.gateway.standing.record(house.app.app.id).is_resting
 
 
-async def test_a_move_that_somebody_else_saw_first_ends_the_rest_too(house: House) -> None:
-    await house.gateway.standing.step()
+async def test_a_move_ends_the_rest_whoever_sees_it_first(house: House) -> None:
     await noted_as(house, ILL, times=BREAKER_FAILURES)
     desk = desk_of(house)
     before = await desk.endpoint(house.app.app)
     await desk.set_url(house.app.app, before, f"{house.merchant.url}/new", Waiting.SEND)
     assert await house.gateway.directory.refresh()
-    await house.gateway.standing.step()
     assert not house.gateway.standing.record(house.app.app.id).is_resting
 
 

@@ -89,6 +89,29 @@ async def test_what_took_no_writes_when_we_connected_is_written_to_once_it_does(
         await store.close()
 
 
+async def test_what_is_claimed_by_a_connection_that_took_no_writes_is_claimed_once_it_does(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    store = await opened(postgres_url)
+    await migrate(store)
+    await store.close()
+    postgres_server.execute(f"ALTER DATABASE {name_of(postgres_url)} SET default_transaction_read_only = on")
+    store = await opened(postgres_url)
+
+    async def claims() -> bool:
+        try:
+            return await Journal(store).claim_notifications("lane", NOW_US, NOW_US + 1, 1) == []
+        except DatabaseAwayError:
+            return False
+
+    try:
+        assert not await claims()
+        postgres_server.execute(f"ALTER DATABASE {name_of(postgres_url)} RESET default_transaction_read_only")
+        await until(claims, "a claim by a connection that is new")
+    finally:
+        await store.close()
+
+
 async def test_a_gateway_that_cannot_write_is_not_ready_until_it_can(
     tmp_path: Path, postgres_server: PostgresServer, postgres_url: str
 ) -> None:

@@ -51,6 +51,7 @@ class Standing:
         self._returned: set[str] = set()  # lanes that got through again, while what waits in them is not due yet
         self._hosts: dict[str, None] = {}  # such lanes, the longest unused first
         self._seen: dict[str, tuple[EndpointState, str]] = {}  # of each endpoint, its state and URL at the last look
+        directory.on_change(self._look_again)
 
     async def load(self) -> None:
         """What was known before the start; a breaker that was open stays so. What was told says the journal."""
@@ -77,8 +78,8 @@ class Standing:
             oldest = next(iter(self._hosts))
             del self._hosts[oldest], self._records[oldest]
 
-    def look_again(self) -> None:
-        """The directory changed: an endpoint that was resumed, or leads elsewhere, begins anew."""
+    def _look_again(self) -> None:
+        """The directory has changed: an endpoint that was resumed, or leads elsewhere, begins anew."""
         now = self._look()
         for lane, (state, url) in now.items():
             before = self._seen.get(lane)
@@ -122,7 +123,6 @@ class Standing:
 
     async def step(self) -> bool:
         """Write down what changed, tell what has failed for long, disable what has failed for days."""
-        self.look_again()  # whoever refreshed the directory
         for lane in sorted(self._returned):
             await self._bring_forward(lane)
         for lane in sorted(self._unsaved):
@@ -179,4 +179,3 @@ class Standing:
             name = self._directory.name_of(endpoint)
             log.warning("endpoint of %s is disabled: %s Its notifications are kept and wait.", name, reason)
         await self._directory.refresh()
-        self.look_again()

@@ -192,8 +192,7 @@ class Endpoints:
 
     async def _changed(self, app: App, shortcode: Shortcode | None, **more: Any) -> HttpAnswer:
         """As it stands now; this process acts by it at once, others within a second."""
-        if await self._directory.refresh():
-            self._standing.look_again()
+        await self._directory.refresh()
         app = self._directory.app(app.id) or app
         return plain(200, {"Endpoint": self._view(app, await self._desk.endpoint(app, shortcode)), **more})
 

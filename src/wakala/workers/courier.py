@@ -235,7 +235,7 @@ class Courier:
 
     def _start(self, name: str, lane: Lane) -> None:
         """Put to work as many hands as the lane may have; where they are short it stands in line for the next."""
-        limit = self._limit(self._deliveries.lane_terms(name))
+        limit, is_behind = self._limit(self._deliveries.lane_terms(name)), lane.is_behind
         while lane.has_work and lane.running < limit and not self._stopping:
             app_id, _ = owner_of(name)
             if self._running_of[app_id] >= max(limit, APP_LIMIT if lane.running else APP_FIRST_LIMIT):
@@ -252,7 +252,7 @@ class Courier:
             lane.running += 1
             self._running += 1
             self._running_of[app_id] += 1
-            self._spawn(self._work(name, lane, notification))
+            self._spawn(self._work(name, lane, notification, is_behind=is_behind))
 
     def _may_go_on(self, name: str, lane: Lane) -> bool:
         """Whether one more attempt may begin now; takes a token where there is a rate limit."""
@@ -300,19 +300,20 @@ class Courier:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, name: str, lane: Lane, notification: Notification) -> None:
+    async def _work(self, name: str, lane: Lane, notification: Notification, *, is_behind: bool) -> None:
         """One attempt after another until the lane is empty, has to rest or gives its hand to another."""
         following: Notification | None = notification
         try:
             while following is not None:
                 self._in_hand[following.id] = following
-                if lane.backlog or lane.has_more:
+                if is_behind:
                     await self._turnstile.passed()
                 if self._stopping:
                     break
                 self._fill_in_time(name, lane)
                 await self._attempt(following)
                 self._let_go_if_resting(name, lane)
+                is_behind = lane.is_behind
                 following = self._next(name, lane)
         finally:
             lane.running -= 1

@@ -35,6 +35,11 @@ class Lane:
         return bool(self.fresh or self.backlog)
 
     @property
+    def is_behind(self) -> bool:
+        """True where several wait that were claimed from the journal: whoever takes one stands in line for it."""
+        return len(self.backlog) > 1 or self.has_more
+
+    @property
     def is_idle(self) -> bool:
         """True where nothing would be lost by forgetting it, but for what its bucket remembers until it is full."""
         return not (self.has_work or self.running or self.is_filling)
