@@ -181,6 +181,26 @@ async def change_broker_password(
         await desk.use_broker(shortcode, replace(access, sp_password=new_password))
 
 
+async def read_apps(settings: Settings) -> list[dict[str, Any]]:
+    """The apps of all organisations, and until when an old secret lets one in; no secret."""
+    async with opened(settings) as (journal, source):
+        names, now_us = await journal.organisations(), source.now_us()
+        old = [secret for secret in await journal.old_secrets() if secret.lets_in(now_us)]
+        return [
+            {
+                "Organisation": names[app.organisation_id],
+                "Name": app.name,
+                "ConsumerKey": app.consumer_key,
+                "CallbackUrl": app.callback_url,
+                "BodyFormat": app.body_format.value,
+                "IsLive": app.live_shortcode_id is not None,
+                "IsActive": app.is_active,
+                "OldSecretUntil": time_text(max((s.until_us or 0 for s in old if s.app_id == app.id), default=None)),
+            }
+            for app in await journal.apps()
+        ]
+
+
 async def find_shortcode(journal: Journal, number: str, environment: Environment) -> Shortcode:
     """As `shortcode_named` says."""
     return shortcode_named(await journal.shortcodes(), await journal.organisations(), number, environment)
