@@ -96,9 +96,9 @@ async def test_who_saw_a_secret_that_is_in_force_no_more_changes_nothing(journal
     known, version = await ends(journal), await journal.directory_version()
     late = replace(mine.secret, until_us=NOW_US + 1)
     assert not await journal.replace_secret(late, secret(mine), NOW_US)
-    stranger = replace(secret(mine), organisation_id="org_2")
-    for seen in (changed.secret, replace(changed.secret, organisation_id="org_2")):
-        assert not await journal.replace_secret(replace(seen, until_us=NOW_US + 1), stranger, NOW_US)
+    seen = replace(changed.secret, until_us=NOW_US + 1)
+    for stranger in (replace(secret(mine), organisation_id="org_2"), secret(other)):
+        assert not await journal.replace_secret(seen, stranger, NOW_US)
     assert await journal.apps() == [changed, other, theirs]
     assert (await ends(journal), await journal.directory_version()) == (known, version)
 
@@ -115,12 +115,14 @@ async def test_none_lets_in_for_longer_than_the_last_that_was_replaced(journal: 
 
 async def test_those_that_have_ended_are_forgotten_and_those_of_others_are_not_touched(journal: Journal) -> None:
     made = await two_organisations(journal)
-    changed = [await replaced(journal, each, NOW_US + 9) for each in made]
+    changed = [await replaced(journal, each, NOW_US + end) for each, end in zip(made, (9, 9, 50), strict=True)]
     again = await replaced(journal, changed[0], NOW_US + 30, at_us=NOW_US + 9)
-    kept = {made[1].secret_id: NOW_US + 9, made[2].secret_id: NOW_US + 9}
-    assert await ends(journal) == {changed[0].secret_id: NOW_US + 30, **kept}
+    others = {made[1].secret_id: NOW_US + 9, made[2].secret_id: NOW_US + 50}
+    assert await ends(journal) == {changed[0].secret_id: NOW_US + 30, **others}
+    await replaced(journal, changed[1], NOW_US + 60)
+    others[changed[1].secret_id] = NOW_US + 60
     await replaced(journal, again, NOW_US + 10, at_us=NOW_US + 10)
-    assert await ends(journal) == kept, "without an overlap nothing of it is left"
+    assert await ends(journal) == others, "without an overlap nothing of it is left"
 
 
 # ── what a gateway makes of it ──
