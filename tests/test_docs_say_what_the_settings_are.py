@@ -9,7 +9,7 @@ import pytest
 from wakala.config import Settings
 from wakala.deliveries import desk, probing
 from wakala.journal import database, spill
-from wakala.rules import delivery, endpoints, exchange, tailing, url_grading
+from wakala.rules import delivery, endpoints, exchange, overlap, tailing, url_grading
 from wakala.web import facade, inbound, paging
 from wakala.workers import courier, finisher, lanes
 
@@ -53,7 +53,7 @@ ASKED_S = [f"{one:g}" for one in DEFAULT.finisher.schedule_s]
         ("notifications", f"told after {' and '.join(f'{one // HOUR_S} h' for one in endpoints.NOTICES_S)}"),
         ("notifications", f"of one app {courier.APP_FIRST_LIMIT} attempts at once"),
         ("notifications", f"ends within {url_grading.EXPIRY_WARNING_DAYS} days"),
-        ("notifications", f"old and new sign for {desk.OVERLAP_S / HOUR_S:g} hours"),
+        ("notifications", f"old and new sign for {overlap.OVERLAP_S / HOUR_S:g} hours"),
         ("notifications", f"`wait={paging.WAIT.most}`"),
         ("notifications", f"{paging.LIMIT.default} or `limit=` at a time, {paging.LIMIT.most}"),
         ("notifications", f"Above {paging.SEEN_LIMIT:,} it is as if"),

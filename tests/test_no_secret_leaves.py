@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,8 @@ async def plant(house: House) -> tuple[NewApp, dict[str, str]]:
             passkey=PASSKEY,
         )
     await house.admin.bind(app.app, "600123")
+    old = app
+    app = replace(old, consumer_secret=(await house.admin.rotate(old.app)).consumer_secret)
     await house.settle_directory()
     master = master_key(house.gateway.settings)
     stk_password = base64.b64encode(f"600123{PASSKEY}".encode()).decode()
@@ -148,6 +150,9 @@ async def plant(house: House) -> tuple[NewApp, dict[str, str]]:
         "consumer secret": app.consumer_secret,
         "consumer pair": basic(app)["Authorization"].split()[1],
         "consumer digest": proxyapi_basic(app)["X-Authorization"].split()[1],
+        "old consumer secret": old.consumer_secret,
+        "old consumer pair": basic(old)["Authorization"].split()[1],
+        "old consumer digest": proxyapi_basic(old)["X-Authorization"].split()[1],
         "webhook secret": app.webhook_secret.removeprefix("whsec_"),
         "webhook key": base64.b64decode(app.webhook_secret.removeprefix("whsec_")).hex(),
         "M-Pesa's consumer secret": MPESA_SECRET,
@@ -159,6 +164,12 @@ async def plant(house: House) -> tuple[NewApp, dict[str, str]]:
         **{f"derived {name}": master.derive(name).hex() for name in ("callback", "token", "trace", "wrap")},
     }
     return app, secrets
+
+
+async def _token(house: House, digest: str) -> str:
+    answer = await house.client.get(f"{SANDBOX}/auth", headers={"X-Authorization": f"Basic {digest}"})
+    token: str = answer.json()["Data"]["AccessToken"]
+    return token
 
 
 def _text(value: Any) -> str:
@@ -253,6 +264,7 @@ async def test_no_secret_leaves(
         await house.merchant.received("/bird")
         token = (await house.client.get(f"{SANDBOX}/auth", headers=proxyapi_basic(app))).json()["Data"]["AccessToken"]
         secrets["access token"] = token
+        secrets["old secret's access token"] = await _token(house, secrets["old consumer digest"])
         for name in ("Authorization", "X-Authorization"):
             answer = await house.client.get(f"{SANDBOX}/requests/PAID", headers={name: f"Bearer {token}"})
             assert answer.status_code == 200

@@ -5,12 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from wakala.errors import CallerError, NotFoundError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import (
     APPS_PER_ORGANISATION_LIMIT,
+    OLD_SECRETS_LIMIT,
     App,
+    AppSecret,
     BodyFormat,
     Environment,
     Product,
@@ -19,6 +23,7 @@ from wakala.rules.accounts import (
     Side,
 )
 from wakala.rules.addresses import require_web_address
+from wakala.rules.overlap import OVERLAP_S, overlap_ends_us
 from wakala.rules.sides import BrokerAccess
 from wakala.rules.signing import SECRET_PREFIX, app_digest, stored_digest
 from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey, new_data_key, seal
@@ -37,6 +42,15 @@ class NewApp:
     app: App
     consumer_secret: str = field(repr=False)
     webhook_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A new secret of an app, shown once; until when the one before it lets in too, ``None`` where it does not."""
+
+    app: App
+    consumer_secret: str = field(repr=False)
+    old_until_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +182,7 @@ class Administration:
             name=name,
             consumer_key=key,
             digest=stored_digest(app_digest(key, secret)),
+            secret_id=app_id,
             data_key=data_key,
             webhook_secret=seal(self._master, data_key, app_id, "apps.webhook_secret", webhook_secret, nonce=nonce),
             callback_url=callback_url,
@@ -191,6 +206,28 @@ class Administration:
     async def set_active(self, app: App, *, is_active: bool) -> None:
         """Let an app's keys and tokens in, or not. Its payments go on, and it is told of them."""
         await self._journal.set_app_active(app.organisation_id, app.id, is_active=is_active)
+
+    async def rotate(self, app: App, overlap_s: float = OVERLAP_S) -> NewSecret:
+        """A new consumer secret for the same key. The one before lets the app in until the overlap is over."""
+        now_us = self._source.now_us()
+        until_us = overlap_ends_us(now_us, overlap_s)
+        is_overlapping = until_us > now_us
+        if is_overlapping:
+            await self._require_few_secrets(app, now_us)
+        secret = self._token(CONSUMER_SECRET_BYTES)
+        digest = stored_digest(app_digest(app.consumer_key, secret))
+        new = AppSecret(self._source.new_id("sec"), app.organisation_id, app.id, digest)
+        if not await self._journal.replace_secret(replace(app.secret, until_us=until_us), new, now_us):
+            raise CallerError(f"{app.name} has just been given a new secret by somebody else: nothing was changed.")
+        return NewSecret(app, secret, until_us if is_overlapping else None)
+
+    async def _require_few_secrets(self, app: App, now_us: int) -> None:
+        known = [one for one in await self._journal.old_secrets() if one.app_id == app.id and one.lets_in(now_us)]
+        if len(known) >= OLD_SECRETS_LIMIT:
+            raise CallerError(
+                f"{app.name} has {len(known)} old secrets that still let it in; that is the limit. "
+                "Without an overlap all of them end."
+            )
 
     async def bind(self, app: App, number: str) -> Shortcode:
         """Tie an app to a live shortcode of its organisation, for good."""

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from wakala.errors import DatabaseAwayError, UnauthenticatedError
 from wakala.journal.journal import Journal
-from wakala.rules.accounts import App, Environment, Product, Shortcode, ShortcodeKind
+from wakala.rules.accounts import App, AppSecret, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.endpoints import Endpoint, SigningKey
 from wakala.rules.sides import read_access
-from wakala.rules.signing import Signer, app_of_token, private_key, stored_digest, webhook_key
+from wakala.rules.signing import Signer, private_key, secret_of_token, stored_digest, webhook_key
 from wakala.rules.vault import MasterKey, seal, unseal
 from wakala.upstream.door import Credentials
 
@@ -30,7 +30,8 @@ class Directory:
         self._version = 0
         self._was_read = False
         self._apps: dict[str, App] = {}
-        self._by_digest: dict[bytes, App] = {}
+        self._secrets: dict[str, AppSecret] = {}
+        self._by_digest: dict[bytes, AppSecret] = {}
         self._shortcodes: dict[str, Shortcode] = {}
         self._refused: dict[str, tuple[int, str, int]] = {}
         self._of_organisation: dict[tuple[str, str], tuple[Shortcode, ...]] = {}
@@ -55,12 +56,15 @@ class Directory:
             return False
         while True:
             apps, shortcodes = await self._journal.apps(), await self._journal.shortcodes()
+            old_secrets = await self._journal.old_secrets()
             endpoints, keys = await self._journal.endpoints.endpoints(), await self._journal.endpoints.signing_keys()
             read_at, version = version, await self._journal.directory_version()
             if version == read_at:
                 break
         self._apps = {app.id: app for app in apps}
-        self._by_digest = {app.digest: app for app in apps}
+        secrets = [*old_secrets, *(app.secret for app in apps)]
+        self._secrets = {secret.id: secret for secret in secrets}
+        self._by_digest = {secret.digest: secret for secret in secrets}
         self._shortcodes = {shortcode.id: shortcode for shortcode in shortcodes}
         self._keep_refused(shortcodes)
         self._of_organisation = {}
@@ -104,16 +108,25 @@ class Directory:
         """Signs access tokens."""
         return self._token_key
 
-    def app_of_digest(self, digest: str) -> App:
-        """The app with this ``key:secret`` digest. The look-up is by a hash of it, so timing tells nothing."""
+    def secret_of_digest(self, digest: str, now_us: int) -> AppSecret:
+        """The secret with this ``key:secret`` digest. The look-up is by a hash of it, so timing tells nothing."""
         self._require_read()
-        return _alive(self._by_digest.get(stored_digest(digest)))
+        return self._that_lets_in(self._by_digest.get(stored_digest(digest)), now_us)
 
-    def app_of_token(self, token: str, now_s: int) -> App:
-        """The app that a bearer token was given to."""
+    def app_of_digest(self, digest: str, now_us: int) -> App:
+        """The app with this ``key:secret`` digest."""
+        return self._apps[self.secret_of_digest(digest, now_us).app_id]
+
+    def app_of_token(self, token: str, now_us: int) -> App:
+        """The app that a bearer token was given to. It ends with the secret that bought it."""
         self._require_read()
-        app_id = app_of_token(self._token_key, token, now_s)
-        return _alive(self._apps.get(app_id) if app_id else None)
+        secret_id = secret_of_token(self._token_key, token, now_us // 1_000_000)
+        return self._apps[self._that_lets_in(self._secrets.get(secret_id or ""), now_us).app_id]
+
+    def _that_lets_in(self, secret: AppSecret | None, now_us: int) -> AppSecret:
+        if secret is None or not secret.lets_in(now_us) or not self._apps[secret.app_id].is_active:
+            raise UnauthenticatedError
+        return secret
 
     def app(self, app_id: str) -> App | None:
         """By ID."""
@@ -234,9 +247,3 @@ class Directory:
             secret = unseal(self._master, app.data_key, app.id, "apps.webhook_secret", app.webhook_secret)
             key = self._webhook_keys[app_id] = webhook_key(secret)
         return key
-
-
-def _alive(app: App | None) -> App:
-    if app is None or not app.is_active:
-        raise UnauthenticatedError
-    return app

@@ -11,10 +11,11 @@ from deliveries.test_a_backlog_is_fetched_as_it_can_be_sent import paid
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import WAKALA, desk_of, scope_of, state_of
 from deliveries.test_an_endpoint_that_moves_or_returns_begins_anew import DAY_S, moved_to, note_of, noted, paybill
 from services.gateway import House
-from wakala.deliveries.desk import OVERLAP_MAX_S, Window
+from wakala.deliveries.desk import Window
 from wakala.errors import CallerError, NotFoundError
 from wakala.rules.delivery import Attempted, DeliveryState
 from wakala.rules.endpoints import BREAKER_FAILURES, EndpointState, Waiting
+from wakala.rules.overlap import OVERLAP_MAX_S
 
 
 @pytest.mark.parametrize("waiting", [Waiting.HOLD, Waiting.SEND])

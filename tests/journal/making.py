@@ -105,12 +105,14 @@ def notification(of: Payment, **changes: object) -> Notification:
 
 
 def app(organisation_id: str = "org_1", **changes: object) -> App:
+    app_id = new_id("app")
     made = App(
-        id=new_id("app"),
+        id=app_id,
         organisation_id=organisation_id,
         name=f"shop {next(_numbers)}",
         consumer_key=f"key{next(_numbers)}",
         digest=next(_numbers).to_bytes(32),
+        secret_id=app_id,
         data_key="sealed",
         webhook_secret="sealed",
         callback_url=None,

@@ -231,14 +231,14 @@ async def test_before_it_was_read_nobody_is_a_stranger(desk: Administration, dir
     digest = app_digest(made.app.consumer_key, made.consumer_secret)
     token = access_token(directory.token_key, made.app.id, NOW_US)
     for ask in (
-        lambda: directory.app_of_digest(digest),
+        lambda: directory.app_of_digest(digest, NOW_US),
         lambda: directory.app_of_token(token, 0),
         lambda: directory.shortcode("sc_1"),
     ):
         with pytest.raises(DatabaseAwayError):
             ask()
     assert await directory.refresh()
-    assert directory.app_of_digest(digest) == directory.app_of_token(token, 0) == made.app
+    assert directory.app_of_digest(digest, NOW_US) == directory.app_of_token(token, 0) == made.app
     assert directory.shortcode("sc_1") is None
     assert not await directory.refresh()
 
@@ -270,13 +270,21 @@ async def test_an_app_that_is_not_active_is_nobodys(
     desk: Administration, directory: Directory, journal: Journal
 ) -> None:
     made = await added(desk)
-    ended: App = replace(made.app, id="app_ended", name="ended", consumer_key="ended", digest=b"e", is_active=False)
+    ended: App = replace(
+        made.app,
+        id="app_ended",
+        secret_id="app_ended",
+        name="ended",
+        consumer_key="ended",
+        digest=b"e",
+        is_active=False,
+    )
     await journal.add_app(ended)
     await directory.refresh()
     with pytest.raises(UnauthenticatedError):
         directory.app_of_token(access_token(directory.token_key, ended.id, NOW_US), 0)
     with pytest.raises(UnauthenticatedError):
-        directory.app_of_digest(app_digest(made.app.consumer_key, "another secret"))
+        directory.app_of_digest(app_digest(made.app.consumer_key, "another secret"), NOW_US)
 
 
 async def test_an_organisation_has_its_own_shortcodes_in_each_environment(

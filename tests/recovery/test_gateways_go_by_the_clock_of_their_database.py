@@ -1,7 +1,9 @@
 """Gateways on machines whose clocks disagree share PostgreSQL, and with it one clock."""
 
 import asyncio
+import datetime as dt
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from wakala.identity import CommonClock, made_at_us
 
 pytestmark = pytest.mark.timeout(300)  # several programs are started in turn, on a machine that may be busy
 
-HOUR_S = 3_600
+HOUR_S, DAY_S = 3_600, 86_400
 SECOND_US = 1_000_000
 NEAR_US = 60 * SECOND_US  # a busy machine is late; nobody here is late by a tenth of an hour
 START_US = 1_764_400_000 * SECOND_US
@@ -148,3 +150,15 @@ async def test_who_looks_after_an_installation_goes_by_it_too(town: Town, tmp_pa
             await asyncio.sleep(0)
     finally:
         await following.kill()
+
+
+async def test_an_old_secret_lets_in_for_as_long_as_it_says(town: Town, tmp_path: Path) -> None:
+    gateway = await town.serve()
+    for command, off_s in (("rotate", -2 * DAY_S), ("list", 2 * DAY_S)):
+        arguments = ("app", command, *(["shop"] if command == "rotate" else []), "--json")
+        program = Program(on_a_wrong_machine(town, off_s, *arguments), {}, tmp_path / f"{command}.log")
+        await program.ended()
+        until = re.search(r'"OldSecretUntil": "(.*)"', program.said)
+        assert until is not None, program.said
+        assert abs(dt.datetime.fromisoformat(until[1]).timestamp() - time.time() - DAY_S) < HOUR_S
+    assert (await town.pay(gateway, "ORDER-1", SenderMSISDN="254712345678")).status == 202, "with the old secret"

@@ -51,8 +51,10 @@ async def test_the_word_before_the_credential_may_be_in_any_case(house: House) -
 
 
 async def test_a_token_buys_no_token(house: House) -> None:
-    headers = {"Authorization": f"Bearer {await token_of(house)}"}
-    is_problem(await house.client.get(AUTH, headers=headers), 401, "unauthenticated")
+    pair = basic(house.app)["Authorization"].removeprefix("Basic ")
+    for given in (await token_of(house), pair):
+        headers = {"Authorization": f"Bearer {given}"}
+        is_problem(await house.client.get(AUTH, headers=headers), 401, "unauthenticated")
 
 
 async def test_a_token_ends_with_its_hour(house: House) -> None:

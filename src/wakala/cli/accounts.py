@@ -8,7 +8,7 @@ import typer
 
 from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, say
 from wakala.errors import CallerError, ConfigurationError
-from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind
+from wakala.rules.accounts import BodyFormat, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.endpoints import Waiting
 
 shortcodes = typer.Typer(help="Paybills, and store numbers with their tills.", no_args_is_help=True)
@@ -335,31 +335,15 @@ def create_app(
 @apps.command("list")
 def list_apps(json_output: Json = False) -> None:
     """Show the apps; secrets never."""
-    from wakala.cli.visits import opened_journal  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import read_apps  # noqa: PLC0415 - keeps --help quick
 
-    async def work() -> tuple[list[App], dict[str, str]]:
-        async with opened_journal(CONTEXT.settings()) as journal:
-            return await journal.apps(), await journal.organisations()
-
-    known, names = run(work())
-    found = [_app_json(app, names[app.organisation_id]) for app in known]
+    found = run(read_apps(CONTEXT.settings()))
     if json_output:
         print_json(found)
         return
-    columns = ["Organisation", "Name", "Consumer key", "Callback URL", "Format", "Live", "Active"]
-    print_table("Apps", columns, [list(one.values()) for one in found], "No app yet: wakala app create --help")
-
-
-def _app_json(app: App, organisation: str) -> dict[str, Any]:
-    return {
-        "Organisation": organisation,
-        "Name": app.name,
-        "ConsumerKey": app.consumer_key,
-        "CallbackUrl": app.callback_url,
-        "BodyFormat": app.body_format.value,
-        "IsLive": app.live_shortcode_id is not None,
-        "IsActive": app.is_active,
-    }
+    columns = ["Organisation", "Name", "Consumer key", "Callback URL", "Format", "Live", "Active", "Old secret until"]
+    rows = [list({**one, "OldSecretUntil": _minute(one["OldSecretUntil"])}.values()) for one in found]
+    print_table("Apps", columns, rows, "No app yet: wakala app create --help")
 
 
 def _tell_app(app: str, sentence: str, *, json_output: bool) -> None:
@@ -367,7 +351,7 @@ def _tell_app(app: str, sentence: str, *, json_output: bool) -> None:
     from wakala.cli.visits import read_app  # noqa: PLC0415 - keeps --help quick
 
     if json_output:
-        print_json(_app_json(*run(read_app(CONTEXT.settings(), app))))
+        print_json(run(read_app(CONTEXT.settings(), app)))
     else:
         say(sentence)
 
@@ -387,12 +371,53 @@ def callback_url(
     tell_endpoint(app, None, Environment.SANDBOX, sentence, moved, json_output=json_output)
 
 
+@apps.command("rotate")
+def rotate(
+    app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
+    overlap_h: Annotated[
+        float, typer.Option(help="For how long the old secret lets in beside the new one; 0 ends it, and its tokens.")
+    ] = 24,
+    json_output: Json = False,
+) -> None:
+    """Make a new consumer secret; the key stays. It is shown this once; old and new let in during the overlap.
+
+    Where the old one has leaked: `--overlap-h 0`. What signs notifications is another secret: `wakala endpoint rotate`.
+    """
+    from wakala.administration import NewSecret  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import administration  # noqa: PLC0415
+    from wakala.wire.view import time_text  # noqa: PLC0415
+
+    async def work() -> NewSecret:
+        async with administration(CONTEXT.settings()) as desk:
+            return await desk.rotate(await desk.app(app), overlap_h * 3_600)
+
+    new = run(work())
+    shown = {
+        "Name": new.app.name,
+        "ConsumerKey": new.app.consumer_key,
+        "ConsumerSecret": new.consumer_secret,
+        "OldSecretUntil": time_text(new.old_until_us),
+    }
+    if json_output:
+        print_json(shown)
+        return
+    print_table(f"App {new.app.name}", ["Field", "Value"], list(shown.items()), "")
+    until = _minute(shown["OldSecretUntil"])
+    old = f"lets in until {until}" if until else "lets nobody in from the next second on"
+    say(f"Write the new secret down now; it is not shown again. The old one, with its tokens, {old}.")
+
+
+def _minute(text: str | None) -> str:
+    """A moment as a person needs it."""
+    return f"{text[:16].replace('T', ' ')} UTC" if text else ""
+
+
 @apps.command("disable")
 def disable(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
     json_output: Json = False,
 ) -> None:
-    """Let nobody in with an app's key, secret and tokens, as where they have leaked. Notifications go on."""
+    """Let nobody in with an app's key, secrets and tokens. Notifications go on. See `wakala app rotate`."""
     _set_active(app, is_active=False)
     sentence = f"{app} is let in no more from the next second on. It is still told of its payments."
     _tell_app(app, sentence, json_output=json_output)
@@ -403,9 +428,9 @@ def enable(
     app: Annotated[str, typer.Argument(help="The app's name or consumer key.")],
     json_output: Json = False,
 ) -> None:
-    """Let an app in again after `wakala app disable`, with the same key and secret."""
+    """Let an app in again after `wakala app disable`, with the same key and its secret in force."""
     _set_active(app, is_active=True)
-    _tell_app(app, f"{app} is let in again, with the same key and secret.", json_output=json_output)
+    _tell_app(app, f"{app} is let in again, with the same key and its secret in force.", json_output=json_output)
 
 
 def _set_active(app: str, *, is_active: bool) -> None:

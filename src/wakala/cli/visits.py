@@ -1,6 +1,6 @@
 """Short visits to an installation: open the journal, do one thing, leave. A gateway may be running meanwhile."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -77,13 +77,6 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
     """The administrator's desk."""
     async with opened(settings) as (journal, source):
         yield Administration(journal, master_key(settings), source)
-
-
-async def read_app(settings: Settings, named: str) -> tuple[App, str]:
-    """An app, and whose it is."""
-    async with opened(settings) as (journal, source):
-        app = await Administration(journal, master_key(settings), source).app(named)
-        return app, (await journal.organisations())[app.organisation_id]
 
 
 @asynccontextmanager
@@ -186,6 +179,37 @@ async def change_broker_password(
             raise UpstreamError(f"The Broker did not take the new password. {refusal}")
         desk = Administration(journal, master_key(settings), source)
         await desk.use_broker(shortcode, replace(access, sp_password=new_password))
+
+
+async def read_apps(settings: Settings) -> list[dict[str, Any]]:
+    """The apps of all organisations, and until when an old secret lets one in; no secret."""
+    async with opened(settings) as (journal, source):
+        return await _app_views(journal, source, await journal.apps())
+
+
+async def read_app(settings: Settings, named: str) -> dict[str, Any]:
+    """One of them."""
+    async with opened(settings) as (journal, source):
+        app = await Administration(journal, master_key(settings), source).app(named)
+        return (await _app_views(journal, source, [app]))[0]
+
+
+async def _app_views(journal: Journal, source: Source, apps: Sequence[App]) -> list[dict[str, Any]]:
+    names, now_us = await journal.organisations(), source.now_us()
+    old = [secret for secret in await journal.old_secrets() if secret.lets_in(now_us)]
+    return [
+        {
+            "Organisation": names[app.organisation_id],
+            "Name": app.name,
+            "ConsumerKey": app.consumer_key,
+            "CallbackUrl": app.callback_url,
+            "BodyFormat": app.body_format.value,
+            "IsLive": app.live_shortcode_id is not None,
+            "IsActive": app.is_active,
+            "OldSecretUntil": time_text(max((s.until_us or 0 for s in old if s.app_id == app.id), default=None)),
+        }
+        for app in apps
+    ]
 
 
 async def find_shortcode(journal: Journal, number: str, environment: Environment) -> Shortcode:

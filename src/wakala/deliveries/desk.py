@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from wakala.deliveries.events import event_of
-from wakala.errors import CallerError, FieldFault, InvalidFieldsError, NotFoundError
+from wakala.errors import FieldFault, InvalidFieldsError, NotFoundError
 from wakala.identity import Source, first_id
 from wakala.journal.endpoints import PAGE_ROWS, Consumer
 from wakala.journal.journal import LAST_ID, Journal
@@ -16,6 +16,7 @@ from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, owner_of, require_sane
+from wakala.rules.overlap import OVERLAP_S, overlap_ends_us
 from wakala.rules.payment import Scope
 from wakala.rules.signing import (
     ED25519_SEED_BYTES,
@@ -26,8 +27,6 @@ from wakala.rules.signing import (
 )
 from wakala.rules.vault import NONCE_LENGTH_BYTES, MasterKey, seal, unseal
 
-OVERLAP_S = 86_400.0  # old and new secret both sign for a day (experience.md 6.1)
-OVERLAP_MAX_S = 604_800.0
 KEY_BYTES = 32
 # What is younger may have a neighbour whose commit is still under way, for 8 s in the queue and 8 s at the database, or
 # whose gateway has not yet heard, for 5 s, that the database's clock was set: a cursor must not pass it.
@@ -221,10 +220,8 @@ class Desk:
         overlap_s: float,
         shared: Sequence[tuple[str, int | None]],
     ) -> None:
-        if not 0 <= overlap_s <= OVERLAP_MAX_S:
-            raise CallerError(f"The overlap is 0 to {OVERLAP_MAX_S:.0f} seconds.")
         now_us = self._source.now_us()
-        until_us = now_us + int(overlap_s * 1_000_000)
+        until_us = overlap_ends_us(now_us, overlap_s)
         keys = [self._sealed(app, endpoint, secret, version, now_us, None)]
         for age_us, (old, ends_us) in enumerate(shared, start=1):  # what ends sooner by an earlier change still does
             ended_us = until_us if ends_us is None else min(ends_us, until_us)

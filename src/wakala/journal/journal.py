@@ -8,12 +8,14 @@ settle one payment at once cannot both win.
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
+from msgspec import structs
+
 from wakala.journal import rows
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Claim, Confirmation, Event, ShortcodeDue
-from wakala.rules.accounts import App, Registration, Shortcode
+from wakala.rules.accounts import App, AppSecret, Registration, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
 from wakala.rules.exchange import Exchange, Headers, kept
@@ -416,6 +418,21 @@ class Journal:
         """Whether anybody gets in with an app's keys; gateways know it within a second."""
         await self._change_directory(Write("app_active", (int(is_active), organisation_id, app_id)))
 
+    async def replace_secret(self, old: AppSecret, new: AppSecret, now_us: int) -> bool:
+        """A new secret of the same app; none before it lets anybody in for longer than ``old`` says.
+
+        False: somebody else has replaced ``old`` meanwhile.
+        """
+        whose = (new.organisation_id, new.app_id)
+        guard = Write("app_secret", (new.id, new.digest, *whose, old.id))
+        writes = (
+            Write("old_secrets_end", (old.until_us, *whose, old.until_us)),
+            Write("old_secret_add", structs.astuple(old)),
+            Write("old_secrets_forget", (*whose, now_us)),
+            Write("directory_moved", ()),
+        )
+        return await self._database.commit(Operation(new.app_id, guard, writes))
+
     async def bind_app(self, organisation_id: str, app_id: str, shortcode_id: str) -> bool:
         """Tie an app to one live shortcode, for good. False: it is bound already."""
         guard = Write("app_bind", (shortcode_id, organisation_id, app_id))
@@ -439,6 +456,10 @@ class Journal:
     async def apps(self) -> list[App]:
         """All apps of all organisations: the directory keeps them in memory."""
         return [rows.app_of(row) for row in await self._database.fetch("apps_all")]
+
+    async def old_secrets(self) -> list[AppSecret]:
+        """Those that newer ones have replaced, of all apps; some may have ended."""
+        return [rows.secret_of(row) for row in await self._database.fetch("old_secrets_all")]
 
 
 def after_restore(now_us: int) -> tuple[Write, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from wakala.journal.database import Row, Write
-from wakala.rules.accounts import App, BodyFormat, Environment, Product, Shortcode, ShortcodeKind, Side
+from wakala.rules.accounts import App, AppSecret, BodyFormat, Environment, Product, Shortcode, ShortcodeKind, Side
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.exchange import (
@@ -292,6 +292,7 @@ def app_row(a: App) -> Row:
         a.name,
         a.consumer_key,
         a.digest,
+        a.secret_id,
         a.data_key,
         a.webhook_secret,
         a.callback_url,
@@ -305,8 +306,14 @@ def app_row(a: App) -> Row:
 def app_of(row: Sequence[Any]) -> App:
     """An app of ``apps_all``."""
     columns = list(row)
-    columns[4], columns[8], columns[10] = bytes(row[4]), BodyFormat(row[8]), bool(row[10])
+    columns[4], columns[9], columns[11] = bytes(row[4]), BodyFormat(row[9]), bool(row[11])
     return App(*columns)
+
+
+def secret_of(row: Sequence[Any]) -> AppSecret:
+    """A secret of ``old_secrets_all``."""
+    secret_id, organisation_id, app_id, digest, until_us = row
+    return AppSecret(secret_id, organisation_id, app_id, bytes(digest), until_us)
 
 
 def confirmation_row(c: Confirmation) -> Row:

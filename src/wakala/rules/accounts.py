@@ -8,6 +8,7 @@ import msgspec
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotAllowedHereError
 
 APPS_PER_ORGANISATION_LIMIT = 50  # as Proxy API had it (proxyapi.md 1.2)
+OLD_SECRETS_LIMIT = 10  # of an app, that let it in beside the new one: more of them nobody keeps account of
 
 
 class Environment(StrEnum):
@@ -95,6 +96,23 @@ class Registration:
     app_id: str | None = None
 
 
+class AppSecret(msgspec.Struct, frozen=True):
+    """A consumer secret, of which only a hash is kept; ``until_us`` where a newer one has taken its place.
+
+    Tokens bear the ID of the secret that bought them. An app's first secret has the app's own.
+    """
+
+    id: str
+    organisation_id: str
+    app_id: str
+    digest: bytes
+    until_us: int | None = None
+
+    def lets_in(self, now_us: int) -> bool:
+        """Always, or until the overlap with the newer one is over."""
+        return self.until_us is None or now_us < self.until_us
+
+
 class App(msgspec.Struct, frozen=True):
     """Consumer key and secret of one integration; only a hash of the secret's digest is kept."""
 
@@ -103,6 +121,7 @@ class App(msgspec.Struct, frozen=True):
     name: str
     consumer_key: str
     digest: bytes
+    secret_id: str
     data_key: str
     webhook_secret: str
     callback_url: str | None
@@ -110,6 +129,11 @@ class App(msgspec.Struct, frozen=True):
     live_shortcode_id: str | None
     is_active: bool
     created_us: int
+
+    @property
+    def secret(self) -> AppSecret:
+        """The one in force."""
+        return AppSecret(self.secret_id, self.organisation_id, self.id, self.digest)
 
 
 def require_collector(shortcode: Shortcode, app: App) -> None:

@@ -49,19 +49,19 @@ def same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def access_token(key: bytes, app_id: str, expires_s: int) -> str:
-    """A bearer token that needs no row: app, expiry (Unix seconds) and a MAC over both."""
-    claim = f"{app_id}.{expires_s:x}"
+def access_token(key: bytes, secret_id: str, expires_s: int) -> str:
+    """A bearer token that needs no row: the secret that bought it, expiry (Unix seconds) and a MAC over both."""
+    claim = f"{secret_id}.{expires_s:x}"
     return f"{claim}.{mac(key, 'token', claim)}"
 
 
-def app_of_token(key: bytes, token: str, now_s: int) -> str | None:
-    """The app ID inside a token that is ours and not yet expired."""
+def secret_of_token(key: bytes, token: str, now_s: int) -> str | None:
+    """The secret's ID inside a token that is ours and not yet expired."""
     claim, _, given = token.rpartition(".")
-    app_id, _, expiry = claim.rpartition(".")
-    if not app_id or not same(given, mac(key, "token", claim)):
+    secret_id, _, expiry = claim.rpartition(".")
+    if not secret_id or not same(given, mac(key, "token", claim)):
         return None
-    return app_id if int(expiry, 16) > now_s else None
+    return secret_id if int(expiry, 16) > now_s else None
 
 
 def webhook_key(secret: str) -> bytes:

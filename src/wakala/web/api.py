@@ -16,8 +16,8 @@ from wakala.rules.commands import Ask, Command
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.sides import id_at_mpesa
-from wakala.rules.signing import access_token, mac
-from wakala.web.auth import caller
+from wakala.rules.signing import mac
+from wakala.web.auth import bought_token, caller
 from wakala.web.endpoints import Endpoints
 from wakala.web.notifications import Notifications
 from wakala.web.paging import BEFORE, LIMIT, read_query
@@ -117,10 +117,7 @@ class Api:
 
     async def auth(self, incoming: Incoming) -> HttpAnswer:
         """A bearer token for an hour, for the app's key and secret."""
-        app = caller(incoming, self._directory, basic_only=True)
-        expires_s = self._source.now_us() // 1_000_000 + TOKEN_LIFE_S
-        token = access_token(self._directory.token_key, app.id, expires_s)
-        return wire.token_answer(token, TOKEN_LIFE_S)
+        return wire.token_answer(*bought_token(incoming, self._directory, TOKEN_LIFE_S))
 
     def request(self, environment: Environment) -> Handler:
         """``GET .../requests/{RequestID}``: one payment as it stands."""

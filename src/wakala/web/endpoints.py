@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from wakala.deliveries import Standing
-from wakala.deliveries.desk import OVERLAP_MAX_S, OVERLAP_S, Desk
+from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotAllowedHereError
@@ -16,6 +16,7 @@ from wakala.rules.accounts import App, Environment, Shortcode
 from wakala.rules.addresses import URL_MAX_CHARS, is_web_address
 from wakala.rules.endpoints import Endpoint
 from wakala.rules.endpoints import Waiting as Choice
+from wakala.rules.overlap import OVERLAP_MAX_S, OVERLAP_S
 from wakala.web.auth import caller
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire.api import UNREADABLE, HttpAnswer, plain, unreadable

@@ -36,9 +36,9 @@ from wakala.rules.commands import KEPT_BY_GATEWAY, Ask
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.sides import id_at_mpesa
-from wakala.rules.signing import access_token, same
+from wakala.rules.signing import same
 from wakala.rules.vault import NONCE_LENGTH_BYTES
-from wakala.web.auth import caller
+from wakala.web.auth import bought_token, caller
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire import facade as wire
 from wakala.wire import facade_answers as answers
@@ -81,21 +81,20 @@ class Facade:
         """``GET /oauth/v1/generate``: the app's own key and secret (daraja.md 1.2)."""
         try:
             _require_method(incoming, "GET")
-            app = self._by_key(incoming)
+            token, life_s = self._bought_token(incoming)
             query = dict(parse_qsl(incoming.query, keep_blank_values=True, encoding="latin-1"))
             _require_grant(query.get("grant_type"))
         except RefusedInDarajaError as refusal:
             return refusals.refusal_answer(refusal, self._source.new_id("req"))
-        expires_s = self._source.now_us() // 1_000_000 + TOKEN_LIFE_S
-        return answers.token_answer(access_token(self._directory.token_key, app.id, expires_s), TOKEN_LIFE_S)
+        return answers.token_answer(token, life_s)
 
     def refuse(self, error: WakalaError) -> HttpAnswer:
         """What goes wrong around an API, in Daraja's envelope as well."""
         return refusals.refusal_answer(refusals.of_plumbing(error.status), self._source.new_id("req"))
 
-    def _by_key(self, incoming: Incoming) -> App:
+    def _bought_token(self, incoming: Incoming) -> tuple[str, int]:
         try:
-            return caller(incoming, self._directory, basic_only=True)
+            return bought_token(incoming, self._directory, TOKEN_LIFE_S)
         except UnauthenticatedError:
             raise refusals.bad_authentication() from None
 

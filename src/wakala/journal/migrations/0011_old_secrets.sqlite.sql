@@ -1,0 +1,14 @@
+-- An app's secret can be replaced: those before it let the app in until their time is over. Tokens bear the ID of the
+-- secret that bought them; that of a first secret is the app's, as it stands in the tokens that there are.
+
+ALTER TABLE apps ADD COLUMN secret_id TEXT NOT NULL DEFAULT '';
+UPDATE apps SET secret_id = id;
+
+CREATE TABLE old_secrets (
+    id TEXT PRIMARY KEY,
+    organisation_id TEXT NOT NULL,
+    app_id TEXT NOT NULL REFERENCES apps (id),
+    digest BLOB NOT NULL UNIQUE,
+    until_us INTEGER NOT NULL
+) STRICT;
+CREATE INDEX old_secrets_app ON old_secrets (organisation_id, app_id);
