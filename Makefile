@@ -67,6 +67,7 @@ docs:  ## Draw the diagrams from the code and build the documentation into build
 	@$(SETUP) python docs
 	@for script in scripts/draw_*.py; do if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script"; fi; done
 	@$(BIN)/zensical build --clean --strict
+	@$(BIN)/python scripts/show_tests.py
 	@rm -rf .cache
 
 serve:  ## Run the gateway; CONFIG=DIR/wakala.toml names its settings

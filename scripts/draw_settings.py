@@ -62,6 +62,7 @@ def _table(name: str, held: msgspec.Struct, comments: dict[tuple[str, str], str]
 
 
 def _row(name: str, value: Any, comment: str) -> str:
+    comment = re.sub(r"http://\S+", r"`\g<0>`", comment)  # no link, though it looks like one
     return f"| `{name}` | {_shown(value)} | {comment} |"
 
 
