@@ -8,7 +8,7 @@ ASGI's messages and take it out again is work that no ordinary call needs.
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -30,8 +30,12 @@ HEAD_LIMIT_BYTES = 65_536
 """Of a call's first line and headers, and of what stands after a body in chunks. Ours have a kilobyte, and no server in
 front lets more by; the parser has no limit of its own."""
 
+CROWDED_REST_S = 60.0
+"""From one line of the log about callers who were turned away to the next."""
+
 NO_HTTP = "Invalid HTTP request received."
 TOO_LONG = f"The head of a request has at most {HEAD_LIMIT_BYTES} bytes."
+CROWDED = "Every place for a caller is taken. Try again in a moment with the same RequestID: nothing is done twice."
 OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
 """Headers by which another protocol is offered; of the first, what else it says stays."""
 
@@ -101,6 +105,7 @@ UNHEARD = asyncio.Event()
 class Reception(HttpToolsProtocol):
     """One caller's connection to a `House`."""
 
+    _said_crowded_seconds: ClassVar[float | None] = None
     _heard_seconds = 0.0
     _is_between = False  # two calls; also before the first and in the middle of one a caller may fall silent
     _timer: asyncio.TimerHandle | None = None
@@ -235,10 +240,23 @@ class Reception(HttpToolsProtocol):
     # than the answer; here one alarm looks whether the caller has been silent for as long.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A caller."""
+        """A caller. Where all places are taken he is turned away before he says a word: we have calls to make too."""
         super().connection_made(transport)
+        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
+            self._is_over = True
+            self._say_crowded()
+            self._refuse(503, CROWDED)
+            return
         self._heard_seconds = self._begun_seconds = time.monotonic()
         self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def _say_crowded(self) -> None:
+        said_seconds, now_seconds = Reception._said_crowded_seconds, time.monotonic()
+        if said_seconds is None or now_seconds - said_seconds >= CROWDED_REST_S:
+            Reception._said_crowded_seconds = now_seconds
+            self.logger.warning(
+                "all %d places for callers are taken; those who come are turned away", self.limit_concurrency
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has hung up, or we did."""

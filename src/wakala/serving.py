@@ -22,6 +22,7 @@ log = logging.getLogger("wakala")
 
 REQUESTS_SHARE = 0.5  # of the time once the intake has ended: requests that wait for M-Pesa; the rest is the workers'
 FILES_LIMIT = 65_536  # each connection is one; systems begin with 1,024, which idle callers fill, and allow far more
+OWN_FILES = 512  # of those, for what we open: the database, calls to M-Pesa and merchants; where there are few, a half
 COLLECT_AFTER = (50_000, 20, 50)  # our records hold no cycles, so looking for them seldom is enough
 
 
@@ -103,12 +104,14 @@ def serve(settings: Settings) -> None:
         runner.run(_serve(settings))
 
 
-def _take_files() -> None:
-    """As many open files as the system allows without asking, within reason."""
+def _take_files() -> int:
+    """As many open files as the system allows without asking, within reason; how many callers may have one."""
     given, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_LIMIT if allowed == resource.RLIM_INFINITY else min(FILES_LIMIT, allowed)
     if given != resource.RLIM_INFINITY and given < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))
+    files = max(wanted, FILES_LIMIT if given == resource.RLIM_INFINITY else given)
+    return files - min(OWN_FILES, files // 2)
 
 
 def _fast_loop() -> asyncio.AbstractEventLoop:
@@ -118,7 +121,7 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _serve(settings: Settings) -> None:
-    _take_files()
+    places = _take_files()
     gc.freeze()  # what was imported never becomes garbage
     gc.set_threshold(*COLLECT_AFTER)
     gateway = Gateway(settings)
@@ -138,6 +141,7 @@ async def _serve(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         backlog=2048,
+        limit_concurrency=places,
         timeout_graceful_shutdown=max(1, int(after_leaving_s * REQUESTS_SHARE)),
     )
     server = _Server(config, gateway)

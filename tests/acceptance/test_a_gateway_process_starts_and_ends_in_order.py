@@ -39,18 +39,35 @@ async def test_a_second_gateway_on_one_sqlite_file_is_refused_with_a_sentence(to
 
 FEW_FILES = """
 import resource, runpy
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, {allowed}))
 runpy.run_module("wakala", run_name="__main__")
 """
 
 
 @only_on_sqlite
 async def test_a_hundred_idle_callers_keep_nobody_out_where_the_system_allows_more_files(town: Town) -> None:
-    gateway = town.launch(["-c", FEW_FILES, "-c", str(town.folder / "wakala.toml"), "serve"])
+    gateway = town.launch(["-c", FEW_FILES.format(allowed=1024), "-c", str(town.folder / "wakala.toml"), "serve"])
     await town.is_serving(gateway)
     idle = [await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2])) for _ in range(100)]
     await town.pay(gateway, "ORDER-1")
     await town.is_told("ORDER-1")
+    for _, writer in idle:
+        writer.close()
+
+
+@only_on_sqlite
+async def test_callers_who_take_every_place_leave_the_gateway_room_for_its_own_calls(town: Town) -> None:
+    gateway = town.launch(["-c", FEW_FILES.format(allowed=256), "-c", str(town.folder / "wakala.toml"), "serve"])
+    await town.is_serving(gateway)
+    port = int(gateway.url.rpartition(":")[2])
+    await town.autopilot(answer_after_ms=1_500, pay=1)
+    await town.fault("stk_callback", "lost", times=1)
+    assert (await town.pay(gateway, "ORDER-1")).status == 202
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+    answers = [await reader.read() for reader, _ in idle[-100:]]
+    assert all(answer.startswith(b"HTTP/1.1 503 ") and b"connection: close" in answer for answer in answers)
+    await town.is_told("ORDER-1")  # M-Pesa was asked, and the merchant told, on connections that are ours
+    assert gateway.program.said.count("places for callers are taken") == 1
     for _, writer in idle:
         writer.close()
 
