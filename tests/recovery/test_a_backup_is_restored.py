@@ -106,7 +106,7 @@ async def test_a_backup_under_load_brings_back_what_was_acknowledged_and_asks_ab
     other = await another_installation(town, tmp_path / "other", other_database_url)
     restored = await other.run("restore", str(file))
     assert restored.code == 0, restored.err
-    after = await other.serve()
+    after = await other.serve(finisher__schedule_s="0.4,0.8,1.5,3,6,12", finisher__expire_s="20")
     try:
         payments = await other.all_payments(after)
         assert before <= set(payments)
