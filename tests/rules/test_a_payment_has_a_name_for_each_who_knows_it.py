@@ -60,3 +60,8 @@ def test_what_nobody_said_is_as_most_have_it() -> None:
     assert usual.register_path == "/mminterface/registerURL"
     assert usual.query_path == "/queryTransactionService/services/transaction"
     assert usual.password_path == ""
+
+
+@pytest.mark.parametrize(("url", "is_by_tls"), [("https://a", True), ("HTTPS://a", True), ("http://a", False)])
+def test_the_scheme_says_whether_certificates_are_asked_for(url: str, is_by_tls: bool) -> None:
+    assert BrokerAccess(url, "900610", "Sim!Pass2025").is_by_tls is is_by_tls

@@ -221,7 +221,7 @@ def use_broker(
         query_path=query_path,
         password_path=password_path,
     )
-    if environment is Environment.LIVE and not (url.lower().startswith("https:") and certificate and key and authority):
+    if environment is Environment.LIVE and not (access.is_by_tls and certificate and key and authority):
         raise CallerError("A live shortcode needs https, a certificate with its key, and the authority to trust.")
 
     async def work() -> None:

@@ -13,7 +13,7 @@ SOON = dt.timedelta(days=30)  # Safaricom takes days to sign a new one
 
 def certificate_faults(access: BrokerAccess, now: dt.datetime) -> tuple[list[str], list[str]]:
     """What is wrong with our client certificate, and what will be soon; each one sentence."""
-    if not access.url.lower().startswith("https:"):
+    if not access.is_by_tls:
         return [], ["The Broker is reached by plain HTTP; to go live it wants HTTPS with certificates at both ends."]
     if not (access.certificate and access.key):
         return ["There is no client certificate: run `wakala shortcode broker` with --certificate and --key."], []

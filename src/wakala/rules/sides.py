@@ -83,6 +83,11 @@ class BrokerAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Without the secrets."""
         return f"BrokerAccess({self.url!r}, {self.sp_id!r})"
 
+    @property
+    def is_by_tls(self) -> bool:
+        """False over plain HTTP, with which an integration begins (broker.md 1.2)."""
+        return self.url.lower().startswith("https:")
+
     def sealed_form(self) -> str:
         """As text for the vault."""
         return msgspec.json.encode(self).decode()

@@ -264,7 +264,7 @@ def _provider(access: BrokerAccess) -> Provider:
 
 def _terms(access: BrokerAccess) -> TlsTerms | None:
     """None over plain HTTP, with which an integration begins (broker.md 1.2)."""
-    if not access.url.lower().startswith("https:"):
+    if not access.is_by_tls:
         return None
     return TlsTerms(access.certificate, access.key, access.authority, access.server_name)
 
