@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -182,6 +183,7 @@ def exchange_row(x: Exchange) -> Row:
     )
 
 
+@lru_cache(maxsize=64)  # who calls twice says much the same
 def headers_text(headers: Headers) -> str:
     """Headers as stored: JSON pairs, secret values out."""
     if not headers:

@@ -4,6 +4,8 @@ llhttp reads, without any of its leniencies. What it does not decide is decided 
 ends, which answers leave the connection fit for another one, and how much of anything is too much.
 """
 
+from functools import lru_cache
+
 import httptools
 
 READ_LIMIT_BYTES = 65_536  # of a body; the rest is cut off (experience.md 6.6)
@@ -29,8 +31,10 @@ class AnswerReader:
     __slots__ = (
         "_body",
         "_body_bytes",
+        "_codings",
         "_ends_with_connection",
         "_fields",
+        "_has_length",
         "_head_bytes",
         "_in_body",
         "_parser",
@@ -50,6 +54,8 @@ class AnswerReader:
         self.reusable = False
         self._to_head = to_head
         self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._codings: list[bytes] = []  # in which the body is packed for transfer
+        self._has_length = False
         self._fields = 0
         self._head_bytes = 0
         self._in_body = False
@@ -64,9 +70,7 @@ class AnswerReader:
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """As they came: order, spelling and repetitions."""
-        return tuple(
-            (name.decode("latin-1"), value.decode("latin-1").strip(" \t")) for name, value in self._raw_headers
-        )
+        return _texts(tuple(self._raw_headers))
 
     @property
     def body(self) -> bytes:
@@ -131,6 +135,11 @@ class AnswerReader:
             self._spoil(f"the answer's head is longer than {HEAD_LIMIT_BYTES} bytes")
         elif not self._in_body:
             self._raw_headers.append((name, value))
+            lower = name.lower()
+            if lower == _CONTENT_LENGTH:
+                self._has_length = True
+            elif lower == _TRANSFER_ENCODING:
+                self._codings.append(value.strip(b" \t").lower())
 
     def on_headers_complete(self) -> None:
         """The whole head is there, and decides how the answer ends."""
@@ -145,17 +154,11 @@ class AnswerReader:
             self._spoil("the other side changed to another protocol")
         elif self.status >= 200:
             self._in_body = True
-            self._ends_with_connection = not self._has_length()
+            self._ends_with_connection = not (self._has_length or self._codings)
+            if self._codings not in ([], [b"chunked"]):
+                self._spoil("the answer is packed for transfer in a way that was not asked for")
             # Of an answer to HEAD the parser waits for a body; the connection is given up.
             self.complete = self._to_head and not self._trouble
-
-    def _has_length(self) -> bool:
-        codings = [
-            value.strip(b" \t").lower() for name, value in self._raw_headers if name.lower() == _TRANSFER_ENCODING
-        ]
-        if codings not in ([], [b"chunked"]):
-            self._spoil("the answer is packed for transfer in a way that was not asked for")
-        return bool(codings) or any(name.lower() == _CONTENT_LENGTH for name, _ in self._raw_headers)
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body; at the limit the answer is complete and its connection of no more use."""
@@ -171,9 +174,16 @@ class AnswerReader:
             return
         if self.status < 200:
             self._raw_headers.clear()
+            self._codings.clear()
+            self._has_length = False
             return
         self.complete = True
         self.reusable = self._parser.should_keep_alive()
+
+
+@lru_cache(maxsize=64)  # a server's heads differ by their date
+def _texts(raw: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple([(name.decode("latin-1"), value.decode("latin-1").strip(" \t")) for name, value in raw])
 
 
 _CONTENT_LENGTH = b"content-length"

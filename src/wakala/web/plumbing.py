@@ -145,7 +145,7 @@ class Endpoint:
 
     def _incoming(self, method: str, path: str, raw: Pairs, body: bytes, peer: str, started_ns: int) -> Incoming:
         surroundings = self._surroundings
-        headers = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+        headers = _texts(tuple(raw))
         if surroundings.trusted_proxies and contains(surroundings.trusted_proxies, peer):
             name = surroundings.forwarded_header
             hops = [hop for key, value in headers if key == name for hop in forwarded_hops(name, value)]
@@ -180,6 +180,11 @@ class Endpoint:
                 chunks.append(chunk)
             if not message.get("more_body") or size > 16 * self.body_max_bytes:
                 return b"".join(chunks)
+
+
+@lru_cache(maxsize=64)  # a caller's heads are much the same
+def _texts(raw: tuple[tuple[bytes, bytes], ...]) -> Headers:
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
 
 
 def _visible(path: str) -> str:
