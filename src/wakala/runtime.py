@@ -129,7 +129,7 @@ class Gateway:
     ) -> None:
         self.settings = settings
         self._clock = common_clock()
-        self.source = source or system_source(self._clock)
+        self.source = source or system_source(self._clock if settings.sqlite_path is None else None)
         master = master_key(settings)
         finisher = settings.finisher
         terms = Terms(

@@ -90,6 +90,7 @@ class SqliteDatabase:
             self._writer.set_wal_hook(self._note_log)  # in the place of SQLite's own, which checkpoints in a COMMIT
             self._reader = self._connect()
             self._reader.pragma("query_only", True)
+            self._write_cursor, self._read_cursor = self._writer.cursor(), self._reader.cursor()
             self._helper = self._connect()  # writes the log back beside the writer
         except apsw.Error as error:
             raise _fault(error) from error
@@ -140,17 +141,17 @@ class SqliteDatabase:
         rows: Sequence[Row] = await self._ride(Write(statement, row), is_calm=True)
         return rows
 
-    async def _ride(self, asked: _Asked, *, is_calm: bool) -> Any:
+    def _ride(self, asked: _Asked, *, is_calm: bool) -> asyncio.Future[Any]:
         if self._stopping:
             raise DatabaseAwayError
         future = self._line.join(asked, is_calm=is_calm)
         self._patience.watch(future)
-        return await future
+        return future
 
     async def fetch(self, statement: str, row: Row = ()) -> Sequence[Row]:
         """Point reads take microseconds, so they run where they are asked; WAL readers never meet the writer."""
         try:
-            return self._reader.execute(sql(statement, self.dialect), row).fetchall()
+            return self._read_cursor.execute(sql(statement, self.dialect), row).fetchall()
         except apsw.Error as error:
             raise _fault(error) from error
 
@@ -237,7 +238,7 @@ class SqliteDatabase:
         return [(await self._commit_together([operation]))[0] for operation in operations]
 
     async def _transaction(self, operations: list[_Asked]) -> list[Any]:
-        execute = self._writer.execute
+        execute = self._write_cursor.execute
         if self._writer.in_transaction:  # the rollback after a fault failed as well
             execute("ROLLBACK")
         try:
@@ -261,7 +262,7 @@ class SqliteDatabase:
             self._writer.set_busy_timeout(0)
 
     def _carry_out(self, operation: _Asked) -> bool | list[Row]:
-        execute = self._writer.execute
+        execute = self._write_cursor.execute
         if isinstance(operation, Write):
             return execute(sql(operation.statement, "sqlite"), operation.row).fetchall()
         guard = operation.guard
