@@ -8,8 +8,7 @@ query) becomes a fact and goes through `settle`, so there is one place where a p
 import asyncio
 import json
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,7 +44,7 @@ from wakala.rules.facts import (
     StillOpen,
     Unsent,
 )
-from wakala.rules.payment import Evidence, Face, Flag, Kind, Payment, Scope, State, Step
+from wakala.rules.payment import NEVER_LEFT, NOT_TAKEN, Evidence, Face, Flag, Kind, Payment, Scope, State, Step
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac
@@ -139,7 +138,7 @@ class Payments:
         ready = self._upstream.is_ready(self._directory.credentials(shortcode.id), received)
         sent_us = self._source.now_us()  # after the look at the operator, of which its success then speaks
         changes = [opening, decide(received, Sending(), sent_us, self._terms.schedule)] if ready else [opening]
-        with _in_doubt(changes[-1].payment, self._stayed):
+        with _InDoubt(changes[-1].payment, self._stayed):
             is_new = await self._journal.open_payment(changes, exchange)
         if not is_new:
             return await self._repeat(await self._first_of(received), received), True
@@ -205,7 +204,7 @@ class Payments:
 
     def _is_abandoned(self, first: Payment) -> bool:
         """True where it went out, other news came, and whoever waited for M-Pesa's answer must have died by now."""
-        if first.sent_us is None or first.state in {State.RECEIVED, State.HELD, State.SENDING}:
+        if first.sent_us is None or first.state in NOT_TAKEN:
             return False
         return self._source.now_us() > first.sent_us + int(self._terms.schedule.send_lease_s * 1_000_000)
 
@@ -214,7 +213,7 @@ class Payments:
     async def send(self, payment: Payment, answered: Answered | None = None) -> Payment:
         """Take a payment that has not left yet to M-Pesa: a token first, then the intent on disk, then the call."""
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        with _in_doubt(payment, self._owned):
+        with _InDoubt(payment, self._owned):
             trouble, exchanges = await self._upstream.prepare(credentials, payment)
             if trouble is None and await self._initiators.is_stopped(payment):
                 stopped = InitiatorStoppedError()
@@ -222,7 +221,7 @@ class Payments:
             if trouble is not None:
                 return await self.settle(payment, trouble, exchanges, answered=answered, is_of_this_version=True)
             change = decide(payment, Sending(), self._source.now_us(), self._terms.schedule)
-            with _in_doubt(change.payment, self._stayed):
+            with _InDoubt(change.payment, self._stayed):
                 is_ours = await self._journal.record_change(payment, change, exchanges=exchanges)
             if not is_ours:
                 return await self._reread(payment)  # another worker has it
@@ -234,7 +233,7 @@ class Payments:
             fact = Unsent(STOOD_STILL, _STOOD_STILL, now_us)
             return await self.settle(payment, fact, answered=answered, is_of_this_version=True)
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        with self._calling(payment):
+        with _Calling(payment, self._under_way):
             asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
         return await self._heard(payment, asked, answered)
 
@@ -404,11 +403,13 @@ class Payments:
 
     def _impatient(self, payment: Payment, fact: Fact, now_us: int) -> Fact:
         """A payment that could not leave for too long fails: the shopper has gone. A service waits for nothing."""
+        if not isinstance(fact, Unsent | LostSight):
+            return fact
         is_direct = payment.kind is Kind.SERVICE and (isinstance(fact, Unsent) or payment.command not in SPENDING)
         is_facade = payment.face is Face.DARAJA and isinstance(fact, Unsent)  # an SDK does its own trying again
-        if (is_direct or is_facade) and isinstance(fact, Unsent | LostSight):
+        if is_direct or is_facade:
             return Refused(fact.code, fact.reason, Evidence.GATEWAY)
-        never_left = payment.state in {State.RECEIVED, State.HELD}  # else M-Pesa may have spoken of it meanwhile
+        never_left = payment.state in NEVER_LEFT  # else M-Pesa may have spoken of it meanwhile
         is_late = now_us - payment.created_us > self._terms.hold_limit_us
         if isinstance(fact, Unsent) and never_left and is_late:
             return GaveUp(f"It could not be sent in time: {fact.reason}")
@@ -438,13 +439,13 @@ class Payments:
         now_us = self._source.now_us()
         lease_us = now_us + int(self._terms.schedule.send_lease_s * 1_000_000)
         claimed = replace(payment, next_check_us=lease_us)
-        with _in_doubt(claimed, self._owned):
+        with _InDoubt(claimed, self._owned):
             if not await self._journal.claim_payment(payment, lease_us):
                 return payment
             return await self._finish(claimed, now_us)
 
     async def _finish(self, payment: Payment, now_us: int) -> Payment:
-        if payment.state in {State.RECEIVED, State.HELD}:
+        if payment.state in NEVER_LEFT:
             return await self._send_late(payment, now_us)
         if payment.state is State.SENDING:
             return await self._interrupted(payment)
@@ -457,7 +458,7 @@ class Payments:
         if not self._initiators.may_ask(payment):
             return await self._ask_later(payment, now_us)
         credentials = self._directory.credentials(payment.scope.shortcode_id)
-        with self._calling(payment):
+        with _Calling(payment, self._under_way):
             asked = await self._upstream.ask(credentials, payment, self._callback_urls(payment))
         return await self._heard(payment, asked)
 
@@ -503,17 +504,6 @@ class Payments:
         await self._journal.claim_payment(payment, now_us + TURN_S * 1_000_000)
         return payment
 
-    @contextmanager
-    def _calling(self, payment: Payment) -> Iterator[None]:
-        """While M-Pesa is called. What is cut short at a stop stays known, to be handed back."""
-        self._under_way[payment.id] = payment
-        try:
-            yield
-        except Exception:
-            self._under_way.pop(payment.id, None)
-            raise
-        self._under_way.pop(payment.id, None)  # a second call about it, begun by a callback, may have ended first
-
     async def hand_back(self) -> None:
         """End the claims on payments whose call to M-Pesa was cut short: whoever is next asks about them at once."""
         now_us = self._source.now_us()
@@ -527,16 +517,36 @@ class Payments:
         return await self.send(payment)
 
 
-@contextmanager
-def _in_doubt(payment: Payment, doubts: OrderedDict[str, Payment]) -> Iterator[None]:
+@dataclass(slots=True)
+class _InDoubt:
     """What is done to a payment here. Where the database goes away nobody knows how it stands there, now or later."""
-    try:
-        yield
-    except DatabaseAwayError:
-        doubts[payment.id] = payment
-        if len(doubts) > RECENT_LIMIT_PAYMENTS:
-            doubts.popitem(last=False)
-        raise
+
+    payment: Payment
+    doubts: OrderedDict[str, Payment]
+
+    def __enter__(self) -> None:
+        """Nothing is known of it yet."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, DatabaseAwayError):
+            self.doubts[self.payment.id] = self.payment
+            if len(self.doubts) > RECENT_LIMIT_PAYMENTS:
+                self.doubts.popitem(last=False)
+
+
+@dataclass(slots=True)
+class _Calling:
+    """While M-Pesa is called. What is cut short at a stop stays known, to be handed back."""
+
+    payment: Payment
+    under_way: dict[str, Payment]
+
+    def __enter__(self) -> None:
+        self.under_way[self.payment.id] = self.payment
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or issubclass(kind, Exception):
+            self.under_way.pop(self.payment.id, None)  # a second call, begun by a callback, may have ended first
 
 
 def _is_leased(payment: Payment, now_us: int) -> bool:

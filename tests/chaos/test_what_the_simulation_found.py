@@ -1,6 +1,6 @@
 """Faults of the gateway that the simulation found, each held by itself."""
 
-from wakala.payments import Payments
+from wakala.payments import Payments, _Calling
 from wakala.rules.payment import Kind, Payment, Scope, State
 
 
@@ -26,7 +26,7 @@ def test_two_calls_about_one_payment_at_once_both_end() -> None:
         updated_us=0,
     )
 
-    with payments._calling(payment), payments._calling(payment):
+    with _Calling(payment, payments._under_way), _Calling(payment, payments._under_way):
         assert payments._under_way
 
     assert payments._under_way == {}

@@ -256,6 +256,8 @@ def outcome(exchange: Exchange, reply: Reply | NoReply, now_us: int) -> tuple[Ex
 def _retry_after_s(reply: Reply, now_us: int) -> float | None:
     """``Retry-After`` in seconds, whether given as seconds or as a date."""
     given = next((value.strip() for name, value in reply.headers if name.lower() == "retry-after"), "")
+    if not given:
+        return None
     if given.isascii() and given.isdigit():
         return float(given)
     try:

@@ -22,6 +22,8 @@ from wakala.rules.facts import (
     Unsent,
 )
 from wakala.rules.payment import (
+    NEVER_LEFT,
+    NOT_TAKEN,
     Answer,
     Evidence,
     Flag,
@@ -132,7 +134,7 @@ def _sending(payment: Payment, now_us: int, schedule: Schedule) -> Change:
 
 
 def _unsent(payment: Payment, fact: Unsent, now_us: int) -> Change:
-    if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
+    if payment.state not in NOT_TAKEN:
         return _late_answer(payment, fact.code, fact.reason, now_us)
     after = _next(
         payment,
@@ -162,7 +164,7 @@ def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule)
     if payment.state in {State.SENDING, State.UNKNOWN}:
         due = schedule.due_us(payment, payment.checks, now_us)
         return Change(_next(payment, Step.ACCEPT, now_us, next_check_us=due, **ids), Step.ACCEPT, "accepted", detail)
-    if payment.state in {State.RECEIVED, State.HELD}:  # nothing is on its way that could be accepted
+    if payment.state in NEVER_LEFT:  # nothing is on its way that could be accepted
         return _noted(payment, "late_answer", detail, now_us)
     if payment.checkout_request_id not in {None, "", fact.checkout_request_id}:  # it ended by news of something else
         found = _contradicted(payment, Flag.EVIDENCE_CONFLICT, detail, now_us)
@@ -173,7 +175,7 @@ def _accepted(payment: Payment, fact: Accepted, now_us: int, schedule: Schedule)
 
 
 def _refused(payment: Payment, fact: Refused, now_us: int) -> Change:
-    if payment.state not in {State.RECEIVED, State.HELD, State.SENDING}:
+    if payment.state not in NOT_TAKEN:
         return _late_answer(payment, fact.code, fact.description, now_us)
     after = _next(
         payment,
@@ -358,7 +360,7 @@ def _misfit(payment: Payment, fact: Misfit, now_us: int) -> Change:
 def _gave_up(payment: Payment, fact: GaveUp, now_us: int) -> Change:
     if payment.state is State.SENDING or payment.state.is_final:  # somebody else was faster
         return _noted(payment, "gave_up", {"reason": fact.reason}, now_us)
-    never_sent = payment.state in {State.RECEIVED, State.HELD}
+    never_sent = payment.state in NEVER_LEFT
     step = Step.REFUSE if never_sent else Step.GIVE_UP
     after = _next(
         payment,

@@ -7,6 +7,7 @@ leaves open (``()`` or 0) is decided by the installation.
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -99,6 +100,7 @@ def asking_lane(shortcode_id: str) -> str:
     return f"/{shortcode_id}"
 
 
+@lru_cache(maxsize=4096)  # asked several times for each notification
 def owner_of(lane: str) -> tuple[str, str]:
     """App and shortcode of a lane, the host left aside."""
     app_id, _, shortcode_id = lane.partition(" ")[0].partition("/")

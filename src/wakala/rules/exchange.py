@@ -149,6 +149,10 @@ def _value_end(body: bytes, start: int, depth: int) -> int:
     """Where the JSON value that begins here ends; ``depth`` backslashes stand before each of its quotes."""
     if body[start : start + 1] not in b'[{"\\':
         return _NUMBER.match(body, start).end()  # type: ignore[union-attr]  # it matches nothing as well
+    if depth == 0 and body[start : start + 1] == b'"':  # as nearly always, a text without escapes
+        end = body.find(b'"', start + 1)
+        if end >= 0 and body.find(b"\\", start, end) < 0:
+            return end + 1
     open_brackets, in_string = 0, False
     for token in _QUOTE_OR_BRACKET.finditer(body, start):
         if token[1] is not None:

@@ -31,6 +31,9 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.EXPIRED})
+NEVER_LEFT = frozenset({State.RECEIVED, State.HELD})
+NOT_TAKEN = NEVER_LEFT | {State.SENDING}
+"""Of these M-Pesa has said nothing that we know of."""
 
 
 class Step(StrEnum):
@@ -106,7 +109,12 @@ class Kind(StrEnum):
     @property
     def moves_money(self) -> bool:
         """False for questions, which may be asked again."""
-        return self not in {Kind.ENQUIRY, Kind.SERVICE}
+        return self not in MOVES_NONE
+
+
+MOVES_NONE = frozenset({Kind.ENQUIRY, Kind.SERVICE})
+PLAIN = frozenset({Kind.PUSH, Kind.COLLECTION})
+"""A customer pays the shortcode, and nothing else is told of it; every other kind has words of its own besides."""
 
 
 class Face(StrEnum):

@@ -100,11 +100,17 @@ class Api:
     async def _carry(
         self, ask: Ask, app: App, shortcode: Shortcode, exchange: Exchange, incoming: Incoming
     ) -> HttpAnswer:
+        made: tuple[Payment, HttpAnswer] | None = None
+
         def answered(payment: Payment) -> ApiAnswer:
-            status, headers, body = wire.command_answer(payment, self._public_url)
+            nonlocal made
+            status, headers, body = answer = wire.command_answer(payment, self._public_url)
+            made = payment, answer
             return ApiAnswer(exchange.id, status, headers, body, incoming.elapsed_us())
 
         payment, is_repeat = await self._payments.accept(ask, app, shortcode, exchange, answered)
+        if made is not None and made[0] is payment:
+            return made[1]
         answer = wire.command_answer(payment, self._public_url)
         if is_repeat:
             status, headers, body = answer

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from wakala.rules.accounts import BodyFormat, Side
-from wakala.rules.payment import Evidence, Kind, Payment, State
+from wakala.rules.payment import PLAIN, Evidence, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
 from wakala.rules.sides import originator_id
 from wakala.wire.daraja_results import result_data
@@ -19,7 +19,7 @@ def render(payment: Payment, event: str, body_format: BodyFormat, shortcode: str
     """The body of a notification. Flags and later receipts have no word in the other shapes, so they come in ours."""
     if event in {"payment.flagged", "payment.updated"} or body_format is BodyFormat.WAKALA:
         return _wakala(payment, event, shortcode, now_us)
-    if payment.kind not in {Kind.PUSH, Kind.COLLECTION}:
+    if payment.kind not in PLAIN:
         return _daraja_result(payment) if body_format is BodyFormat.DARAJA else _proxyapi_result(payment)
     if not is_push(payment):
         return (

@@ -27,6 +27,9 @@ class ResultClass(StrEnum):
     CONFIG = "config"  # no money moved, and none will until the operator acts
 
 
+OPEN = frozenset({ResultClass.UNKNOWN, ResultClass.PENDING})
+
+
 class DecodedResult(msgspec.Struct, frozen=True):
     """The result of one push: what it lets us conclude, and the outcome with M-Pesa's own words."""
 
@@ -36,7 +39,7 @@ class DecodedResult(msgspec.Struct, frozen=True):
     @property
     def paid(self) -> bool | None:
         """Whether money moved: yes, surely not, or nobody knows yet."""
-        if self.kind in {ResultClass.UNKNOWN, ResultClass.PENDING}:
+        if self.kind in OPEN:
             return None
         return self.kind is ResultClass.SUCCESS
 

@@ -11,7 +11,7 @@ import msgspec
 
 from wakala.rules.facts import DATABASE_AWAY, INTERRUPTED, NO_ANSWER, STOOD_STILL, UNREACHABLE
 from wakala.rules.outcome import Sentence, Verdict
-from wakala.rules.payment import Evidence, Flag, Kind, Payment, State
+from wakala.rules.payment import PLAIN, Evidence, Flag, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
 from wakala.wire.daraja_results import result_data
 from wakala.wire.explaining import explain_code
@@ -163,7 +163,7 @@ def payment_view(payment: Payment, shortcode: str) -> dict[str, Any]:
         "CreatedAt": time_text(payment.created_us),
         "SettledAt": time_text(payment.settled_us),
     }
-    if payment.kind in {Kind.PUSH, Kind.COLLECTION}:
+    if payment.kind in PLAIN:
         return view
     return view | _of_command(payment)
 
@@ -189,7 +189,7 @@ def _of_command(payment: Payment) -> dict[str, Any]:
 
 def id_names(payment: Payment) -> tuple[str, str]:
     """What M-Pesa calls its two IDs of this kind of request."""
-    if payment.kind in {Kind.PUSH, Kind.COLLECTION}:
+    if payment.kind in PLAIN:
         return "MerchantRequestID", "CheckoutRequestID"
     return "OriginatorConversationID", "ConversationID"
 
