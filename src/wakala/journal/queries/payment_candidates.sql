@@ -7,5 +7,5 @@ SELECT
     command, face, details, results, side
 FROM payments
 WHERE shortcode_id = ? AND amount_cents = ? AND created_us >= ?
-AND kind = 'push' AND receipt IS NULL AND state NOT IN ('received', 'failed', 'expired')
+AND kind = 'push' AND receipt IS NULL AND state <> 'received' AND state <> 'failed' AND state <> 'expired'
 ORDER BY created_us DESC LIMIT ?
