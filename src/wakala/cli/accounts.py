@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, say
+from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run, say
 from wakala.errors import CallerError, ConfigurationError
 from wakala.rules.accounts import BodyFormat, Environment, Product, Shortcode, ShortcodeKind
 from wakala.rules.endpoints import Waiting
@@ -341,8 +341,17 @@ def list_apps(json_output: Json = False) -> None:
     if json_output:
         print_json(found)
         return
-    columns = ["Organisation", "Name", "Consumer key", "Callback URL", "Format", "Live", "Active", "Old secret until"]
-    rows = [list({**one, "OldSecretUntil": _minute(one["OldSecretUntil"])}.values()) for one in found]
+    columns = [
+        "Organisation",
+        "Name",
+        "Consumer key",
+        "Callback URL",
+        "Format",
+        "Live",
+        "Active",
+        "Old secret until (UTC)",
+    ]
+    rows = [list({**one, "OldSecretUntil": moment(one["OldSecretUntil"])}.values()) for one in found]
     print_table("Apps", columns, rows, "No app yet: wakala app create --help")
 
 
@@ -402,14 +411,9 @@ def rotate(
         print_json(shown)
         return
     print_table(f"App {new.app.name}", ["Field", "Value"], list(shown.items()), "")
-    until = _minute(shown["OldSecretUntil"])
-    old = f"lets in until {until}" if until else "lets nobody in from the next second on"
+    until = moment(shown["OldSecretUntil"])
+    old = f"lets in until {until} UTC" if until else "lets nobody in from the next second on"
     say(f"Write the new secret down now; it is not shown again. The old one, with its tokens, {old}.")
-
-
-def _minute(text: str | None) -> str:
-    """A moment as a person needs it."""
-    return f"{text[:16].replace('T', ' ')} UTC" if text else ""
 
 
 @apps.command("disable")

@@ -53,6 +53,11 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
+def moment(text: str | None) -> str:
+    """A moment in UTC to the second, in one piece; nothing where there was none."""
+    return (text or "")[:19]
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """For people: a table, or a sentence where there is nothing to show."""
     console = Console(highlight=False)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from wakala.cli.context import CONTEXT, Json, print_json, print_table, run
+from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.identity import Source
@@ -239,9 +239,8 @@ async def _endpoints(settings: Settings) -> list[Finding]:
             advice = f"paused ({one['Reason']}), its notifications wait: `wakala endpoint resume {which}`."
             found.append(Finding(check, "warning", advice))
         elif health["FailingSince"] is not None:
-            advice = (
-                f"only failures since {health['FailingSince'][:19]}, the last: {last}: `wakala endpoint test {which}`."
-            )
+            since = moment(health["FailingSince"])
+            advice = f"only failures since {since} UTC, the last: {last}: `wakala endpoint test {which}`."
             found.append(Finding(check, "warning", advice))
     return found
 

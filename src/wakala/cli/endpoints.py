@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, say
+from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run, say
 from wakala.errors import CallerError
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import require_web_address
@@ -34,7 +34,7 @@ def list_endpoints(json_output: Json = False) -> None:
     rows = [
         [
             *(one["App"], one["Shortcode"], one["CallbackUrl"] or "none: kept to be fetched", one["State"]),
-            *(one["Health"]["Streak"], _moment(one["Health"]["LastSuccessAt"]), _trouble(one)),
+            *(one["Health"]["Streak"], moment(one["Health"]["LastSuccessAt"]), _trouble(one)),
         ]
         for one in found
     ]
@@ -54,10 +54,10 @@ def show(app: App, shortcode: Number = None, environment: Env = Environment.SAND
     print_table(f"Endpoint of {found['App']}", ["Field", "Value"], list(flat.items()), "")
     typer.echo()
     print_table("Health", ["Field", "Value"], list(found["Health"].items()), "")
-    keys = [[key["Version"], _moment(key["CreatedAt"]), _moment(key["SignsUntil"])] for key in found["Keys"]]
+    keys = [[key["Version"], moment(key["CreatedAt"]), moment(key["SignsUntil"])] for key in found["Keys"]]
     typer.echo()
     print_table("Keys", ["Version", "Since (UTC)", "Signs until (UTC)"], keys, "It signs with the app's first secret.")
-    events = [[_moment(event["At"]), event["Name"], event["Detail"]] for event in found["Events"]]
+    events = [[moment(event["At"]), event["Name"], event["Detail"]] for event in found["Events"]]
     typer.echo()
     print_table("Events", ["At (UTC)", "What", "Details"], events, "Nothing happened to it yet.")
 
@@ -72,7 +72,7 @@ def health(json_output: Json = False) -> None:
         print_json(found)
         return
     columns = ["Lane", "Of", "State", "Streak", "Last success (UTC)", "p50 ms", "p95 ms", "Last status", "Last error"]
-    rows = [list({**one, "LastSuccessAt": _moment(one["LastSuccessAt"])}.values()) for one in found]
+    rows = [list({**one, "LastSuccessAt": moment(one["LastSuccessAt"])}.values()) for one in found]
     print_table("Lanes", columns, rows, "Nothing was delivered yet.")
 
 
@@ -259,10 +259,6 @@ async def _at_desk(
         return await work(at)
 
 
-def _moment(text: str | None) -> str:
-    return (text or "")[:19]
-
-
 def _trouble(view: dict[str, Any]) -> str:
     known = view["Health"]
     if view["State"] != "active":
@@ -270,4 +266,4 @@ def _trouble(view: dict[str, Any]) -> str:
     if known["FailingSince"] is None:
         return ""
     last = known["LastError"] or f"status {known['LastStatus']}"
-    return f"only failures since {_moment(known['FailingSince'])}: {last}"
+    return f"only failures since {moment(known['FailingSince'])} UTC: {last}"

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wakala.cli.context import CONTEXT, Json, print_json, print_table, run, visible
+from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run, visible
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
 
@@ -59,7 +59,7 @@ def requests(environment: Env = Environment.SANDBOX, limit: Limit = 20, json_out
         print_json(found)
         return
     rows = [
-        [v["CreatedAt"][:19], v["RequestID"], v["Amount"], v["State"], v["MpesaReceiptNumber"], v["ResultDesc"]]
+        [moment(v["CreatedAt"]), v["RequestID"], v["Amount"], v["State"], v["MpesaReceiptNumber"], v["ResultDesc"]]
         for v in found
     ]
     columns = ["Created (UTC)", "RequestID", "KES", "State", "Receipt", "Result"]
@@ -76,7 +76,7 @@ def notifications(environment: Env = Environment.SANDBOX, limit: Limit = 20, jso
         return
     columns = ["Created (UTC)", "NotificationID", "State", "Type", "Attempts", "Status", "Error"]
     keys = ["NotificationID", "State", "Type", "Attempts", "LastStatus", "LastError"]
-    rows = [[v["CreatedAt"][:19], *(v[key] for key in keys)] for v in found]
+    rows = [[moment(v["CreatedAt"]), *(v[key] for key in keys)] for v in found]
     print_table("Notifications", columns, rows, "No notification yet.")
 
 
