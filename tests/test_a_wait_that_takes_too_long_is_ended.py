@@ -1,6 +1,7 @@
 """One alarm for all who wait: each is ended by its own limit, nobody sooner, and who is done is left alone."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -45,3 +46,20 @@ async def test_after_a_quiet_time_it_looks_again() -> None:
         deadlines.watch(late, 0.0, LateError)
         with pytest.raises(LateError):
             await late
+
+
+async def test_one_alarm_is_set_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, set_s = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def counted(delay_s: float, *rest: Any) -> asyncio.TimerHandle:
+        set_s.append(delay_s)
+        return call_later(delay_s, *rest)
+
+    monkeypatch.setattr(loop, "call_later", counted)
+    deadlines, waits = Deadlines(), [place() for _ in range(5)]
+    for each in waits:
+        deadlines.watch(each, 3_600, LateError)
+    assert len(set_s) == 1
+    for each in waits:
+        each.cancel()
