@@ -87,6 +87,7 @@ def server(
     log: Path,
     environment: Mapping[str, str] | None = None,
     core: int = SERVER_CORE,
+    limit_s: float = START_TIMEOUT_S,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server on its own core for as long as the block lasts; its output goes to ``log``."""
     with log.open("ab") as output:
@@ -98,14 +99,14 @@ def server(
             env={**os.environ, **(environment or {})},
         )
         try:
-            _wait_for_port(process, port, log)
+            _wait_for_port(process, port, log, limit_s)
             yield process
         finally:
             _stop(process)
 
 
-def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
+def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended early: {log.read_text(errors='replace')[-2000:]}")
@@ -115,7 +116,7 @@ def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> No
             time.sleep(0.02)
         else:
             return
-    raise RuntimeError(f"{process.args!r} did not listen on port {port} within {START_TIMEOUT_S} s")
+    raise RuntimeError(f"{process.args!r} did not listen on port {port} within {limit_s} s")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -24,6 +24,7 @@ sys.path.append(str(ROOT / "tests"))  # the PostgreSQL starter that the tests us
 
 import msgspec  # noqa: E402
 
+import counted  # noqa: E402
 import gateway  # noqa: E402
 import growth  # noqa: E402
 import machine  # noqa: E402
@@ -340,10 +341,13 @@ def main() -> None:
     parser.add_argument(
         "--write-out-early", action="store_true", help="with the kernel's setting that docs/running.md advises; as root"
     )
+    parser.add_argument("--count", action="store_true", help="instructions a payment, by Valgrind, and nothing else")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
     arguments = parser.parse_args()
     if arguments.write_out_early and not os.access(machine.DIRTY_BYTES, os.W_OK):
         parser.error(f"--write-out-early sets {machine.DIRTY_BYTES} for as long as it runs: be root on Linux.")
+    if arguments.count and not counted.is_possible():
+        parser.error("--count counts with Valgrind: install your system's package `valgrind`.")
     with (
         machine.writing_out_early() if arguments.write_out_early else nullcontext(),
         postgres_server(machine.DISK, machine.POSTGRES) as postgres,
@@ -360,6 +364,10 @@ def main() -> None:
             CEILING if arguments.ceiling else arguments.only,
             arguments.ten_million,
         )
+        if arguments.count:
+            for database in DATABASES:
+                print(f"{database}: {counted.measure(bench, database)}", flush=True)
+            return
         bench.run()
     bench.report.show()
     bench.report.save(arguments.output)
