@@ -55,6 +55,7 @@ async def feed(*answers: tuple[int, bytes], asked: list[str] | None = None) -> A
         (200, HTML),
         (200, b"\xff"),
         (200, b'{"Notifications":[],"Cursor":"\xff","After":""}'),
+        (300, PAGE),
         (302, HTML),
         (403, HTML),
         (404, HTML),
@@ -94,6 +95,15 @@ async def test_an_address_where_no_gateway_ever_was_is_named_at_once() -> None:
     async with feed((404, HTML)) as found:
         with pytest.raises(CallerError, match="is this the address of a Wakala gateway"):
             await found.page("", 0)
+
+
+async def test_the_apps_secret_goes_by_no_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with feed((200, PAGE)) as found:
+        assert (await found.page("", 0)).After == "ntf_1"
 
 
 async def test_a_host_that_is_no_name_is_told_in_a_sentence() -> None:
