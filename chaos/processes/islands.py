@@ -110,6 +110,10 @@ class Cable:
         await near.ip(f"address add {near.address}/30 dev {near.device}")
         await self._plug_in()
 
+    async def take_up(self) -> None:
+        """Gone at once; the end of the island alone would leave it for a moment, in the way of the next one."""
+        await self._far.ip(f"link delete {self._far.device}")
+
     async def suffer(self, mode: str, lasts_s: float) -> None:
         """Be broken in one of the ways of `plan.PULLS` for a while, then whole again."""
         await self.pull(mode)
@@ -187,16 +191,21 @@ class Island:
 
     async def close(self) -> None:
         """End it with its cables."""
+        for cable in self.cables.values():
+            await cable.take_up()
         assert self._holder.stdin is not None
         self._holder.stdin.close()
         await self._holder.wait()
 
 
 async def settle_the_mainland() -> None:
-    """Give those whom gateways call their addresses; on a network that others use it would disturb them."""
+    """Give those whom gateways call their addresses; on a network that others use it would disturb them.
+
+    They may have them already: a run on the other database was here before.
+    """
     if not is_on_the_mainland():
         raise RuntimeError("Islands need a network to themselves: run `chaos/run.py`, which makes one.")
-    await _ip((), [f"address add {address}/32 dev lo" for address in _MAINLAND.values()])
+    await _ip((), [f"address replace {address}/32 dev lo" for address in _MAINLAND.values()])
 
 
 def _address(island: int, cable: int, end: int) -> str:

@@ -21,3 +21,8 @@ def test_every_cable_loses_what_its_break_says_and_is_whole_afterwards() -> None
     for cable, by_mode in seen.items():
         heard = {mode: (by_mode[mode]["island"], by_mode[mode]["mainland"]) for mode in PULLS}
         assert heard == EXPECTED, cable
+
+
+@needs_islands
+def test_a_run_on_the_other_database_finds_its_networks_as_the_first_did() -> None:
+    assert run_there("settling.py", limit_s=100).splitlines() == ["run 0", "run 1"]
