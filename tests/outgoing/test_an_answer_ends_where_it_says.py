@@ -36,6 +36,16 @@ ANSWERS: dict[str, tuple[bytes, tuple[int, bytes] | str, bool]] = {
         (200, b"ok"),
         True,
     ),
+    "the end of the connection, though an informational answer told a length": (
+        b"HTTP/1.1 103 E\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\nok",
+        (200, b"ok"),
+        False,
+    ),
+    "another coding of an informational answer": (
+        b"HTTP/1.1 103 E\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + OK,
+        (200, b"ok"),
+        True,
+    ),
     "a header without a value": (b"HTTP/1.1 200 OK\r\nX-A:\r\nContent-Length: 2\r\n\r\nok", (200, b"ok"), True),
     "no reason phrase": (b"HTTP/1.1 500\r\nContent-Length: 0\r\n\r\n", (500, b""), True),
     "the end of the connection": (b"HTTP/1.1 200 OK\r\n\r\nok", (200, b"ok"), False),
