@@ -6,8 +6,10 @@ ASGI's messages and take it out again is work that no ordinary call needs.
 """
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import httptools
@@ -30,8 +32,18 @@ HEAD_LIMIT_BYTES = 65_536
 """Of a call's first line and headers, and of what stands after a body in chunks. Ours have a kilobyte, and no server in
 front lets more by; the parser has no limit of its own."""
 
+YIELDING_S = 3.0
+"""Of silence, after which a caller to whom nothing is owed gives his place to one who comes while all are taken: a
+merchant who opens lines and forgets them must not keep M-Pesa out, who calls once."""
+
+YIELDING_SHARE = 64
+"""One in so many places is cleared at a time: it would be dear to look through all callers for each who comes."""
+
+SEARCH_REST_S = 0.25
+"""Until it is looked again, where nobody had been silent for so long."""
+
 CROWDED_REST_S = 60.0
-"""From one line of the log about callers who were turned away to the next."""
+"""From one line of the log about callers who were turned away, or sent away for others, to the next."""
 
 NO_HTTP = "Invalid HTTP request received."
 TOO_LONG = f"The head of a request has at most {HEAD_LIMIT_BYTES} bytes."
@@ -106,6 +118,7 @@ class Reception(HttpToolsProtocol):
     """One caller's connection to a `House`."""
 
     _said_crowded_seconds: ClassVar[float | None] = None
+    _search_seconds: ClassVar[float] = 0.0  # when to look for silent callers again
     _heard_seconds = 0.0
     _is_between = False  # two calls; also before the first and in the middle of one a caller may fall silent
     _timer: asyncio.TimerHandle | None = None
@@ -240,22 +253,56 @@ class Reception(HttpToolsProtocol):
     # than the answer; here one alarm looks whether the caller has been silent for as long.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A caller. Where all places are taken he is turned away before he says a word: we have calls to make too."""
+        """A caller. Where all places are taken he gets that of one who is silent, or is turned away at once."""
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
-            self._is_over = True
-            self._say_crowded()
-            self._refuse(503, CROWDED)
-            return
         self._heard_seconds = self._begun_seconds = time.monotonic()
+        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
+            self._say_crowded()
+            if not self._make_room(self.limit_concurrency):
+                self._give_up_place()
+                self._refuse(503, CROWDED)
+                return
         self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def _make_room(self, places: int) -> bool:
+        """Send those away who have been silent for longest; False where nobody may be."""
+        now_seconds = self._heard_seconds
+        if now_seconds < Reception._search_seconds:
+            return False
+        callers = cast("set[Reception]", self.connections)
+        silent = [
+            (seconds, caller) for caller in callers if (seconds := caller.silent_seconds(now_seconds)) >= YIELDING_S
+        ]
+        if not silent:
+            Reception._search_seconds = now_seconds + SEARCH_REST_S
+            return False
+        for _, caller in heapq.nlargest(max(1, places // YIELDING_SHARE), silent, key=itemgetter(0)):
+            caller.send_away()
+        return True
+
+    def silent_seconds(self, now_seconds: float) -> float:
+        """How long nothing has come from this caller; 0 where an answer is owed to him, or has not all left."""
+        is_owed = self._is_answering() or self.transport.get_write_buffer_size() > 0
+        return 0.0 if is_owed else now_seconds - self._heard_seconds
+
+    def send_away(self) -> None:
+        """Hang up, for somebody else."""
+        self._give_up_place()
+        self.transport.close()
+
+    def _give_up_place(self) -> None:
+        """From now on and not once the line is closed, which may be after many others have come."""
+        self._is_over = True
+        self.connections.discard(self)
 
     def _say_crowded(self) -> None:
         said_seconds, now_seconds = Reception._said_crowded_seconds, time.monotonic()
         if said_seconds is None or now_seconds - said_seconds >= CROWDED_REST_S:
             Reception._said_crowded_seconds = now_seconds
             self.logger.warning(
-                "all %d places for callers are taken; those who come are turned away", self.limit_concurrency
+                "all %d places for callers are taken; who comes gets that of one who has been silent for %d s, or none",
+                self.limit_concurrency,
+                YIELDING_S,
             )
 
     def connection_lost(self, exc: Exception | None) -> None:

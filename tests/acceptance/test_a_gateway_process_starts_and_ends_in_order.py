@@ -63,11 +63,33 @@ async def test_callers_who_take_every_place_leave_the_gateway_room_for_its_own_c
     await town.autopilot(answer_after_ms=1_500, pay=1)
     await town.fault("stk_callback", "lost", times=1)
     assert (await town.pay(gateway, "ORDER-1")).status == 202
-    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+    idle = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", port) for _ in range(300)))
     answers = [await reader.read() for reader, _ in idle[-100:]]
     assert all(answer.startswith(b"HTTP/1.1 503 ") and b"connection: close" in answer for answer in answers)
     await town.is_told("ORDER-1")  # M-Pesa was asked, and the merchant told, on connections that are ours
     assert gateway.program.said.count("places for callers are taken") == 1
+    for _, writer in idle:
+        writer.close()
+
+
+@only_on_sqlite
+async def test_callers_who_take_every_place_and_fall_silent_keep_mpesa_out_for_seconds_only(town: Town) -> None:
+    gateway = town.launch(["-c", FEW_FILES.format(allowed=256), "-c", str(town.folder / "wakala.toml"), "serve"])
+    await town.is_serving(gateway)
+    port = int(gateway.url.rpartition(":")[2])
+    await town.autopilot()  # the shopper waits
+    assert (await town.pay(gateway, "ORDER-1")).status == 202
+    await until(town.prompts, "the prompt is on the phone")
+    idle = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", port) for _ in range(300)))
+
+    async def is_let_in() -> bool:
+        async with aiohttp.request("GET", f"{gateway.url}/readyz") as answer:
+            return answer.status == 200
+
+    await until(is_let_in, "somebody who comes is let in")
+    await town.approve("254712345678")
+    await town.is_told("ORDER-1")
+    assert (await town.payment(gateway, "ORDER-1"))["Evidence"] == "stk_callback"
     for _, writer in idle:
         writer.close()
 

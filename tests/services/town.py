@@ -263,6 +263,10 @@ class Town:
             assert answer.status == 200, told
             return told
 
+    async def approve(self, msisdn: str) -> None:
+        """The shopper enters the PIN."""
+        await self.control(f"phones/{msisdn}/approve", {})
+
     async def autopilot(self, answer_after_ms: int = 0, **outcomes: float) -> None:
         """Who answers prompts from now on: outcomes and their weights, underscores for dashes."""
         weights = {name.replace("_", "-"): weight for name, weight in outcomes.items()}

@@ -16,18 +16,22 @@ from services.gateway import CUSTOMER, SANDBOX, House, basic
 from services.waiting import PATIENCE_S, until
 from wakala import reception
 from wakala.one_write import Answering
-from wakala.reception import HEAD_LIMIT_BYTES
+from wakala.reception import HEAD_LIMIT_BYTES, Reception
 
 BEGIN = b"POST / HTTP/1.1\r\nhost: x\r\n"
 CHUNKED = BEGIN + b"transfer-encoding: chunked\r\n\r\n"
 MEGABYTE = 1_048_576
+MUCH = 16 * MEGABYTE  # more than the system keeps of it on the way
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Teller:
-    """Reads a whole call and says which headers it has; below /much it says much. Without doors: all goes by ASGI."""
+    """Reads a whole call and says which headers it has; at /much it says much, at /late it waits. All goes by ASGI."""
+
+    def __init__(self) -> None:
+        self.late = asyncio.Event()
 
     def door(self, _url: bytes) -> None:
         return None
@@ -38,7 +42,9 @@ class Teller:
             size += len(message["body"])
         size += len(message.get("body", b""))
         names = sorted({name.decode() for name, _ in scope["headers"]})
-        body = b"x" * MEGABYTE if scope["path"] == "/much" else json.dumps([size, names]).encode()
+        body = b"x" * MUCH if scope["path"] == "/much" else json.dumps([size, names]).encode()
+        if scope["path"] == "/late":
+            await self.late.wait()
         length = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": length})
         await send({"type": "http.response.body", "body": body})
@@ -48,6 +54,7 @@ class Teller:
 class Place:
     """A server, and one connection to it."""
 
+    teller: Teller
     server: uvicorn.Server
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -72,18 +79,43 @@ class Place:
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        teller = Teller()
         config = uvicorn.Config(
-            Teller(), http=Answering, lifespan="off", log_config=None, proxy_headers=False, timeout_keep_alive=1
+            teller, http=Answering, lifespan="off", log_config=None, proxy_headers=False, timeout_keep_alive=1
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         reader, writer = await asyncio.open_connection("127.0.0.1", listening.getsockname()[1])
-        yield Place(server, reader, writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+        yield Place(teller, server, reader, writer)
+        await hang_up(writer)
         server.should_exit = server.force_exit = True
         await serving
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+@pytest.fixture
+async def crowd(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[], Awaitable[Place]]]:
+    """Further callers, of a server that has room for three at a time."""
+    place.server.config.limit_concurrency = 4
+    monkeypatch.setattr(Reception, "_search_seconds", 0.0)
+    monkeypatch.setattr(reception, "YIELDING_S", 0.2)
+    came: list[asyncio.StreamWriter] = []
+
+    async def another() -> Place:
+        reader, writer = await asyncio.open_connection(*place.writer.get_extra_info("peername"))
+        came.append(writer)
+        return Place(place.teller, place.server, reader, writer)
+
+    # The first was taken before there was a limit.
+    await until(lambda: place.server.server_state.connections, "the connection is there")
+    yield another
+    for writer in came:
+        await hang_up(writer)
 
 
 def filled(begin: bytes, filling: bytes, length: int) -> bytes:
@@ -191,5 +223,61 @@ async def test_a_caller_who_does_not_read_gives_its_place_back(place: Place, mon
     connections = place.server.server_state.connections
     await until(lambda: connections, "the connection is there")
     place.reader._limit = 1  # type: ignore[attr-defined]  # read no further than that
-    place.writer.write(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+    place.writer.write(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
     await until(lambda: not connections, "the connection is closed")
+
+
+async def served(caller: Place) -> bool:
+    """True where the caller is answered; False where it was turned away."""
+    caller.writer.write(BEGIN + b"\r\n")
+    return (await caller.answer())[0] == 200
+
+
+Another = Callable[[], Awaitable[Place]]
+
+
+async def test_who_was_silent_longest_gives_its_place_to_one_who_comes(place: Place, crowd: Another) -> None:
+    second, third = await crowd(), await crowd()
+    assert await served(second)
+    assert await served(third)
+    assert await served(place), "who spoke last, though it came first"
+
+    async def is_let_in() -> bool:
+        return await served(await crowd())
+
+    await until(is_let_in, "one who comes is let in")
+    assert await second.ended()
+    assert await served(third)
+    assert await served(place)
+
+
+async def test_who_is_owed_an_answer_keeps_its_place(place: Place, crowd: Another) -> None:
+    waiting, reading = place, await crowd()
+    waiting.writer.write(b"GET /late HTTP/1.1\r\nhost: x\r\n\r\n")
+    reading.reader._limit = 1  # type: ignore[attr-defined]  # read no further than that
+    reading.writer.write(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+    await until(lambda: place.server.server_state.tasks, "the call is heard")
+
+    async def is_let_in() -> bool:
+        return await served(await crowd())
+
+    for _ in range(4):
+        await until(is_let_in, "one who comes is let in")
+    place.teller.late.set()
+    assert (await waiting.answer())[0] == 200
+    reading.reader._limit = MEGABYTE  # type: ignore[attr-defined]
+    assert (await reading.answer())[0] == 200
+    assert await served(reading)
+
+
+async def test_where_nobody_is_silent_who_comes_is_turned_away(place: Place, crowd: Another) -> None:
+    for caller in (await crowd(), await crowd()):
+        caller.writer.write(b"GET /late HTTP/1.1\r\nhost: x\r\n\r\n")
+    place.writer.write(b"GET /late HTTP/1.1\r\nhost: x\r\n\r\n")
+    await until(lambda: len(place.server.server_state.tasks) == 3, "the calls are heard")
+    for _ in range(20):
+        late = await crowd()
+        assert await late.answer() == (503, reception.CROWDED.encode())
+        assert await late.ended()
+    place.teller.late.set()
+    assert (await place.answer())[0] == 200
