@@ -16,6 +16,9 @@ OWED ?=
 # Two more than there are cores: many tests wait for a server, a browser or a clock.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 
+# Where it is set, as in many containers, each of the hundreds of processes that tests start would compile all anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test coverage check conformance chaos simulate outage bench docs serve lock clean
 
 help:  ## List the targets

@@ -31,6 +31,7 @@ EVERYTHING_BUT_THE_SIMULATOR = FLOORS_1_TO_3 | {
     "config",
     "workers",
     "web",
+    "store",
     "runtime",
     "serving",
     "reception",
@@ -68,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "identity",
         "reception",
     },
+    "store": {"config", "journal", "identity"},
     "runtime": EVERYTHING_BUT_THE_SIMULATOR,
     # HTTP and nothing else: who calls, and what about, is for what stands behind it.
     "reception": set(),

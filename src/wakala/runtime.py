@@ -15,20 +15,20 @@ from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
 from wakala.directory import Directory
 from wakala.errors import DatabaseAwayError, StoppingError, WakalaError
-from wakala.identity import CommonClock, Source, common_clock, system_source
+from wakala.identity import Source, common_clock, system_source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import migrate, require_newest
 from wakala.journal.partitions import Partitions
-from wakala.journal.postgres import GATEWAY_NAME, READ_ONLY, VISITOR_NAME, PostgresDatabase
-from wakala.journal.spill import Spill
-from wakala.journal.sqlite import SqliteDatabase
+from wakala.journal.postgres import READ_ONLY, PostgresDatabase
+from wakala.journal.spill import SPILL_NAME, Spill
 from wakala.outgoing import Outgoing
 from wakala.payments import Payments, Terms
 from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.endpoints import STEP_LIMIT_S
+from wakala.store import database, hear
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.upstream.sides import Sides
@@ -62,7 +62,6 @@ COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
 TIMEKEEPER_REST_S = 5.0  # a clock that leapt back is seen this soon
 SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
 SPILL_REST_S = 60.0  # how soon the spill file is tried again where the disk had no room; each try fills it for a moment
-SPILL_NAME = "wakala.spill"
 READINESS = "ready"  # the duty that is taken to see whether the database takes a commit
 RETRY_REST_S = 1.0  # how soon it is seen that a database is there which was away at the start
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
@@ -71,28 +70,6 @@ LAST_WORDS_SHARE = 0.15  # of the workers' time: giving back, and closing connec
 CUT_SHORT_LIMIT_S = 1.0  # for what is cut short to end; a client of a database that hangs says goodbye to it first
 SECOND_US = 1_000_000
 MIB_BYTES = 1_048_576
-
-
-def database(settings: Settings, *, exclusive: bool = False) -> Database:
-    """The database that the settings name, not yet open."""
-    path = settings.sqlite_path
-    if path is not None:
-        return SqliteDatabase(path, exclusive=exclusive)
-    return PostgresDatabase(settings.database.url, name=GATEWAY_NAME if exclusive else VISITOR_NAME)
-
-
-async def source_at(store: Database) -> Source:
-    """For a short visit: the database's clock where gateways on several machines may share it, else this machine's."""
-    if not isinstance(store, PostgresDatabase):
-        return system_source()
-    clock = common_clock()
-    await _hear(clock, store)
-    return system_source(clock)
-
-
-async def _hear(clock: CommonClock, store: PostgresDatabase) -> None:
-    asked_us = clock.steady_us()
-    clock.hear(await store.now_us(), asked_us, clock.steady_us())
 
 
 def horizon(settings: Settings) -> Horizon:
@@ -386,7 +363,7 @@ class Gateway:
 
     async def _set_clock(self) -> bool:
         if isinstance(self.database, PostgresDatabase):
-            await _hear(self._clock, self.database)
+            await hear(self._clock, self.database)
             self._say_whose_clock_counts()
         return False
 

@@ -122,9 +122,9 @@ def _fast_loop() -> asyncio.AbstractEventLoop:
 
 async def _serve(settings: Settings) -> None:
     places = _take_files()
-    gc.freeze()  # what was imported never becomes garbage
-    gc.set_threshold(*COLLECT_AFTER)
     gateway = Gateway(settings)
+    gc.freeze()  # what was imported and made for good never becomes garbage
+    gc.set_threshold(*COLLECT_AFTER)
     await gateway.start()
     after_leaving_s = settings.server.graceful_stop_s - settings.server.leave_s
     config = uvicorn.Config(

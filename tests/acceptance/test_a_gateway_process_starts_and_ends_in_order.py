@@ -11,7 +11,7 @@ from services.ports import free_port
 from services.town import FINAL, Gateway, Town
 from services.waiting import until
 from wakala.config import load
-from wakala.runtime import database
+from wakala.store import database
 
 REFUSALS = 15  # of both couriers together: enough that each has to try again
 

@@ -28,7 +28,7 @@ from wakala.journal.journal import Journal
 from wakala.journal.migrations import applied, known, migrate
 from wakala.journal.postgres import GATEWAY_NAME, PostgresDatabase
 from wakala.journal.sqlite import SqliteDatabase
-from wakala.runtime import database
+from wakala.store import database
 
 pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, on a machine that may be busy
 

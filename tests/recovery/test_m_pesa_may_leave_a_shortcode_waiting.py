@@ -17,7 +17,7 @@ from wakala.journal.journal import Journal
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.payment import Payment, Scope, State, Step
-from wakala.runtime import database
+from wakala.store import database
 from wakala.workers.finisher import ASK_LIMIT, LOOK_S
 
 BACKLOG = 150  # more of one shortcode than is looked at in one turn

@@ -84,8 +84,11 @@ def _disk(settings: Settings) -> Finding:
 
 def _shelter(settings: Settings) -> Finding:
     """Where callbacks are kept while the database is away; and those that were, and could not be handled."""
-    from wakala.journal.spill import names_of_files, set_aside_in  # noqa: PLC0415 - keeps --help quick
-    from wakala.runtime import SPILL_NAME  # noqa: PLC0415
+    from wakala.journal.spill import (  # noqa: PLC0415 - keeps --help quick
+        SPILL_NAME,
+        names_of_files,
+        set_aside_in,
+    )
 
     folder, check = settings.spill_path, "spill folder"
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):

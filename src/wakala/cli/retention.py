@@ -37,7 +37,8 @@ def prune(
 
 async def _pruned(settings: Settings, *, dry_run: bool) -> "Gone":
     from wakala.cli.visits import opened_store  # noqa: PLC0415 - keeps --help quick
-    from wakala.runtime import pruner, source_at  # noqa: PLC0415
+    from wakala.runtime import pruner  # noqa: PLC0415
+    from wakala.store import source_at  # noqa: PLC0415
 
     async with opened_store(settings) as store:
         return await pruner(settings, store, await source_at(store)).run(dry_run=dry_run)

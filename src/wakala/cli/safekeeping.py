@@ -205,7 +205,7 @@ async def _settled(store: "Database") -> None:
     """Of this program's schema, with nothing in it that would be sent again."""
     from wakala.journal.journal import Journal  # noqa: PLC0415 - keeps --help quick
     from wakala.journal.migrations import migrate  # noqa: PLC0415
-    from wakala.runtime import source_at  # noqa: PLC0415
+    from wakala.store import source_at  # noqa: PLC0415
 
     await store.open()
     try:

@@ -21,7 +21,7 @@ from wakala.rules.accounts import App, Environment, Registration, Shortcode, Sid
 from wakala.rules.addresses import require_web_address
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
-from wakala.runtime import database, source_at
+from wakala.store import database, source_at
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.wire.trace import hidden, shown_phone, trace_view

@@ -30,6 +30,7 @@ from wakala.errors import DatabaseAwayError
 
 log = logging.getLogger("wakala.spill")
 
+SPILL_NAME = "wakala.spill"  # of a gateway's files, each with its number
 FILES_LIMIT = 64  # processes that share a folder
 MEMORY_LIMIT_BYTES = 4_194_304  # about 2,000 callbacks, for the hour in which no disk takes anything
 TOGETHER = 64  # records that are handled side by side, to ride in shared commits

@@ -13,6 +13,7 @@ from wakala.web.rendering import (
     render_problem,
     render_timeline,
     render_unknown_trace,
+    templates,
 )
 from wakala.wire.api import HttpAnswer
 
@@ -26,6 +27,7 @@ class Pages:
         self._journal = journal
         self._directory = directory
         self._trace_key = trace_key
+        templates()
 
     async def timeline(self, incoming: Incoming) -> HttpAnswer:
         """A payment's trace for whoever holds its link. Phone numbers are masked; secrets were never stored."""
