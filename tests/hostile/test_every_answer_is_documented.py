@@ -4,7 +4,6 @@ import base64
 from typing import Any
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -13,6 +12,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from hostile.bounds import A_FEW, BOUNDED, NOTHING_SUGGESTED
 from services.gateway import House
 from wakala.web.openapi import document
 
@@ -23,15 +23,9 @@ CHECKS: list[Any] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-API = schemathesis.openapi.from_dict(document("http://127.0.0.1"))
-BOUNDED = settings(
-    max_examples=5,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+DOCUMENT = document("http://127.0.0.1")
+API = schemathesis.openapi.from_dict(DOCUMENT)
+API_TO_NOBODY = schemathesis.openapi.from_dict(DOCUMENT, config=NOTHING_SUGGESTED)
 
 
 def authorised(house: House) -> dict[str, str]:
@@ -46,8 +40,8 @@ def test_with_credentials(case: schemathesis.Case, standing: House) -> None:
     assert b"Traceback" not in answer.content
 
 
-@API.parametrize()
-@settings(BOUNDED, max_examples=2)
+@API_TO_NOBODY.parametrize()
+@A_FEW
 def test_without_credentials(case: schemathesis.Case, standing: House) -> None:
     answer = case.call_and_validate(standing.url, headers={"Authorization": "Basic bm9ib2R5Ondyb25n"}, checks=CHECKS)
     assert 400 <= answer.status_code < 500

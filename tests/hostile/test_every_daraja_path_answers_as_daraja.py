@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
 
+from hostile.bounds import A_FEW, BOUNDED, NOTHING_SUGGESTED
 from services.gateway import CUSTOMER, PAYBILL, House
 from wakala.rules.commands import BY_PATH, COMMANDS
 from wakala.simulator.sandbox import PASSKEY
@@ -75,21 +75,13 @@ def described(path: str) -> dict[str, Any]:
     return {"post": {"requestBody": {"content": {"application/json": body}}, "responses": {"200": {"description": ""}}}}
 
 
-DARAJA = schemathesis.openapi.from_dict(
-    {
-        "openapi": "3.1.0",
-        "info": {"title": "Daraja", "version": "1"},
-        "paths": {f"/sandbox{path}": described(path) for path in PATHS},
-    }
-)
-BOUNDED = settings(
-    max_examples=5,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "info": {"title": "Daraja", "version": "1"},
+    "paths": {f"/sandbox{path}": described(path) for path in PATHS},
+}
+DARAJA = schemathesis.openapi.from_dict(DOCUMENT)
+DARAJA_TO_NOBODY = schemathesis.openapi.from_dict(DOCUMENT, config=NOTHING_SUGGESTED)
 CODES = re.compile(r"[45]\d\d\.\d{3}(\.\d{2,4})?|40[139]|999991|Bad Request")
 
 
@@ -131,8 +123,8 @@ def test_with_a_token(case: schemathesis.Case, standing: House, token: str) -> N
     is_daraja(case.call(standing.url, headers={"Authorization": f"Bearer {token}"}))
 
 
-@DARAJA.parametrize()
-@settings(BOUNDED, max_examples=2)
+@DARAJA_TO_NOBODY.parametrize()
+@A_FEW
 @pytest.mark.usefixtures("nothing_breaks")
 def test_without_a_token(case: schemathesis.Case, standing: House) -> None:
     answer = case.call(standing.url, headers={"Authorization": "Bearer wrong"})
