@@ -13,8 +13,8 @@ MINUTES ?= 5
 SEED ?=
 DATABASE ?=
 OWED ?=
-# Two more than there are cores: many tests wait for a server, a browser or a clock.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+# Four more than there are cores: many tests wait for a server, a browser or a clock.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 4)))
 
 # Where it is set, as in many containers, each of the hundreds of processes that tests start would compile all anew.
 unexport PYTHONDONTWRITEBYTECODE
