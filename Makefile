@@ -13,8 +13,8 @@ MINUTES ?= 5
 SEED ?=
 DATABASE ?=
 OWED ?=
-# Four more than there are cores: many tests wait for a server, a browser or a clock.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 4)))
+# Two more than there are cores: many tests wait for a server, a browser or a clock. Four more are no quicker.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 
 # Where it is set, as in many containers, each of the hundreds of processes that tests start would compile all anew.
 unexport PYTHONDONTWRITEBYTECODE

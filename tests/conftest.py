@@ -39,6 +39,7 @@ LONG_FILES = (
     "recovery/test_a_backup",
     "chaos/",
     "crash/",
+    "hostile/test_every_answer",
     "acceptance/",
     "recovery/",
     "deliveries/",

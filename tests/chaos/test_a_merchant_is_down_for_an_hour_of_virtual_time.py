@@ -12,6 +12,8 @@ import planted
 from chaos.histories import the_hour
 from virtual.outage import Hour, Outage
 
+pytestmark = pytest.mark.timeout(600)  # each of these worlds is half a minute of a core's work, on a busy machine two
+
 ACROSS_THE_INTERNET_S, NEXT_DOOR_S = 0.02, 0.001
 MINUTES_S = 300.0  # are enough to see what is the same, and what is broken
 HOUR = Hour(seed=1, owed=3_000, steady=1_000, hop_s=ACROSS_THE_INTERNET_S)
