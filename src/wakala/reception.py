@@ -300,7 +300,8 @@ class Reception(HttpToolsProtocol):
         if said_seconds is None or now_seconds - said_seconds >= CROWDED_REST_S:
             Reception._said_crowded_seconds = now_seconds
             self.logger.warning(
-                "all %d places for callers are taken; who comes gets that of one who has been silent for %d s, or none",
+                "all %d places for callers are taken; who comes gets the place of one who has been silent for %d s, "
+                "or is turned away where nobody has",
                 self.limit_concurrency,
                 YIELDING_S,
             )

@@ -27,7 +27,7 @@ class Pages:
         self._journal = journal
         self._directory = directory
         self._trace_key = trace_key
-        templates()
+        templates()  # so that nobody waits for them at the first page
 
     async def timeline(self, incoming: Incoming) -> HttpAnswer:
         """A payment's trace for whoever holds its link. Phone numbers are masked; secrets were never stored."""
