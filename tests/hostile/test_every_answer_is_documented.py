@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from hostile.bounds import A_FEW, BOUNDED, NOTHING_SUGGESTED
+from hostile.made_up import Operation, by_all_means, by_chance, each_operation
 from services.gateway import House
 from wakala.web.openapi import document
 
@@ -23,9 +23,7 @@ CHECKS: list[Any] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-DOCUMENT = document("http://127.0.0.1")
-API = schemathesis.openapi.from_dict(DOCUMENT)
-API_TO_NOBODY = schemathesis.openapi.from_dict(DOCUMENT, config=NOTHING_SUGGESTED)
+API = schemathesis.openapi.from_dict(document("http://127.0.0.1"))
 
 
 def authorised(house: House) -> dict[str, str]:
@@ -33,16 +31,21 @@ def authorised(house: House) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
-@API.parametrize()
-@BOUNDED
-def test_with_credentials(case: schemathesis.Case, standing: House) -> None:
-    answer = case.call_and_validate(standing.url, headers=authorised(standing), checks=CHECKS)
-    assert b"Traceback" not in answer.content
+@each_operation(API)
+def test_with_credentials(operation: Operation, standing: House) -> None:
+    def holds(case: schemathesis.Case) -> None:
+        answer = case.call_and_validate(standing.url, headers=authorised(standing), checks=CHECKS)
+        assert b"Traceback" not in answer.content
+
+    by_all_means(operation, holds)
 
 
-@API_TO_NOBODY.parametrize()
-@A_FEW
-def test_without_credentials(case: schemathesis.Case, standing: House) -> None:
-    answer = case.call_and_validate(standing.url, headers={"Authorization": "Basic bm9ib2R5Ondyb25n"}, checks=CHECKS)
-    assert 400 <= answer.status_code < 500
-    assert b"Traceback" not in answer.content
+@each_operation(API)
+def test_without_credentials(operation: Operation, standing: House) -> None:
+    def holds(case: schemathesis.Case) -> None:
+        wrong = {"Authorization": "Basic bm9ib2R5Ondyb25n"}
+        answer = case.call_and_validate(standing.url, headers=wrong, checks=CHECKS)
+        assert 400 <= answer.status_code < 500
+        assert b"Traceback" not in answer.content
+
+    by_chance(operation, holds)

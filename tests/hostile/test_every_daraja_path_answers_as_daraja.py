@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import schemathesis
 
-from hostile.bounds import A_FEW, BOUNDED, NOTHING_SUGGESTED
+from hostile.made_up import Operation, by_all_means, by_chance, each_operation
 from services.gateway import CUSTOMER, PAYBILL, House
 from wakala.rules.commands import BY_PATH, COMMANDS
 from wakala.simulator.sandbox import PASSKEY
@@ -81,7 +81,6 @@ DOCUMENT = {
     "paths": {f"/sandbox{path}": described(path) for path in PATHS},
 }
 DARAJA = schemathesis.openapi.from_dict(DOCUMENT)
-DARAJA_TO_NOBODY = schemathesis.openapi.from_dict(DOCUMENT, config=NOTHING_SUGGESTED)
 CODES = re.compile(r"[45]\d\d\.\d{3}(\.\d{2,4})?|40[139]|999991|Bad Request")
 
 
@@ -116,20 +115,24 @@ def is_daraja(answer: Any) -> None:
         assert answer.status_code < 500, body
 
 
-@DARAJA.parametrize()
-@BOUNDED
+@each_operation(DARAJA)
 @pytest.mark.usefixtures("nothing_breaks")
-def test_with_a_token(case: schemathesis.Case, standing: House, token: str) -> None:
-    is_daraja(case.call(standing.url, headers={"Authorization": f"Bearer {token}"}))
+def test_with_a_token(operation: Operation, standing: House, token: str) -> None:
+    def holds(case: schemathesis.Case) -> None:
+        is_daraja(case.call(standing.url, headers={"Authorization": f"Bearer {token}"}))
+
+    by_all_means(operation, holds)
 
 
-@DARAJA_TO_NOBODY.parametrize()
-@A_FEW
+@each_operation(DARAJA)
 @pytest.mark.usefixtures("nothing_breaks")
-def test_without_a_token(case: schemathesis.Case, standing: House) -> None:
-    answer = case.call(standing.url, headers={"Authorization": "Bearer wrong"})
-    assert 400 <= answer.status_code < 500
-    is_daraja(answer)
+def test_without_a_token(operation: Operation, standing: House) -> None:
+    def holds(case: schemathesis.Case) -> None:
+        answer = case.call(standing.url, headers={"Authorization": "Bearer wrong"})
+        assert 400 <= answer.status_code < 500
+        is_daraja(answer)
+
+    by_chance(operation, holds)
 
 
 def test_the_command_of_each_path_is_known() -> None:
