@@ -120,7 +120,7 @@ class Store(SqliteDatabase):
         """As the real one, in SQLite's words whatever it calls itself."""
         await self._process.halt_if_dead()
         self._core.spend(self._core.prices.statement_s)
-        return self._reader.execute(sql(statement, "sqlite"), row).fetchall()
+        return self._read_cursor.execute(sql(statement, "sqlite"), row).fetchall()
 
     def abandon(self) -> None:
         """The process died: its connections are gone, and with them whatever was not committed."""

@@ -8,6 +8,7 @@ more: no `finally`, no `except`, no last write, as after SIGKILL.
 """
 
 import asyncio
+import heapq
 import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,8 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 START_US = 1_767_225_600_000_000  # 2026-01-01 00:00 UTC: the virtual clock begins here
+
+RESOLUTION_S = 1e-6  # of the virtual clock: what rings within it rings in the same turn
 
 
 class StandstillError(Exception):
@@ -55,32 +58,15 @@ class Process:
 _PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
 
 
-class _NoSelector:
-    """What the base loop asks to wait: it waits by moving the clock."""
-
-    def __init__(self, loop: "VirtualLoop") -> None:
-        self._loop = loop
-
-    def select(self, timeout_s: float | None) -> list[Any]:
-        """Nothing ever arrives from outside."""
-        if timeout_s is None:
-            raise StandstillError
-        if timeout_s > 0:
-            self._loop.now_s += timeout_s
-        return []
-
-
 class VirtualLoop(asyncio.BaseEventLoop):
     """``now_s`` is the time in seconds since the start of the run."""
 
     _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self._selector = _NoSelector(self)
-        self._clock_resolution = 1e-6
+        self._timers: list[tuple[float, asyncio.TimerHandle]] = []  # a heap; pairs compare in C, handles in Python
         self._tasks: set[asyncio.Task[Any]] = set()
         self._nobody = copy_context()
         self._is_over = False
@@ -93,8 +79,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Virtual seconds."""
         return self.now_s
 
-    def _process_events(self, _: list[Any]) -> None:
-        return
+    def _run_once(self) -> None:
+        """One turn: what is ready runs; where nothing is, time jumps to the next timer."""
+        timers, ready = self._timers, self._ready
+        while timers and timers[0][1].cancelled():
+            heapq.heappop(timers)
+        if not ready and not self._stopping:  # type: ignore[attr-defined]
+            if not timers:
+                raise StandstillError
+            self.now_s += max(timers[0][0] - self.now_s, 0.0)
+        until_s = self.now_s + RESOLUTION_S
+        while timers and timers[0][0] < until_s:
+            ready.append(heapq.heappop(timers)[1])
+        for _ in range(len(ready)):  # what these make ready is of the next turn
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is passed over when its time comes."""
 
     def _write_to_self(self) -> None:
         return
@@ -135,7 +138,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def drop(self, process: Process) -> None:
         """Forget what a process had scheduled."""
-        for handle in (*self._ready, *self._scheduled):
+        for handle in (*self._ready, *(timer for _, timer in self._timers)):
             if handle._context.get(_PROCESS) is process:  # type: ignore[attr-defined]
                 handle.cancel()
 
@@ -156,9 +159,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         """As the base class; what belongs to a dead process is never run."""
         context = copy_context() if context is None else context
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
         if self._may_run(context):
-            return super().call_at(when, callback, *args, context=context)
-        return asyncio.TimerHandle(when, callback, args, self, context)
+            heapq.heappush(self._timers, (when, handle))
+        return handle
 
     def run_in_executor(  # type: ignore[override]
         self,
@@ -207,5 +211,5 @@ class VirtualLoop(asyncio.BaseEventLoop):
                         task.get_coro().close()
         self._tasks.clear()
         self._ready.clear()
-        self._scheduled.clear()
+        self._timers.clear()
         self.close()

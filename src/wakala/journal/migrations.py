@@ -6,6 +6,7 @@ runner is the page below.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultError
@@ -24,6 +25,7 @@ class Migration:
     sql: str
 
 
+@cache
 def known(dialect: str) -> tuple[Migration, ...]:
     """All migrations for ``dialect``, in order, without gaps."""
     found = []
