@@ -48,7 +48,6 @@ class Loop:
             except Exception:
                 log.exception("%s: a turn failed; the next one follows", self.name)
                 rest_s = max(rest_s, FAULT_PAUSE_S)
-            try:
-                await asyncio.wait_for(self._stopping.wait(), rest_s)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest_s):  # without the task that `wait_for` would make for each rest
+                    await self._stopping.wait()
