@@ -106,7 +106,7 @@ def test_a_callback_secret_cut_short_goes_too(left: int) -> None:
 
 def test_credentials_of_a_header_go_wherever_they_stand() -> None:
     token = "abcdefghijklmnopqrstuvwxyz01"
-    for text in (f"Authorization: Bearer {token}", f'"basic {token}"', f"<p>Bearer   {token}</p>"):
+    for text in (f"Authorization: Bearer {token}", f'"basic {token}"', f"<p>Bearer   {token}</p>", f"BASIC\t{token}"):
         assert token not in redact(text.encode()).decode()
     assert redact(b"Basic information is needed") == b"Basic information is needed"
 
@@ -139,8 +139,8 @@ _CARRIERS = [
     f"http://x/?next=%2FCallbacks%2Fstk%2Fpay_1%2F{MAC}",
     f"Basic {SECRET * 2}",
     f"Bearer {SECRET * 2}",
-    "a clearer pin=123456",
-    "a phasic key=123456",
+    f"BEARER {SECRET * 2}",
+    f"basic\t{SECRET * 2}",
 ]
 _SECRET_PAIRS = [*((spelled(name), "v") for name in sorted(SECRET_HEADERS) for spelled in (str, str.title, str.upper))]
 

@@ -104,7 +104,7 @@ def redact(body: bytes) -> bytes:
     words = lower.decode("latin-1")  # a word is looked for in text: bytes ask first whether they were given a number
     if "callbacks" in words:
         body = marked(body, _PATH, places_of(b"callbacks", lower))
-    if "basic " in words or "bearer " in words:
+    if "basic" in words or "bearer" in words:
         body = _SCHEME.sub(rb"\1\2[secret]", body)
     if body[:64].lstrip()[:1] == b"<":
         body = without_elements(body)
@@ -219,14 +219,15 @@ def headers_may_hold_secrets(text: str) -> bool:
         or "appkey" in words
         or "x-api-key" in words
         or "callbacks" in words  # as `_shown` asks of a value
-        or "asic " in words
-        or "earer " in words
+        or "basic" in words
+        or "bearer" in words
     )
 
 
 def _shown(value: str) -> str:
     """A header's value; a Referer may be one of our callback paths, and some servers repeat our credentials."""
-    if "callbacks" in value.lower() or "asic " in value or "earer " in value:
+    words = value.lower()
+    if "callbacks" in words or "basic" in words or "bearer" in words:
         return redact(value.encode()).decode(errors="replace")
     return value
 
