@@ -20,6 +20,7 @@ from services.ports import free_port
 from services.programs import WAKALA, Done, Program, command
 from services.waiting import until
 from wakala.administration import ShortcodeDetails
+from wakala.cli.commands import init
 from wakala.cli.visits import administration
 from wakala.config import load
 from wakala.rules.accounts import BodyFormat, Environment, Product, ShortcodeKind, Side
@@ -95,12 +96,9 @@ class Town:
 
         By which of M-Pesa's sides the shortcodes go is said here once; nothing above the connector is told.
         """
-        made = await command(
-            *("init", str(self.folder), "--port", str(self.port)),
-            *("--sandbox-url", self.simulator_url, "--database-url", database_url),
-        )
-        assert made.code == 0, made.err
-        # What `wakala shortcode add` and `wakala app create` do, without a process for each of the three.
+        # What `wakala init`, `wakala shortcode add` and `wakala app create` do, without a process for each of them.
+        where = {"port": self.port, "sandbox_url": self.simulator_url, "database_url": database_url}
+        await asyncio.to_thread(init, self.folder, **where)
         async with administration(load(self.folder / "wakala.toml")) as desk:
             shortcodes = [
                 await desk.add_shortcode("default", _shortcode(PAYBILL, ShortcodeKind.PAYBILL, None)),
