@@ -114,16 +114,18 @@ class Deliveries:
 
     async def attempt(self, notification: Notification) -> Verdict | None:
         """One try: post, record what came of it, and say when to try again. None where it was not to be tried here."""
-        app = self._directory.app(notification.scope.app_id)
-        endpoint = self._endpoint(notification.scope)
-        app_url = app.callback_url if app else None
         now_us = self._source.now_us()
         if not await self._is_owed(notification, now_us):
             return None
         own_url = await self._own_url(notification)
+        # After all that is waited for: the directory may learn of another URL meanwhile.
+        app, endpoint = self._directory.app(notification.scope.app_id), self._endpoint(notification.scope)
+        app_url = app.callback_url if app else None
         target = target_of(endpoint, own_url, app_url, notification.created_us, now_us)
         if target.url is None or app is None:  # nobody named a URL, or it was taken away, or it is to be held
-            if await self._directory.refresh():  # by what was known here, and others know more: kept is kept for good
+            await self._directory.refresh()  # by what was known here, and others know more: kept is kept for good
+            # What counts is what changed since, whoever read it: another's reading leaves ours nothing that is new.
+            if (self._directory.app(notification.scope.app_id), self._endpoint(notification.scope)) != (app, endpoint):
                 return await self.attempt(notification)
             await self._journal.endpoints.hold([notification.id], notification.created_us + 1, now_us)
             return None
