@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from wakala.directory import Directory
 from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
-from wakala.journal.journal import Confirmation, Journal
+from wakala.journal.journal import CANDIDATE_LIMIT_ROWS, NO_END_US, Confirmation, Journal
 from wakala.payments import Outbox, Payments, Terms, wants_twin
 from wakala.rules.accounts import Shortcode
 from wakala.rules.decisions import Change, decide
@@ -31,6 +31,8 @@ _CONFIRMED_BY = {
     Evidence.BILL_MANAGER: "Confirmed by M-Pesa's Bill Manager.",
     Evidence.PULL: "Found in M-Pesa's list of payments.",
 }
+
+LAST_LOOK_PAGES = 50  # ten thousand pushes of one price in the window; the look at the arrival has one page
 
 
 class Confirmations:
@@ -75,7 +77,9 @@ class Confirmations:
                 await self._journal.record_exchange(replace(exchange, payment_id=entry.payment_id))
                 return
 
-    async def _candidates(self, notice: Notice, shortcode: Shortcode) -> list[Payment]:
+    async def _candidates(
+        self, notice: Notice, shortcode: Shortcode, until_us: int = NO_END_US, pages: int = 1
+    ) -> list[Payment]:
         """The pushes it may belong to: those that left, and have no receipt yet.
 
         One that a query called paid is among them: queries carry no receipt (daraja.md 2.2), so the confirmation brings
@@ -83,8 +87,14 @@ class Confirmations:
         """
         paid_us = notice.received_us if notice.paid_us is None else min(notice.paid_us, notice.received_us)
         since_us = paid_us - self._terms.match_window_us - CLOCK_SLACK_US
-        found = await self._journal.pushes_without_receipt(shortcode.id, notice.amount_cents, since_us)
-        return [push for push in found if push.sent_us is not None]
+        found: dict[str, Payment] = {}
+        for _ in range(pages):
+            page = await self._journal.pushes_without_receipt(shortcode.id, notice.amount_cents, since_us, until_us)
+            found |= {push.id: push for push in page}
+            if len(page) < CANDIDATE_LIMIT_ROWS:
+                break
+            until_us = page[-1].created_us  # which others may share
+        return list(found.values())
 
     def _match(
         self, notice: Notice, pushes: list[Payment], shortcode: Shortcode, *, among_equals: bool = False
@@ -115,6 +125,8 @@ class Confirmations:
         words: bytes,
     ) -> bool:
         found, push = self._match(notice, pushes, shortcode)
+        if len(pushes) == CANDIDATE_LIMIT_ROWS:  # and more that were not looked at: it may belong to one of them
+            found, push = Ambiguous(()), None
         entry = self._confirmation(notice, payer_name, shortcode, words)
         now_us = self._source.now_us()
         is_told_twice = words and notice.by is Evidence.C2B_CONFIRMATION
@@ -259,7 +271,9 @@ class Confirmations:
         told = json.loads(waiting.notice)
         payer_name, words = told.pop("payer_name"), told.pop("words", "")
         notice = Notice(**{**told, "by": _spoken_by(told)})
-        _, push = self._match(notice, await self._candidates(notice, shortcode), shortcode, among_equals=True)
+        # All from before it came: where hundreds of one price are open at a time, the newest ones fill a page.
+        pushes = await self._candidates(notice, shortcode, notice.received_us, LAST_LOOK_PAGES)
+        _, push = self._match(notice, pushes, shortcode, among_equals=True)
         known = await self._journal.payment_by_receipt(collecting_scope(shortcode), waiting.receipt)
         owner = known or push  # a callback came with the receipt in the same moment, or those in doubt are fewer by now
         if owner is not None:

@@ -45,8 +45,8 @@ async def test_what_a_confirmation_may_belong_to_is_still_found_by_its_index(dat
     if isinstance(database, PostgresDatabase):
         async with database._pool.acquire() as connection, connection.transaction():
             await connection.execute("SET LOCAL enable_seqscan = off")
-            plan = [row[0] for row in await connection.fetch(f"EXPLAIN {text}", "sc", 100, 0, 20)]
+            plan = [row[0] for row in await connection.fetch(f"EXPLAIN {text}", "sc", 100, 0, 9, 20)]
     else:
         assert isinstance(database, SqliteDatabase)
-        plan = [step[3] for step in database._reader.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * 4).fetchall()]
+        plan = [step[3] for step in database._reader.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * 5).fetchall()]
     assert any("payments_open" in line for line in plan)

@@ -69,9 +69,13 @@ async def test_a_shortcode_is_due_with_the_first_of_its_payments_and_tells_its_e
 async def test_only_a_push_that_left_and_may_still_be_paid_is_compared_with_a_confirmation(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    possible = [await entered(journal, state, created_us=NOW_US + place) for place, state in enumerate(State)]
+    possible = [
+        await entered(journal, state, created_us=NOW_US + place, sent_us=NOW_US + place)
+        for place, state in enumerate(State)
+    ]
     possible = [one for one in possible if one.state not in {State.RECEIVED, State.FAILED, State.EXPIRED}]
-    await entered(journal, kind=Kind.PAYOUT)
+    await entered(journal, kind=Kind.PAYOUT, sent_us=NOW_US)
+    await entered(journal, State.HELD)  # it has not left
     found = await journal.pushes_without_receipt("sc_1", 15_000, NOW_US)
     assert found == possible[::-1], "the newest first"
     monkeypatch.setattr(journal_module, "CANDIDATE_LIMIT_ROWS", 2)

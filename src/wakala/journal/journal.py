@@ -24,6 +24,7 @@ from wakala.rules.payment import Payment, Scope
 TRACE_LIMIT_EXCHANGES = 500  # a payment has about eight; a merchant who retries for days adds a dozen
 PAGE_LIMIT_ROWS = 200
 CANDIDATE_LIMIT_ROWS = 200  # pushes of one amount at one shortcode that a confirmation is compared with
+NO_END_US = 2**63 - 1  # later than every moment
 LAST_ID = "zzz"  # sorts after every ID, byte by byte and as people sort: the start of a newest-first listing
 
 
@@ -182,9 +183,11 @@ class Journal:
         row = (scope.organisation_id, scope.environment, receipt, scope.shortcode_id)
         return _first_payment(await self._database.fetch("payment_by_receipt", row))
 
-    async def pushes_without_receipt(self, shortcode_id: str, amount_cents: int, since_us: int) -> list[Payment]:
+    async def pushes_without_receipt(
+        self, shortcode_id: str, amount_cents: int, since_us: int, until_us: int = NO_END_US
+    ) -> list[Payment]:
         """What a confirmation may belong to: pushes of that amount, open or paid by a query's word, newest first."""
-        row = (shortcode_id, amount_cents, since_us, CANDIDATE_LIMIT_ROWS)
+        row = (shortcode_id, amount_cents, since_us, until_us, CANDIDATE_LIMIT_ROWS)
         return [rows.payment_of(r) for r in await self._database.fetch("payment_candidates", row)]
 
     async def shortcodes_due(self, now_us: int) -> list[ShortcodeDue]:

@@ -6,6 +6,7 @@ SELECT
     result_code, result_desc, evidence, reason, flags, notifications, checks, next_check_us,
     command, face, details, results, side
 FROM payments
-WHERE shortcode_id = ? AND amount_cents = ? AND created_us >= ?
-AND kind = 'push' AND receipt IS NULL AND state <> 'received' AND state <> 'failed' AND state <> 'expired'
+WHERE shortcode_id = ? AND amount_cents = ? AND created_us >= ? AND created_us <= ?
+AND kind = 'push' AND receipt IS NULL AND sent_us IS NOT NULL
+AND state <> 'received' AND state <> 'failed' AND state <> 'expired'
 ORDER BY created_us DESC LIMIT ?
