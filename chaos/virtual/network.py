@@ -18,7 +18,7 @@ from virtual.core import Core
 from virtual.story import Story
 from virtual.time import Process, VirtualLoop
 from virtual.weather import Weather
-from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
+from wakala.outgoing import TOO_LATE, NoReply, Outgoing, Reply, TlsTerms
 
 GATEWAY = "http://gateway.test"
 SLOW_S = 40.0  # a slow answer takes up to this long, which is longer than anybody waits
@@ -222,8 +222,11 @@ class Wire(Outgoing):
         *,
         total_s: float,
         terms: TlsTerms | None = None,  # noqa: ARG002 - the network is virtual, and so is its TLS
+        may_leave: Callable[[], bool] | None = None,
     ) -> Reply | NoReply:
         """As `Outgoing.send`."""
+        if may_leave is not None and not may_leave():
+            return NoReply(True, TOO_LATE, 0)
         self._core.spend(self._core.prices.call_s)
         return await self._network.carry_out(self._process, Request(method, url, tuple(headers), body), total_s)
 

@@ -33,7 +33,6 @@ from wakala.rules.exchange import Exchange
 from wakala.rules.facts import (
     DATABASE_AWAY,
     INTERRUPTED,
-    STOOD_STILL,
     Fact,
     GaveUp,
     LostSight,
@@ -43,8 +42,21 @@ from wakala.rules.facts import (
     Settled,
     StillOpen,
     Unsent,
+    stood_still,
 )
-from wakala.rules.payment import NEVER_LEFT, NOT_TAKEN, Evidence, Face, Flag, Kind, Payment, Scope, State, Step
+from wakala.rules.payment import (
+    NEVER_LEFT,
+    NOT_TAKEN,
+    Evidence,
+    Face,
+    Flag,
+    Kind,
+    Payment,
+    Scope,
+    State,
+    Step,
+    is_leased,
+)
 from wakala.rules.repeats import Repeat, repeat_of
 from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac
@@ -56,7 +68,6 @@ RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than 
 
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
 _STAYED = "The database did not answer, so it was not sent."
-_STOOD_STILL = "This gateway stood still for longer than a sending may take, so it was not sent."
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
 
@@ -229,9 +240,8 @@ class Payments:
 
     async def _push(self, payment: Payment, answered: Answered | None) -> Payment:
         now_us = self._source.now_us()
-        if not _is_leased(payment, now_us):  # others may have ended it by now, and what leaves after its end is money
-            fact = Unsent(STOOD_STILL, _STOOD_STILL, now_us)
-            return await self.settle(payment, fact, answered=answered, is_of_this_version=True)
+        if not is_leased(payment, now_us):  # others may have ended it by now, and what leaves after its end is money
+            return await self.settle(payment, stood_still(now_us), answered=answered, is_of_this_version=True)
         credentials = self._directory.credentials(payment.scope.shortcode_id)
         with _Calling(payment, self._under_way):
             asked = await self._upstream.carry(credentials, payment, self._callback_urls(payment))
@@ -322,7 +332,7 @@ class Payments:
             claimed = _claimed(fact, claims, change.payment)
             twin = None
             if claimed is not None:
-                change, twin = await self._with_twin(change, claimed, now_us)
+                change, twin, claimed = await self._with_twin(change, claimed, now_us)
             owed = [one for one in (notification, twin) if one is not None]
             self._remember(change.payment)
             is_success = change.payment.state is State.SUCCEEDED and not payment.state.is_final
@@ -365,24 +375,29 @@ class Payments:
             await self._journal.record_exchange(exchange)
         return payment
 
-    async def _with_twin(self, change: Change, claimed: Claim, now_us: int) -> tuple[Change, Notification | None]:
+    async def _with_twin(
+        self, change: Change, claimed: Claim, now_us: int
+    ) -> tuple[Change, Notification | None, Claim | None]:
         """The C2B confirmation of a push, told beside the push's own outcome, as M-Pesa does (daraja.md 2.1).
 
         Only where a caller of Daraja's paths registered its URL, and once: when the confirmation is given to the push.
+        So one that is not there yet is not given to it here: it may be written before this is, and would not be told.
         """
         payment = change.payment
         shortcode = self._directory.shortcode(payment.scope.shortcode_id)
         if shortcode is None or not wants_twin(payment, shortcode):
-            return change, None
+            return change, None, claimed
         place = (payment.scope.organisation_id, payment.scope.environment, claimed.receipt)
         waiting = await self._journal.confirmation(*place)
-        notice = json.loads(waiting.notice) if waiting and waiting.payment_id is None else {}
+        if waiting is None or waiting.payment_id is not None:
+            return change, None, None
+        notice = json.loads(waiting.notice)
         words = notice.get("words")
         if not words or claimed.amount_cents not in {None, notice["amount_cents"]}:
-            return change, None
+            return change, None, claimed
         after = replace(payment, notifications=payment.notifications + 1)
         told = Change(replace(after, callback_url=shortcode.confirmation_url), Step.CONFIRM, "confirmed", {}, TWIN)
-        return replace(change, payment=after), replace(self._outbox.stage(told, now_us), body=words.encode())
+        return replace(change, payment=after), replace(self._outbox.stage(told, now_us), body=words.encode()), claimed
 
     async def find(self, payment_id: str) -> Payment | None:
         """A payment by its ID, from memory where it was open a moment ago.
@@ -482,8 +497,8 @@ class Payments:
         After the end of its lease a payment is found as any other that is due.
         """
         now_us = self._source.now_us()
-        stayed = [self._look(one) for one in self._stayed.values() if _is_leased(one, now_us)]
-        for payment in [one for one in self._owned.values() if not _is_leased(one, now_us)]:
+        stayed = [self._look(one) for one in self._stayed.values() if is_leased(one, now_us)]
+        for payment in [one for one in self._owned.values() if not is_leased(one, now_us)]:
             del self._owned[payment.id]
         owned = [self._let_go(one, now_us) for one in self._owned.values()]
         await asyncio.gather(*stayed, *owned)
@@ -547,10 +562,6 @@ class _Calling:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or issubclass(kind, Exception):
             self.under_way.pop(self.payment.id, None)  # a second call, begun by a callback, may have ended first
-
-
-def _is_leased(payment: Payment, now_us: int) -> bool:
-    return payment.next_check_us is not None and payment.next_check_us > now_us
 
 
 def _registration(payment: Payment) -> Registration:

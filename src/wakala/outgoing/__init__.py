@@ -11,7 +11,7 @@ bytes). `message`, `answer` and `guard` are pure.
 """
 
 from wakala.outgoing.answer import READ_LIMIT_BYTES
-from wakala.outgoing.client import NoReply, Outgoing, Reply
+from wakala.outgoing.client import TOO_LATE, NoReply, Outgoing, Reply
 from wakala.outgoing.dialling import resolve
 from wakala.outgoing.guard import refusal
 from wakala.outgoing.looking import Look, Stage, TlsSeen
@@ -19,6 +19,7 @@ from wakala.outgoing.tls import TlsTerms
 
 __all__ = [
     "READ_LIMIT_BYTES",
+    "TOO_LATE",
     "Look",
     "NoReply",
     "Outgoing",

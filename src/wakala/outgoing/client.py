@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -16,6 +16,8 @@ from wakala.outgoing.looking import Look, look
 from wakala.outgoing.message import UnsentError, compose
 from wakala.outgoing.pool import Pool
 from wakala.outgoing.tls import TlsTerms
+
+TOO_LATE = "it was not to leave any more once there was a connection"
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -67,8 +69,12 @@ class Outgoing:
         *,
         total_s: float,
         terms: TlsTerms | None = None,
+        may_leave: Callable[[], bool] | None = None,
     ) -> Reply | NoReply:
-        """Send once and read the answer, or say whether a byte may have left. ``terms`` are for https alone."""
+        """Send once and read the answer, or say whether a byte may have left. ``terms`` are for https alone.
+
+        ``may_leave`` is asked last of all, when the next thing that happens is a byte on the wire.
+        """
         pool = self._pool
         if pool is None:
             raise RuntimeError("Outgoing is not open")
@@ -80,6 +86,8 @@ class Outgoing:
             if connection is None:
                 async with asyncio.timeout(total_s):
                     connection = await pool.take(message.origin)
+            if may_leave is not None and not may_leave():
+                return NoReply(True, TOO_LATE, _since_us(started_ns))
             answer = await connection.exchange(message, total_s - _since_us(started_ns) / 1_000_000, self._deadlines)
             return Reply(answer.status, answer.headers, answer.body, _since_us(started_ns))
         except UnsentError as why:

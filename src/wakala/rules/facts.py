@@ -26,6 +26,12 @@ class Unsent(msgspec.Struct, frozen=True):
     retry_us: int
 
 
+def stood_still(retry_us: int) -> Unsent:
+    """It was to leave, and this gateway came to it too late: others may have ended it by then."""
+    reason = "This gateway stood still for longer than a sending may take, so it was not sent."
+    return Unsent(STOOD_STILL, reason, retry_us)
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """M-Pesa's synchronous answer: queued, nothing more (daraja.md 2.1)."""
 

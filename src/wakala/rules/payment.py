@@ -221,6 +221,11 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     side: Side = Side.DARAJA  # the one it began on, whatever its shortcode has chosen since
 
 
+def is_leased(payment: Payment, now_us: int) -> bool:
+    """True while nobody else may take it over: it is not due yet."""
+    return payment.next_check_us is not None and payment.next_check_us > now_us
+
+
 def advance(payment: Payment, step: Step) -> State:
     """The state after ``step``, by the table; a step that the table does not have is a bug and is stopped here."""
     try:

@@ -14,7 +14,7 @@ from wakala.rules.facts import Accepted, Fact, Refused, Settled, StillOpen
 from wakala.rules.payment import Evidence, Payment, Scope
 from wakala.rules.sides import BrokerAccess, id_at_broker, id_at_mpesa
 from wakala.upstream.door import Asked, Callback, Credentials
-from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
+from wakala.upstream.facts import leaving, of_trouble, recorded, retry_us, unanswered
 from wakala.wire.broker import replies, requests
 from wakala.wire.broker.replies import Logged
 from wakala.wire.broker.soap import Provider
@@ -248,6 +248,7 @@ class Broker:
             payment_id=subject.id if isinstance(subject, Payment) else None,
             terms=_terms(access),
             has_faults_in_200=True,
+            may_leave=leaving(subject, self._source),
         )
 
 

@@ -15,7 +15,7 @@ from wakala.rules.facts import UNREACHABLE, Accepted, Fact, Refused, Settled, St
 from wakala.rules.payment import Evidence, Kind, Payment, Scope
 from wakala.rules.receipt import us_to_nairobi_text
 from wakala.upstream.door import Asked, Callback, Credentials
-from wakala.upstream.facts import of_trouble, recorded, retry_us, unanswered
+from wakala.upstream.facts import leaving, of_trouble, recorded, retry_us, unanswered
 from wakala.wire import daraja
 from wakala.wire.daraja_codes import DecodedError, decode_error
 from wakala.wire.daraja_commands import ENCODERS, NEEDS_APP_KEY, Outbound, path_below
@@ -319,12 +319,13 @@ class Daraja:
         scope = subject.scope if isinstance(subject, Payment) else subject
         payment_id = subject.id if isinstance(subject, Payment) else None
         reply: Reply | NoReply | Fact
+        may_leave = leaving(subject, self._source)
         for last_try in (False, True):
             trouble = await self._fetch_token(credentials, exchanges, scope, payment_id)
             if trouble is not None:
                 return trouble
             token = self._tokens[credentials.shortcode_id].value
-            reply = await self._exchange(name, request(token), exchanges, scope, payment_id)
+            reply = await self._exchange(name, request(token), exchanges, scope, payment_id, may_leave)
             if last_try or not _is_token_refusal(reply):
                 break
             self._forget(credentials, token)  # refused at the door, so nothing was carried out
@@ -391,6 +392,7 @@ class Daraja:
         exchanges: list[Exchange],
         scope: Scope | None,
         payment_id: str | None,
+        may_leave: Callable[[], bool] | None = None,
     ) -> Reply | NoReply:
         reply, exchange = await recorded(
             self._outgoing,
@@ -400,6 +402,7 @@ class Daraja:
             total_s=self._answer_limit_s,
             scope=scope,
             payment_id=payment_id,
+            may_leave=may_leave,
         )
         exchanges.append(exchange)
         return reply

@@ -1,12 +1,14 @@
 """One call to M-Pesa with its record, and what troubles mean, on both sides alike."""
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from wakala.identity import Source
-from wakala.outgoing import NoReply, Outgoing, Reply, TlsTerms
+from wakala.outgoing import TOO_LATE, NoReply, Outgoing, Reply, TlsTerms
 from wakala.rules.exchange import Exchange, secrets_of, without_echo
-from wakala.rules.facts import NO_ANSWER, UNREACHABLE, Fact, LostSight, Refused, Unsent
-from wakala.rules.payment import Evidence, Scope
+from wakala.rules.facts import NO_ANSWER, UNREACHABLE, Fact, LostSight, Refused, Unsent, stood_still
+from wakala.rules.payment import Evidence, Payment, Scope, State, is_leased
 from wakala.wire.daraja_codes import DecodedError
 from wakala.wire.daraja_errors import Trouble
 from wakala.wire.http import HttpRequest
@@ -17,6 +19,13 @@ RETRY_AFTER_S = 10  # when M-Pesa turned us away before taking anything, ask aga
 def retry_us(source: Source) -> int:
     """When to try again what was surely not done."""
     return source.now_us() + RETRY_AFTER_S * 1_000_000
+
+
+def leaving(subject: Payment | Scope, source: Source) -> Callable[[], bool] | None:
+    """Whether a command may leave still: once its lease is over others may have ended it, and told so."""
+    if not isinstance(subject, Payment) or subject.state is not State.SENDING:
+        return None
+    return lambda: is_leased(subject, source.now_us())
 
 
 async def recorded(
@@ -30,6 +39,7 @@ async def recorded(
     payment_id: str | None,
     terms: TlsTerms | None = None,
     has_faults_in_200: bool = False,
+    may_leave: Callable[[], bool] | None = None,
 ) -> tuple[Reply | NoReply, Exchange]:
     """Send once; the answer, and the exchange as it is to be stored.
 
@@ -49,7 +59,13 @@ async def recorded(
         scope=scope,
     )
     reply = await outgoing.send(
-        request.method, request.url, request.headers, request.body, total_s=total_s, terms=terms
+        request.method,
+        request.url,
+        request.headers,
+        request.body,
+        total_s=total_s,
+        terms=terms,
+        may_leave=may_leave,
     )
     if isinstance(reply, NoReply):
         return reply, replace(exchange, error=reply.reason, duration_us=reply.duration_us)
@@ -85,6 +101,8 @@ def of_trouble(error: DecodedError, retry_at_us: int, by: Evidence) -> Fact:
 
 def unanswered(reply: NoReply, retry_at_us: int) -> Fact:
     """No answer: unknown, but for what certainly never left."""
+    if reply.reason == TOO_LATE:
+        return stood_still(retry_at_us)
     if reply.unsent:
         return Unsent(UNREACHABLE, f"M-Pesa could not be reached: {reply.reason}.", retry_at_us)
     return LostSight(NO_ANSWER, f"Sent, but M-Pesa gave no answer: {reply.reason}.")
