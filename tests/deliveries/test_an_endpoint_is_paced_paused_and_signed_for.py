@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 from deliveries.conftest import Clock
 from services.gateway import House, eventually
 from wakala.config import master_key
-from wakala.deliveries.desk import Desk, Window
+from wakala.deliveries.desk import OLD_KEYS_LIMIT, Desk, Window
 from wakala.errors import InvalidFieldsError
 from wakala.rules.delivery import Attempted, DeliveryState
 from wakala.rules.endpoints import (
@@ -97,6 +97,31 @@ async def test_both_secrets_sign_during_the_overlap_and_a_pair_beside_them(house
     await house.merchant.received(WAKALA, 2)
     later = dict(house.merchant.at(WAKALA)[1].headers)["webhook-signature"].split()
     assert sorted(one.partition(",")[0] for one in later) == ["v1", "v1a"]
+
+
+async def test_no_more_secrets_sign_than_a_header_has_room_for(house: House, clock: Clock) -> None:
+    desk = desk_of(house)
+    for _ in range(OLD_KEYS_LIMIT):
+        await desk.rotate(house.app.app, await desk.endpoint(house.app.app), 3_600)
+    with pytest.raises(InvalidFieldsError) as refused:
+        await desk.rotate(house.app.app, await desk.endpoint(house.app.app), 3_600)
+    assert [fault.pointer for fault in refused.value.faults] == ["/OverlapSeconds"]
+    await desk.rotate_pair(house.app.app, await desk.endpoint(house.app.app))  # of another version, with its own limit
+    await house.settle_directory()
+    await house.push("S-1")
+    await house.merchant.received(WAKALA, 1)
+    (post,) = house.merchant.at(WAKALA)
+    assert len(dict(post.headers)["webhook-signature"].split()) == OLD_KEYS_LIMIT + 2
+    Webhook(house.app.webhook_secret).verify(post.body, dict(post.headers))
+    last = await desk.rotate(house.app.app, await desk.endpoint(house.app.app), 0)  # after a leak there is always one
+    clock.advance(1)
+    await desk.rotate(house.app.app, await desk.endpoint(house.app.app), 3_600)
+    await house.settle_directory()
+    await house.push("S-2", SenderMSISDN="254712000002")
+    await house.merchant.received(WAKALA, 2)
+    later = dict(house.merchant.at(WAKALA)[1].headers)
+    assert len(later["webhook-signature"].split()) == 3
+    Webhook(last).verify(house.merchant.at(WAKALA)[1].body, later)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from wakala.errors import InvalidFieldsError
 from wakala.rules.delivery import Attempted
 from wakala.rules.endpoints import (
     ANSWER_LIMIT_MAX_S,
+    ANSWER_LIMIT_MIN_S,
     ASKING_FAILURES,
     BREAKER_FAILURES,
     BREAKER_REST_MAX_US,
@@ -22,6 +23,7 @@ from wakala.rules.endpoints import (
     FORWARD_AFTER_S,
     LANE_HOST_MAX_CHARS,
     RATE_LIMIT_MAX_PER_S,
+    RATE_LIMIT_MIN_PER_S,
     SAMPLES_LIMIT,
     SCHEDULE_LIMIT_STEPS,
     STEP_LIMIT_S,
@@ -185,6 +187,8 @@ def test_a_percentile_is_one_of_the_values_with_so_many_at_or_below(values: tupl
     [
         ("answer_limit_s", ANSWER_LIMIT_MAX_S, 0),
         ("rate_limit_per_s", RATE_LIMIT_MAX_PER_S, 0),
+        ("rate_limit_per_s", RATE_LIMIT_MIN_PER_S, 0),
+        ("answer_limit_s", ANSWER_LIMIT_MIN_S, 0),
         ("concurrency_limit", CONCURRENCY_LIMIT_MAX, 0),
         ("schedule_s", (STEP_LIMIT_S,) * SCHEDULE_LIMIT_STEPS, ()),
     ],
@@ -201,6 +205,9 @@ def test_terms_at_their_limits_are_taken(field: str, most: Any, least: Any) -> N
         ("answer_limit_s", "/AnswerLimitSeconds", -0.1),
         ("rate_limit_per_s", "/RateLimitPerSecond", RATE_LIMIT_MAX_PER_S + 0.1),
         ("rate_limit_per_s", "/RateLimitPerSecond", -0.1),
+        ("rate_limit_per_s", "/RateLimitPerSecond", RATE_LIMIT_MIN_PER_S / 2),
+        ("rate_limit_per_s", "/RateLimitPerSecond", math.nan),
+        ("answer_limit_s", "/AnswerLimitSeconds", ANSWER_LIMIT_MIN_S / 2),
         ("concurrency_limit", "/ConcurrencyLimit", CONCURRENCY_LIMIT_MAX + 1),
         ("concurrency_limit", "/ConcurrencyLimit", -1),
         ("schedule_s", "/ScheduleSeconds", (1,) * (SCHEDULE_LIMIT_STEPS + 1)),

@@ -15,7 +15,7 @@ from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, owner_of, require_sane
+from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, owner_of, require_sane, terms_text
 from wakala.rules.overlap import OVERLAP_S, overlap_ends_us
 from wakala.rules.payment import Scope
 from wakala.rules.signing import (
@@ -32,6 +32,7 @@ KEY_BYTES = 32
 # whose gateway has not yet heard, for 5 s, that the database's clock was set: a cursor must not pass it.
 SETTLE_US = 25_000_000
 REPLAY_LIMIT = 100_000  # are looked at in one call; the answer says where to go on
+OLD_KEYS_LIMIT = 10  # of a version that sign beside the one in force: each is 48 bytes and more of a header
 CONSUMERS_LIMIT = 50  # of an app in an environment: each is a row for ever
 
 
@@ -80,7 +81,7 @@ class Desk:
             rate_limit_per_s=endpoint.rate_limit_per_s,
             concurrency_limit=endpoint.concurrency_limit,
         )
-        await self._journal.endpoints.save(terms, event_of(self._source, endpoint, "endpoint.terms", ""))
+        await self._journal.endpoints.save(terms, event_of(self._source, endpoint, "endpoint.terms", terms_text(terms)))
 
     async def set_url(self, app: App, endpoint: Endpoint, url: str, waiting: Waiting) -> int:
         """Another URL from the next attempt on; ``waiting`` says what becomes of what waits. How many are held.
@@ -101,7 +102,7 @@ class Desk:
                 moved = replace(moved, old_url=url_before, moved_us=now_us)
             elif waiting is Waiting.HOLD:
                 moved = replace(moved, moved_us=now_us)
-            event = event_of(self._source, one, "endpoint.moved", f"What waited: {waiting}.")
+            event = event_of(self._source, one, "endpoint.moved", f"To {url} ; what waited: {waiting}.")
             await self._journal.endpoints.save(moved, event, app_url=None if one.shortcode_id else url)
         return sum([await self._after_move(one, waiting, now_us, is_elsewhere=is_elsewhere) for one in moving])
 
@@ -222,6 +223,8 @@ class Desk:
     ) -> None:
         now_us = self._source.now_us()
         until_us = overlap_ends_us(now_us, overlap_s)
+        if until_us > now_us:
+            await self._require_few_keys(endpoint, version, now_us)
         keys = [self._sealed(app, endpoint, secret, version, now_us, None)]
         for age_us, (old, ends_us) in enumerate(shared, start=1):  # what ends sooner by an earlier change still does
             ended_us = until_us if ends_us is None else min(ends_us, until_us)
@@ -230,6 +233,20 @@ class Desk:
             self._source, endpoint, "endpoint.rotated", f"{version}; the key before signs for {overlap_s:.0f} s more."
         )
         await self._journal.endpoints.rotate(endpoint, keys, version, until_us, event)
+
+    async def _require_few_keys(self, endpoint: Endpoint, version: str, now_us: int) -> None:
+        """Merchants' servers refuse a header of some kilobytes, and nothing would arrive any more."""
+        signing = [
+            key
+            for key in await self._journal.endpoints.signing_keys()
+            if (key.endpoint_id, key.version) == (endpoint.id, version) and key.until_us and key.until_us > now_us
+        ]
+        if len(signing) >= OLD_KEYS_LIMIT:
+            message = (
+                f"{len(signing)} old keys sign beside the one in force, which is the limit. Without an overlap all of "
+                "them end; else wait until one has."
+            )
+            raise InvalidFieldsError(faults=(FieldFault("/OverlapSeconds", message),))
 
     def _sealed(
         self, app: App, endpoint: Endpoint, secret: str, version: str, created_us: int, until_us: int | None

@@ -16,7 +16,9 @@ from wakala.rules.delivery import Attempted
 
 SCHEDULE_LIMIT_STEPS = 20  # the installation's own has eleven
 STEP_LIMIT_S = 604_800  # a week between two attempts; after that nobody waits for the news
+ANSWER_LIMIT_MIN_S = 0.1  # a round trip; who writes less means milliseconds, and every attempt would fail
 ANSWER_LIMIT_MAX_S = 30  # an attempt must end well within its lease
+RATE_LIMIT_MIN_PER_S = 0.01  # slower, it is a pause that nobody sees: the endpoint counts as active and well
 RATE_LIMIT_MAX_PER_S = 1_000
 CONCURRENCY_LIMIT_MAX = 256  # the courier's hands are shared by all
 FINISH_LIMIT_S = 604_800  # how long an old URL may finish what waited: no schedule is longer by default
@@ -146,14 +148,27 @@ def require_sane(endpoint: Endpoint) -> None:
     if len(endpoint.schedule_s) > SCHEDULE_LIMIT_STEPS or not all(0 < s <= STEP_LIMIT_S for s in endpoint.schedule_s):
         message = f"Send at most {SCHEDULE_LIMIT_STEPS} waits in seconds, each above 0 and at most {STEP_LIMIT_S}."
         faults.append(FieldFault("/ScheduleSeconds", message))
-    if not 0 <= endpoint.answer_limit_s <= ANSWER_LIMIT_MAX_S:
-        faults.append(FieldFault("/AnswerLimitSeconds", f"Send 0 (the default) to {ANSWER_LIMIT_MAX_S}."))
-    if not 0 <= endpoint.rate_limit_per_s <= RATE_LIMIT_MAX_PER_S:
-        faults.append(FieldFault("/RateLimitPerSecond", f"Send 0 (no limit) to {RATE_LIMIT_MAX_PER_S}."))
+    if endpoint.answer_limit_s != 0 and not ANSWER_LIMIT_MIN_S <= endpoint.answer_limit_s <= ANSWER_LIMIT_MAX_S:
+        message = f"Send 0 (the default), or {ANSWER_LIMIT_MIN_S} to {ANSWER_LIMIT_MAX_S} seconds."
+        faults.append(FieldFault("/AnswerLimitSeconds", message))
+    if endpoint.rate_limit_per_s != 0 and not RATE_LIMIT_MIN_PER_S <= endpoint.rate_limit_per_s <= RATE_LIMIT_MAX_PER_S:
+        message = f"Send 0 (no limit), or {RATE_LIMIT_MIN_PER_S} to {RATE_LIMIT_MAX_PER_S} a second."
+        faults.append(FieldFault("/RateLimitPerSecond", message))
     if not 0 <= endpoint.concurrency_limit <= CONCURRENCY_LIMIT_MAX:
         faults.append(FieldFault("/ConcurrencyLimit", f"Send 0 (the default) to {CONCURRENCY_LIMIT_MAX}."))
     if faults:
         raise InvalidFieldsError(faults=tuple(faults))
+
+
+def terms_text(endpoint: Endpoint) -> str:
+    """The terms of its own, for a person; what it leaves open is the installation's."""
+    own = {
+        "schedule": ", ".join(f"{step_s:g}" for step_s in endpoint.schedule_s) + " s" if endpoint.schedule_s else "",
+        "time-out": f"{endpoint.answer_limit_s:g} s" if endpoint.answer_limit_s else "",
+        "rate": f"{endpoint.rate_limit_per_s:g} a second" if endpoint.rate_limit_per_s else "",
+        "concurrency": f"{endpoint.concurrency_limit}" if endpoint.concurrency_limit else "",
+    }
+    return "; ".join(f"{name} {value}" for name, value in own.items() if value) or "all as the installation has them"
 
 
 # ── pacing ──
