@@ -23,7 +23,7 @@ def lines(program: Program) -> list[dict[str, Any]]:
 
 
 def start() -> str:
-    return "xch_000000000000"
+    return "start"
 
 
 async def test_each_exchange_is_shown_once_as_it_ends(tmp_path: Path) -> None:
@@ -65,7 +65,9 @@ async def test_each_exchange_is_shown_once_as_it_ends(tmp_path: Path) -> None:
         assert await again.ended() == 0
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(("--app", "nobody"), 4), (("--request", "NEVER"), 4)])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("--app", "nobody"), 4), (("--request", "NEVER"), 4), (("--after", "zzz"), 1)]
+)
 async def test_a_filter_that_fits_nothing_is_refused(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     async with running_town(tmp_path / "town", "sqlite:///wakala.db") as town:
         ended = await town.run("logs", "tail", *arguments)

@@ -106,6 +106,14 @@ async def test_the_apps_secret_goes_by_no_proxy_that_the_environment_names(monke
         assert (await found.page("", 0)).After == "ntf_1"
 
 
+async def test_what_is_wrong_with_a_question_is_said_in_the_gateways_words() -> None:
+    fault = b'{"pointer":"/after","message":"Send `After` of the page before."}'
+    problem = b'{"detail":"Correct the fields listed under errors.","errors":[%b,7]}' % fault
+    async with feed((422, problem)) as found:
+        with pytest.raises(CallerError, match=r"^The gateway answered 422: /after: Send `After` of the page before\.$"):
+            await found.page("rubbish", 0)
+
+
 async def test_a_host_that_is_no_name_is_told_in_a_sentence() -> None:
     async with Feed(f"https://{64 * 'a'}.example", "key", "secret", "listen") as found:
         with pytest.raises(CallerError, match="no name"):

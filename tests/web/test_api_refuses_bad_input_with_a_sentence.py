@@ -208,6 +208,7 @@ READS = [
     f"{SANDBOX}/requests?limit=" + "9" * 5_000,
     f"{SANDBOX}/requests?before=%00",
     f"{SANDBOX}/requests?before=%FF",
+    f"{SANDBOX}/requests?before=yesterday",
 ]
 
 

@@ -13,8 +13,10 @@ from deliveries.conftest import Clock
 from services.gateway import SANDBOX, House, basic, eventually, is_problem, running_gateway
 from wakala.identity import Source
 from wakala.rules.delivery import TYPES
+from wakala.web.paging import AFTER
 
 BASE = f"{SANDBOX}/notifications"
+AHEAD = "ntf_ffffffffffff"  # of everything that is ever made
 
 
 async def test_notifications_by_cursor_and_one_by_one(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ async def test_a_cursor_cannot_be_moved_past_what_may_still_come(house: House) -
     await house.autopilot("pay")
     await house.push("YOUNG")
     (post,) = await house.merchant.received("/wakala", 1)
-    told = (await _post(house, f"{BASE}/acknowledge", {"Consumer": "eager", "Cursor": "zzz"})).json()
+    told = (await _post(house, f"{BASE}/acknowledge", {"Consumer": "eager", "Cursor": AHEAD})).json()
     assert told["Cursor"] < post.headers["webhook-id"]
     page = (await house.get(f"{BASE}?consumer=eager&seen=0")).json()
     assert [note["NotificationID"] for note in page["Notifications"]] == [post.headers["webhook-id"]]
@@ -101,9 +103,24 @@ async def test_a_cursor_cannot_be_moved_past_what_may_still_come(house: House) -
 
 async def test_consumers_are_limited(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wakala.deliveries.desk.CONSUMERS_LIMIT", 1)
-    assert (await _post(house, f"{BASE}/acknowledge", {"Consumer": "a", "Cursor": "ntf_1"})).status_code == 200
-    assert (await _post(house, f"{BASE}/acknowledge", {"Consumer": "a", "Cursor": "ntf_2"})).status_code == 200
-    is_problem(await _post(house, f"{BASE}/acknowledge", {"Consumer": "b", "Cursor": "ntf_1"}), 422)
+    assert (await _post(house, f"{BASE}/acknowledge", {"Consumer": "a", "Cursor": "0"})).status_code == 200
+    assert (await _post(house, f"{BASE}/acknowledge", {"Consumer": "a", "Cursor": AHEAD})).status_code == 200
+    is_problem(await _post(house, f"{BASE}/acknowledge", {"Consumer": "b", "Cursor": "0"}), 422)
+
+
+async def test_a_word_that_is_no_cursor_is_refused_and_passes_over_nothing(house: House) -> None:
+    await house.autopilot("pay")
+    await house.push("UNREAD")
+    (post,) = await house.merchant.received("/wakala", 1)
+    for word in ("rubbish", "x", "ntf_1", "xch_01a22d6f9c6e", "begin"):
+        is_problem(await house.get(f"{BASE}?after={word}"), 422)
+        is_problem(await _post(house, f"{BASE}/acknowledge", {"Consumer": "ledger", "Cursor": word}), 422)
+        window = {"From": "2025-01-01T00:00:00Z", "To": "2035-01-01T00:00:00Z", "After": word}
+        is_problem(await _post(house, f"{BASE}/replay", window), 422)
+    assert (await house.get(f"{BASE}/consumers")).json() == {"Consumers": []}
+    for query in ("after=start&seen=0", "seen=0", "after=0&seen=0"):
+        page = (await house.get(f"{BASE}?{query}")).json()
+        assert [note["NotificationID"] for note in page["Notifications"]] == [post.headers["webhook-id"]]
 
 
 async def test_a_consumer_that_will_not_come_again_is_found_and_forgotten(house: House) -> None:
@@ -111,10 +128,10 @@ async def test_a_consumer_that_will_not_come_again_is_found_and_forgotten(house:
     at = "ntf_019ac0000000" + "0" * 16
     await _post(house, f"{BASE}/acknowledge", {"Consumer": "ledger", "Cursor": at})
     await _post(house, f"{BASE}/acknowledge", {"Consumer": "old-till", "Cursor": at})
-    await _post(house, f"{BASE}/acknowledge", {"Consumer": "any-word", "Cursor": "a_ffffffffffff"})
-    (word, ledger, old) = (await house.get(f"{BASE}/consumers")).json()["Consumers"]
-    assert (word["Consumer"], ledger["Consumer"], old["Consumer"]) == ("any-word", "ledger", "old-till")
-    assert (word["Cursor"], word["UpTo"], ledger["Cursor"]) == ("a_ffffffffffff", None, at)
+    await _post(house, f"{BASE}/acknowledge", {"Consumer": "at-first", "Cursor": "0"})
+    (first, ledger, old) = (await house.get(f"{BASE}/consumers")).json()["Consumers"]
+    assert (first["Consumer"], ledger["Consumer"], old["Consumer"]) == ("at-first", "ledger", "old-till")
+    assert (first["Cursor"], first["UpTo"], ledger["Cursor"]) == ("0", None, at)
     assert ledger["UpTo"] == "2025-11-26T11:50:16.832000Z"
     assert ledger["AcknowledgedAt"] > "2025"
     stranger = await house.add_app("demo", "stranger")
@@ -125,7 +142,7 @@ async def test_a_consumer_that_will_not_come_again_is_found_and_forgotten(house:
     is_problem(await house.client.post(f"{BASE}/forget", json=forget, headers=basic(stranger)), 404)
     assert (await _post(house, f"{BASE}/forget", forget)).json() == {"Consumer": "old-till", "Cursor": None}
     left = (await house.get(f"{BASE}/consumers")).json()["Consumers"]
-    assert [one["Consumer"] for one in left] == ["any-word", "ledger"]
+    assert [one["Consumer"] for one in left] == ["at-first", "ledger"]
 
 
 @pytest.mark.parametrize("query", ["wait=x", "wait=-1", "seen=1.5", "limit=0", "consumer=a%20b", "wait=99999999"])
@@ -136,7 +153,7 @@ async def test_a_senseless_question_is_refused_with_a_sentence(house: House, que
 async def test_all_that_is_wrong_with_a_question_is_said_at_once(house: House) -> None:
     problem = is_problem(await house.get(f"{BASE}?limit=500&wait=26&after=a%20b"), 422)
     assert {one["pointer"]: one["message"] for one in problem["errors"]} == {
-        "/after": "Send 1 to 64 letters, digits, underscores, dots or hyphens.",
+        "/after": AFTER.wanted,
         "/limit": "Send a whole number from 1 to 200, or leave it out.",
         "/wait": "Send a whole number from 0 to 25, or leave it out.",
     }

@@ -25,7 +25,7 @@ def tail(
     environment: Annotated[Environment, typer.Option(help="Of the request: sandbox or live.")] = Environment.SANDBOX,
     kind: Annotated[str, typer.Option(help="Only these: delivery, api_request, stk_callback, ...")] = "",
     failed: Annotated[bool, typer.Option("--failed", help="Only what got no answer, an error, or no belief.")] = False,
-    after: Annotated[str, typer.Option(help="Begin after this cursor instead of now.")] = "",
+    after: Annotated[str, typer.Option(help="Begin after this cursor instead of now; `start` is the oldest.")] = "",
     json_output: Annotated[
         bool, typer.Option("--json", help="Print JSON, a line each, with both sides' bytes.")
     ] = False,

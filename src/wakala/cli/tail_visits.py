@@ -1,6 +1,7 @@
 """Following the exchanges of an installation; reads only, so a gateway may be running meanwhile, or none."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 from wakala.administration import Administration
 from wakala.cli.visits import opened
 from wakala.config import Settings, master_key
-from wakala.errors import DatabaseFaultError, NotFoundError
+from wakala.errors import CallerError, DatabaseFaultError, NotFoundError
 from wakala.identity import Clock, Source, first_id
 from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
 from wakala.rules.accounts import Environment
@@ -20,6 +21,8 @@ from wakala.wire.trace import exchange_view, hidden
 LOOK_AGAIN_S = 0.3  # a person sees no difference to at once
 BEHIND_S = 10  # longer than one look takes: who is so far behind the window may have more there than a look takes
 PREFIX = "xch"
+START = "start"
+_PLACE = re.compile(rf"{PREFIX}_[0-9a-f]{{12,28}}")
 
 Show = Callable[[dict[str, Any]], None]
 Warn = Callable[[str], None]
@@ -38,10 +41,13 @@ class Wanted:
 
 async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, warn: Warn, ended: asyncio.Event) -> str:
     """Show what ends until ``ended``; the cursor to go on after. A database that is away for a while is waited for."""
+    if after not in {"", START} and not _PLACE.fullmatch(after):  # any other word stands behind all, or before
+        raise CallerError(f"{after} is no cursor: give the one that was printed, or {START} for the oldest.")
     async with opened(settings) as (journal, source):
         tail = _Tail(journal, await _filter(settings, journal, source, wanted), show, warn, source.now_us)
         warn("Following what goes in and out; Ctrl-C ends it.")
-        return await tail.follow(after or first_id(PREFIX, source.now_us()), ended)
+        begin_us = 0 if after == START else source.now_us()
+        return await tail.follow(after if _PLACE.fullmatch(after) else first_id(PREFIX, begin_us), ended)
 
 
 async def _filter(settings: Settings, journal: Journal, source: Source, wanted: Wanted) -> Filter:

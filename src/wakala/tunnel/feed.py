@@ -153,5 +153,8 @@ def _sentence(told: bytes) -> str | None:
         problem: Any = msgspec.json.decode(told)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    detail = problem.get("detail") if isinstance(problem, dict) else None
-    return str(detail) if detail else None
+    if not isinstance(problem, dict):
+        return None
+    detail, errors = problem.get("detail"), problem.get("errors")
+    faults = [f"{one.get('pointer')}: {one.get('message')}" for one in errors or [] if isinstance(one, dict)]
+    return " ".join(faults) or (str(detail) if detail else None)

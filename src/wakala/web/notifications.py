@@ -23,13 +23,28 @@ from wakala.rules.delivery import TYPES, DeliveryState, Notification
 from wakala.rules.payment import Scope
 from wakala.web.auth import caller
 from wakala.web.endpoints import read_body
-from wakala.web.paging import AFTER, CONSUMER, LIMIT, NAME, NAME_WANTED, SEEN, SEEN_LIMIT, WAIT, read_query
+from wakala.web.paging import (
+    AFTER,
+    CONSUMER,
+    LIMIT,
+    NAME,
+    NAME_WANTED,
+    NOW,
+    OLDEST,
+    PLACE,
+    PLACE_WANTED,
+    SEEN,
+    SEEN_LIMIT,
+    START,
+    WAIT,
+    read_query,
+)
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire.api import HttpAnswer, plain
 from wakala.wire.view import time_text
 
-NOW = "now"  # as a cursor: what is staged from here on
 _NAME = re.compile(NAME)
+_PLACE = re.compile(PLACE)
 
 
 class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,6 +104,8 @@ class Notifications:
     async def _start(self, scope: Scope, asked: "Feed") -> str:
         if asked.after == NOW:
             return self._desk.present_id()
+        if asked.after == START:
+            return OLDEST
         if asked.consumer and not asked.after:
             return await self._journal.endpoints.cursor(scope.app_id, scope.environment, asked.consumer)
         return asked.after
@@ -145,7 +162,7 @@ class Notifications:
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
             asked = read_body(ReplayBody, incoming.body)
-            if asked.After and not _NAME.fullmatch(asked.After):
+            if asked.After and not _PLACE.fullmatch(asked.After):
                 raise InvalidFieldsError(faults=(FieldFault("/After", "Send After of the answer before."),))
             if asked.Type and asked.Type not in TYPES:
                 raise InvalidFieldsError(faults=(FieldFault("/Type", f"Send one of {', '.join(TYPES)}, or none."),))
@@ -164,7 +181,9 @@ class Notifications:
         async def handle(incoming: Incoming) -> HttpAnswer:
             scope = self._scope(incoming, environment)
             asked = read_body(ReadBody, incoming.body)
-            _require_names(Consumer=asked.Consumer, Cursor=asked.Cursor)
+            _require_names(Consumer=asked.Consumer)
+            if not _PLACE.fullmatch(asked.Cursor):  # behind all of them, a word would pass over what was never read
+                raise InvalidFieldsError(faults=(FieldFault("/Cursor", PLACE_WANTED),))
             await self._desk.acknowledge_up_to(scope, asked.Consumer, asked.Cursor)
             cursor = await self._journal.endpoints.cursor(scope.app_id, environment, asked.Consumer)
             return plain(200, {"Consumer": asked.Consumer, "Cursor": cursor})
@@ -229,7 +248,7 @@ def _require_names(**given: str) -> None:
 
 
 def _consumer(consumer: Consumer) -> dict[str, Any]:
-    """``UpTo`` is the moment that its cursor stands for; None where that is none of ours, for it may be any word."""
+    """``UpTo`` is the moment that its cursor stands for; None at the beginning."""
     stands_for_us = made_at_us(consumer.cursor) if consumer.cursor.startswith("ntf_") else None
     return {
         "Consumer": consumer.name,

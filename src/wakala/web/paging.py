@@ -14,6 +14,11 @@ from wakala.journal.journal import PAGE_LIMIT_ROWS
 
 NAME = r"[A-Za-z0-9_.-]{1,64}"
 NAME_WANTED = "Send 1 to 64 letters, digits, underscores, dots or hyphens."
+PLACE = r"(?:0|ntf_[0-9a-f]{12,28})"  # among notifications; any other word stands behind all of them, or before
+PLACE_WANTED = "Send `After` of the page before."
+START = "start"  # as a cursor: before the oldest
+OLDEST = "0"  # sorts before every ID
+NOW = "now"  # as a cursor: what is staged from here on
 SEEN_LIMIT = 1_000  # in the few seconds before the cursor may pass them
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
@@ -61,10 +66,18 @@ SEEN = Number(
     "Include those too young for the cursor, and wait for more than so many after it. Above "
     f"{SEEN_LIMIT:,} as if it were left out: the answer waits until the cursor may pass some.",
 )
-AFTER = Cursor("after", NAME, NAME_WANTED, "`After` of the page before, or `now`.")
+AFTER = Cursor(
+    "after",
+    f"(?:{START}|{NOW}|{PLACE})",
+    f"Send `After` of the page before, `{START}` for the oldest, or `{NOW}` for what comes from here on.",
+    f"`After` of the page before, `{START}`, or `{NOW}`.",
+)
 CONSUMER = Cursor("consumer", NAME, NAME_WANTED, "Go on where this reader acknowledged.")
 BEFORE = Cursor(
-    "before", "[ -~]+", "Send the `Before` of the page before, or leave it out.", "`Before` of the page before."
+    "before",
+    r"pay_[0-9a-f]{12,28}",
+    "Send the `Before` of the page before, or leave it out.",
+    "`Before` of the page before.",
 )
 
 
