@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from wakala.errors import ConfigurationError, LooseSecretError
-from wakala.rules.addresses import networks
+from wakala.errors import CallerError, ConfigurationError, LooseSecretError
+from wakala.rules.addresses import networks, require_web_address
 from wakala.rules.commands import BILL_PREFIX
 from wakala.rules.decisions import Schedule
 from wakala.rules.delivery import SCHEDULE_S
@@ -174,7 +174,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         if not path.is_file():
             raise ConfigurationError(f"There is no configuration at {path}: run `wakala init {path.parent}` first.")
         try:
-            given = tomllib.loads(path.read_text())
+            given = tomllib.loads(_content(path))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path} is not valid TOML: {error}.") from error
         given["home"] = str(path.parent.resolve())
@@ -185,6 +185,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         raise ConfigurationError(f"{path or 'The environment'}: {_with_suggestion(str(error))}") from error
     _check_numbers(settings)
     _check_port(settings.server.port)
+    _check_addresses(settings)
     _check_networks(settings)
     _check_bill_manager_prefix(settings.daraja.bill_manager_prefix)
     _check_times(settings)
@@ -193,6 +194,15 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
         raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")
     return settings
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read ({error.strerror}): use the account that it belongs to, or give it to yours."
+        ) from error
 
 
 def _check_numbers(settings: Settings) -> None:
@@ -211,6 +221,22 @@ def _check_port(port: int) -> None:
     """The system takes any number, and listens on what is left of it after division by 65,536."""
     if not 1 <= port <= PORT_MAX:
         raise ConfigurationError(f"server.port ({port}) must be a number from 1 to {PORT_MAX}.")
+
+
+def _check_addresses(settings: Settings) -> None:
+    """Without its scheme an address leads nowhere: not for M-Pesa, which is given ours, nor for our calls to it."""
+    own, daraja = settings.server, settings.daraja
+    addresses = (
+        ("server.public_url", own.public_url),
+        ("daraja.sandbox_url", daraja.sandbox_url),
+        ("daraja.live_url", daraja.live_url),
+    )
+    for name, url in addresses:
+        try:
+            if url:
+                require_web_address(url)
+        except CallerError as error:
+            raise ConfigurationError(f"{name}: {error.sentence}") from error
 
 
 def _check_networks(settings: Settings) -> None:
@@ -309,7 +335,7 @@ def master_key(settings: Settings) -> MasterKey:
         raise ConfigurationError(f"There is no key file at {path}: run `wakala init` or restore it from your backup.")
     refuse_loose(path, "it holds the key to every secret")
     try:
-        value = bytes.fromhex(path.read_text().strip())
+        value = bytes.fromhex(_content(path).strip())
     except ValueError:
         value = b""
     if len(value) != KEY_LENGTH_BYTES:

@@ -48,5 +48,8 @@ def wakala(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         return Ended(code, printed.out, printed.err)
 
     yield run
+    for name in list(os.environ):  # what `serve --port` says to itself, nobody else in this process is to hear
+        if name.startswith("WAKALA"):
+            del os.environ[name]
     CONTEXT.config = config
     os.umask(umask)

@@ -66,6 +66,26 @@ def test_a_request_of_several_organisations_is_shown_for_the_one_that_is_named(w
     assert "There is no organisation called Benki: there are Duka, Hoteli" in unknown.err
 
 
+@pytest.mark.parametrize(
+    ("settled_us", "said"), [(None, "No notification is owed yet."), (5, "forgotten after its time, or none was owed")]
+)
+def test_a_trace_without_notifications_does_not_claim_that_none_was_ever_owed(
+    wakala: Command, tmp_path: Path, settled_us: int | None, said: str
+) -> None:
+    assert wakala("init").code == 0
+
+    async def kept() -> None:
+        store = SqliteDatabase(tmp_path / "wakala.db")
+        await store.open()
+        await Journal(store).add_organisation("org_1", "Duka", 1)
+        one = payment("ORDER-1", scope=Scope("org_1", "app", "sc", "sandbox"), settled_us=settled_us)
+        assert await Journal(store).open_payment(opening(one), None)
+        await store.close()
+
+    asyncio.run(kept())
+    assert said in wakala("trace", "ORDER-1").out
+
+
 @pytest.mark.parametrize("name", ["", " ", " shop", "shop\n", "a\x1b[31m", "x" * 101])
 def test_a_name_that_nobody_can_type_or_read_is_refused(wakala: Command, name: str) -> None:
     assert wakala("init").code == 0

@@ -74,6 +74,41 @@ def test_a_url_is_tested_before_it_is_saved(installed: Command) -> None:
     assert told(installed("endpoint", "list", "--json"))[1]["CallbackUrl"] == PRIVATE
 
 
+def test_what_happened_to_an_endpoint_says_what_was_changed(installed: Command) -> None:
+    """Whoever had a leaked secret may have moved it and moved it back: the list says to where."""
+    assert installed("endpoint", "set", "shop", "--schedule", "1,2.5", "--timeout", "3", "--rate", "0.5").code == 0
+    assert installed("endpoint", "move", "shop", PRIVATE, "--waiting", "hold", "--force").code == 0
+    assert installed("endpoint", "set", "shop", "--schedule", "default", "--timeout", "0", "--rate", "0").code == 0
+    last, moved, first = told(installed("endpoint", "show", "shop", "--json"))["Events"]
+    assert first["Detail"] == "schedule 1, 2.5 s; time-out 3 s; rate 0.5 a second"
+    assert moved["Detail"] == f"To {PRIVATE} ; what waited: hold."
+    assert last["Detail"] == "all as the installation has them"
+
+
+def test_who_moves_an_endpoint_is_told_what_its_test_found(installed: Command) -> None:
+    for arguments in (("endpoint", "move"), ("app", "callback-url")):
+        moved = installed(*arguments, "shop", PRIVATE, "--force")
+        assert moved.code == 0
+        assert "its test gave it F: " in moved.err or "test gave it F: " in moved.err
+        assert "10.0.0.1 is a private or reserved address" in moved.err
+
+
+def test_endpoints_of_one_name_are_told_apart_by_their_organisation(installed: Command) -> None:
+    assert installed("app", "create", "--name", "shop", "--organisation", "Mama Mboga").code == 0
+    found = told(installed("endpoint", "list", "--json"))
+    assert {(one["Organisation"], one["App"]) for one in found} == {("default", "shop"), ("Mama Mboga", "shop")}
+    assert "Mama Mboga" in installed("endpoint", "list").out
+
+
+def test_what_the_doctor_says_of_an_app_whose_name_has_blanks_can_be_typed(installed: Command) -> None:
+    assert installed("app", "create", "--name", "the till").code == 0
+    assert installed("endpoint", "pause", "the till").code == 0
+    findings = json.loads(installed("doctor", "--json").out)
+    said = " ".join(one["finding"] for one in findings if "the till" in one["check"])
+    assert "`wakala app callback-url 'the till' URL`" in said
+    assert "`wakala endpoint resume 'the till'`" in said
+
+
 def test_a_test_says_what_fails_and_ends_with_1(installed: Command) -> None:
     ended = installed("endpoint", "test", "shop", PRIVATE, "--json")
     assert ended.code == 1

@@ -44,6 +44,8 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[server]\nport = 'x'", "port"),
         ("server = 3", "server"),
         ("[server", "not valid TOML"),
+        ("[server]\npublic_url = 'pay.example.co.ke'", "server.public_url: 'pay.example.co.ke' cannot be called"),
+        ("[daraja]\nsandbox_url = 'ftp://x'", "daraja.sandbox_url: 'ftp://x' cannot be called"),
         ("[server]\ntrusted_proxies = ['banana']", "server.trusted_proxies: 'banana' is no network"),
         ("[deliveries]\nprivate_targets = ['10.0.0.0/99']", "deliveries.private_targets"),
         ("[daraja]\nbill_manager_prefix = 'v1/bills'", "daraja.bill_manager_prefix: 'v1/bills' is no path"),

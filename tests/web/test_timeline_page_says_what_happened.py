@@ -52,6 +52,13 @@ def test_only_a_page_with_something_to_come_refreshes_itself() -> None:
     assert refresh not in rendering.render_timeline(succeeded(), "en")
 
 
+def test_a_payment_whose_notifications_were_forgotten_does_not_promise_one() -> None:
+    assert "Your system is told as soon as" in text_of(rendering.render_timeline(pending(), "en"))
+    old = text_of(rendering.render_timeline(succeeded() | {"Notifications": []}, "en"))
+    assert "None is kept: it was forgotten after its time" in old
+    assert "Your system is told as soon as" not in old
+
+
 def test_the_receipt_is_shown_with_a_button_that_copies_it() -> None:
     assert 'data-copy="UKN4K7P2QX"' in rendering.render_timeline(succeeded(), "en")
 

@@ -1,9 +1,10 @@
 """The command line: ``wakala --help`` teaches it."""
 
+import io
+import os
 import sys
+from pathlib import Path
 
-from wakala.cli.commands import cli
-from wakala.cli.context import say
 from wakala.errors import WakalaError
 
 EXIT_FAILED = 1
@@ -15,14 +16,27 @@ EXIT_INTERRUPTED = 130
 def main() -> None:
     """Run a command; every error is one sentence on stderr, never a stack trace."""
     try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _run() -> None:
+    from wakala.cli.commands import cli  # noqa: PLC0415 - takes so long that a person may press Ctrl-C meanwhile
+    from wakala.cli.context import say, spoken  # noqa: PLC0415
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe that has no place for a tick or an arrow
+            stream.reconfigure(errors="backslashreplace")
+    if sys.stdin is None:  # who started us had closed it: nobody is there to answer
+        sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - for as long as the process lasts
+    try:
         cli(prog_name="wakala")
     except WakalaError as error:
-        say(f"wakala: {error.sentence}")
+        say(f"wakala: {spoken(error)}")
         for fault in error.faults:
             say(f"  {fault.pointer}: {fault.message}")
         sys.exit(EXIT_BY_STATUS.get(error.status, EXIT_FAILED))
     except OSError as error:  # a place that is not there, or where we may not read or write
         say(f"wakala: {error.filename or 'the system'}: {error.strerror or error}")
         sys.exit(EXIT_FAILED)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)

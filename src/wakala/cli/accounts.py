@@ -373,10 +373,10 @@ def callback_url(
     json_output: Json = False,
 ) -> None:
     """Change where an app's notifications go: tested, then saved. No restart. Also: `wakala endpoint move`."""
-    from wakala.cli.endpoints import move_url, tell_endpoint  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.endpoints import grade_text, move_url, tell_endpoint  # noqa: PLC0415 - keeps --help quick
 
     moved = run(move_url(app, url, Waiting.SEND, None, Environment.SANDBOX, is_forced=force))
-    sentence = f"{app} is notified at {url} from the next attempt on; its test gave it {moved['Test']['Grade']}."
+    sentence = f"{app} is notified at {url} from the next attempt on; its test gave it {grade_text(moved)}"
     tell_endpoint(app, None, Environment.SANDBOX, sentence, moved, json_output=json_output)
 
 

@@ -64,11 +64,15 @@ async def _branch(
 
 
 async def read_endpoints(settings: Settings) -> list[dict[str, Any]]:
-    """Every endpoint of every app."""
+    """Every endpoint of every app, with whose it is: several organisations may have an app of one name."""
     async with opened_journal(settings) as journal:
         directory = await _directory(settings, journal)
         health = {one.lane: one for one in await journal.endpoints.health()}
-        return [_view(endpoint, directory, health, settings) for endpoint in directory.endpoints]
+        names = await journal.organisations()
+        return [
+            {"Organisation": names.get(one.organisation_id), **_view(one, directory, health, settings)}
+            for one in directory.endpoints
+        ]
 
 
 async def read_endpoint(

@@ -30,10 +30,12 @@ def list_endpoints(json_output: Json = False) -> None:
     if json_output:
         print_json(found)
         return
-    columns = ["App", "Shortcode", "Callback URL", "State", "Streak", "Last success (UTC)", "What is wrong"]
+    whose, how = ["Organisation", "App", "Shortcode"], ["State", "Streak", "Last success (UTC)", "What is wrong"]
+    columns = [*whose, "Callback URL", *how]
     rows = [
         [
-            *(one["App"], one["Shortcode"], one["CallbackUrl"] or "none: kept to be fetched", one["State"]),
+            *(one["Organisation"], one["App"], one["Shortcode"]),
+            *(one["CallbackUrl"] or "none: kept to be fetched", one["State"]),
             *(one["Health"]["Streak"], moment(one["Health"]["LastSuccessAt"]), _trouble(one)),
         ]
         for one in found
@@ -202,8 +204,14 @@ def move(
     """Change a callback URL from the next attempt on: tested first; you choose what becomes of what waits."""
     moved = run(move_url(app, url, waiting, shortcode, environment, is_forced=force))
     kept = f" {moved['Held']} notifications are kept for a replay." if moved["Held"] else ""
-    sentence = f"Moved; the URL's test gave it {moved['Test']['Grade']}.{kept}"
+    sentence = f"Moved; the URL's test gave it {grade_text(moved)}{kept}"
     tell_endpoint(app, shortcode, environment, sentence, moved, json_output=json_output)
+
+
+def grade_text(moved: dict[str, Any]) -> str:
+    """What a URL's test gave it, and what there is to mend."""
+    to_mend = [check["Sentence"] for check in moved["Test"]["Checks"] if check["Mark"] != "pass"]
+    return f"{moved['Test']['Grade']}{':' if to_mend else '.'}{''.join(f' {sentence}' for sentence in to_mend)}"
 
 
 async def move_url(

@@ -33,7 +33,9 @@ def trace(
     print_table(title, ["ms", "What", "Details"], rows, "Nothing happened yet.")
     notes = [[n["Type"], n["State"], n["Attempts"], n["LastStatus"]] for n in found["Notifications"]]
     typer.echo()
-    print_table("Notifications", ["Type", "State", "Attempts", "Status"], notes, "No notification was owed.")
+    forgotten = "No notification is kept: it was forgotten after its time, or none was owed."
+    none = forgotten if found["SettledAt"] else "No notification is owed yet."
+    print_table("Notifications", ["Type", "State", "Attempts", "Status"], notes, none)
     if found["Cause"]:
         typer.echo(visible(f"\nWhy: {found['Cause']['en']}\nNext: {found['NextStep']['en']}"))
 

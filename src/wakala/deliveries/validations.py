@@ -99,8 +99,11 @@ class Validations:
         try:
             async with asyncio.timeout(RECORD_LIMIT_S):
                 await self._journal.record_exchange(exchange)
-        except (TimeoutError, DatabaseFaultError):
-            log.exception("%s %s is not in the journal: %s", exchange.name, exchange.id, exchange.error or "")
+        except (TimeoutError, DatabaseFaultError) as fault:
+            why, decided = fault.__cause__ or type(fault).__name__, exchange.error or ""
+            log.error(  # noqa: TRY400 - told in words
+                "%s %s is not in the journal: %s (%s)", exchange.name, exchange.id, decided, why
+            )
 
     def _headers(self, webhook_id: str, scope: Scope, body: bytes, now_us: int) -> Headers:
         endpoint = self._directory.endpoint(scope.app_id, scope.shortcode_id)
