@@ -26,7 +26,14 @@ from wakala.rules.addresses import require_web_address
 from wakala.rules.overlap import OVERLAP_S, overlap_ends_us
 from wakala.rules.sides import BrokerAccess
 from wakala.rules.signing import SECRET_PREFIX, app_digest, stored_digest
-from wakala.rules.vault import NONCE_LENGTH_BYTES, SEAL_LENGTH_BYTES, MasterKey, new_data_key, seal
+from wakala.rules.vault import (
+    NONCE_LENGTH_BYTES,
+    SEAL_LENGTH_BYTES,
+    MasterKey,
+    new_data_key,
+    require_its_key,
+    seal,
+)
 
 NAME_MAX_CHARS = 100  # as much as a person reads; it stands in tables
 WEBHOOK_KEY_BYTES = 32
@@ -86,6 +93,16 @@ class Administration:
         await self._journal.add_organisation(organisation_id, name, self._source.now_us())
         return organisation_id
 
+    async def require_its_key(self) -> None:
+        """`ConfigurationError` where the key file opens nothing of what is here: it is another database's."""
+        of_apps = [app.data_key for app in await self._journal.apps()]
+        of_shortcodes = [shortcode.data_key for shortcode in await self._journal.shortcodes()]
+        require_its_key(self._master, [*of_apps, *of_shortcodes])
+
+    async def _new_data_key(self, owner: str) -> str:
+        await self.require_its_key()  # else one key file would open one half of the secrets, and one the other
+        return new_data_key(self._master, owner, self._source.random_bytes(SEAL_LENGTH_BYTES))
+
     async def add_shortcode(self, organisation: str, details: ShortcodeDetails) -> Shortcode:
         """A paybill, or a store number with its till."""
         _check(details)
@@ -95,7 +112,7 @@ class Administration:
             if same_owner and known.number == details.number:
                 raise CallerError(f"{details.number} is already there for {organisation} in {details.environment}.")
         shortcode_id = self._source.new_id("sc")
-        data_key = new_data_key(self._master, shortcode_id, self._source.random_bytes(SEAL_LENGTH_BYTES))
+        data_key = await self._new_data_key(shortcode_id)
 
         def sealed(column: str, secret: str) -> str:
             nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
@@ -174,7 +191,7 @@ class Administration:
         app_id = self._source.new_id("app")
         key, secret = self._token(CONSUMER_KEY_BYTES), self._token(CONSUMER_SECRET_BYTES)
         webhook_secret = SECRET_PREFIX + base64.b64encode(self._source.random_bytes(WEBHOOK_KEY_BYTES)).decode()
-        data_key = new_data_key(self._master, app_id, self._source.random_bytes(SEAL_LENGTH_BYTES))
+        data_key = await self._new_data_key(app_id)
         nonce = self._source.random_bytes(NONCE_LENGTH_BYTES)
         app = App(
             id=app_id,

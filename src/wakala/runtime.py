@@ -319,6 +319,7 @@ class Gateway:
         self.source.begin_anew()
         self.source.go_on_after(await self.journal.newest_notification_id())
         await self.directory.refresh()
+        self.directory.require_its_key()  # with another one no callback's path is ours, nor can we speak for anybody
         await self.standing.load()
         if self.database.dialect == "sqlite":  # one process: whatever was under way stopped with the one before
             await self.journal.release_leases(self.source.now_us())

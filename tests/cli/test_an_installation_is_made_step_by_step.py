@@ -299,7 +299,7 @@ def test_doctor_says_that_the_server_takes_no_writes(
     ("arguments", "said"),
     [
         (("no/such/folder/backup",), "There is no folder no/such/folder: make it first"),
-        (("there", "--force"), "there.partial: "),
+        (("there", "--force"), "there is a folder: name a file in it"),
     ],
 )
 def test_a_backup_that_cannot_be_written_is_told_in_a_sentence(

@@ -88,19 +88,23 @@ def init(
             private='["127.0.0.0/8", "::1/128"]' if is_local else "[]",
         ),
     )
-    if not key.exists():
+    if is_new := not key.exists():
         write_private(key, secrets.token_hex(32) + "\n")
-    from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import prepare, require_its_key  # noqa: PLC0415 - keeps --help quick
 
     try:
         applied = run(prepare(load(config)))
+        run(require_its_key(load(config)))
     except WakalaError:
         config.unlink()  # so that the same command, put right, finds an empty place
+        if is_new:
+            key.unlink()
         raise
     if json_output:
         print_json({"Configuration": str(config), "Key": str(key), "Migrations": applied})
     else:
-        say(f"Made {config} and {key}. Back up the key file: without it no stored secret can be read.")
+        made = f"Made {config} and {key}." if is_new else f"Made {config}; {key} was there and stays."
+        say(f"{made} Back up the key file: without it no stored secret can be read.")
         say("Next: wakala shortcode add --help")
 
 

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 import typer
 
-from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run
+from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run, spoken
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.identity import Source
@@ -114,6 +115,7 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
             for finding in (*_missing(shortcodes, apps), *await _clocks(settings, source)):
                 yield finding
             async with connected(settings, journal, source) as (directory, daraja, broker):
+                directory.require_its_key()
                 for shortcode in shortcodes:
                     name = f"token {shortcode.number} ({shortcode.environment})"
                     trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))
@@ -133,7 +135,7 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
             for finding in await _endpoints(settings):
                 yield finding
     except WakalaError as error:
-        yield Finding("database", "wrong", error.sentence)
+        yield Finding("database", "wrong", spoken(error))
 
 
 async def _broker(shortcode: Shortcode, credentials: Credentials, broker: Broker) -> list[Finding]:
@@ -228,7 +230,7 @@ async def _endpoints(settings: Settings) -> list[Finding]:
 
     found = []
     for one in await read_endpoints(settings):
-        which = f"{one['App']} --shortcode {one['Shortcode']}" if one["Shortcode"] else one["App"]
+        which = quote(one["App"]) + (f" --shortcode {one['Shortcode']}" if one["Shortcode"] else "")
         which += " --environment live" if one["Environment"] == Environment.LIVE else ""
         check, health = f"endpoint {which}", one["Health"]
         last = health["LastError"] or f"status {health['LastStatus']}"
@@ -252,7 +254,7 @@ async def _target(name: str, url: str | None, settings: Settings) -> Finding:
     """An app's callback URL: does its name resolve, and may it be called."""
     check = f"app {name}"
     if url is None:
-        advice = f"no callback URL, notifications are kept: `wakala app callback-url {name} URL`."
+        advice = f"no callback URL, notifications are kept: `wakala app callback-url {quote(name)} URL`."
         return Finding(check, "warning", advice)
     parts = urlsplit(url)
     try:

@@ -27,12 +27,7 @@ def backup(
     place than the backups, for whoever has both has everything.
     """
     settings = CONTEXT.settings()
-    if file.resolve() == settings.sqlite_path:
-        raise ConfigurationError(f"{file} is the database itself: choose another name.")
-    if not file.parent.is_dir():
-        raise ConfigurationError(f"There is no folder {file.parent}: make it first, readable by you alone.")
-    if file.exists() and not force:
-        raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
+    _require_free(settings, file, force=force)
     partial = file.with_name(file.name + ".partial")
     found = _copied(settings, partial, file)
     size_mib = file.stat().st_size / MIB_BYTES
@@ -43,6 +38,22 @@ def backup(
     else:
         say(f"Wrote {file}: {size_mib:.1f} MiB, schema {found}.")
         say(f"The key file is NOT in it: keep a copy of {settings.key_path} in another place. No secret opens without.")
+
+
+def _require_free(settings: Settings, file: Path, *, force: bool) -> None:
+    """A name that is nobody's, or that of a backup to write over: never that of a key, or of the database's log."""
+    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+
+    if settings.sqlite_path is not None and file.resolve() in archive.files_of(settings.sqlite_path):
+        raise ConfigurationError(f"{file} is the database itself: choose another name.")
+    if not file.parent.is_dir():
+        raise ConfigurationError(f"There is no folder {file.parent}: make it first, readable by you alone.")
+    if file.is_dir():
+        raise ConfigurationError(f"{file} is a folder: name a file in it.")
+    if file.exists() and not force:
+        raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
+    if file.exists() and not archive.may_give_way(file):
+        raise ConfigurationError(f"{file} is no backup, so not even --force writes over it: choose another name.")
 
 
 def _copied(settings: Settings, partial: Path, target: Path) -> int:

@@ -110,6 +110,12 @@ async def prepare(settings: Settings) -> list[str]:
         await store.close()
 
 
+async def require_its_key(settings: Settings) -> None:
+    """`ConfigurationError` where the database has been worked with, by another key file than the one beside it."""
+    async with opened(settings) as (journal, source):
+        await Administration(journal, master_key(settings), source).require_its_key()
+
+
 @asynccontextmanager
 async def _alone(settings: Settings, store: Database) -> AsyncIterator[None]:
     if isinstance(store, PostgresDatabase):

@@ -48,13 +48,23 @@ class Contents:
 
 def contents(file: Path) -> Contents:
     """Look into a backup before anything is touched. `ConfigurationError` where it is none, or damaged."""
-    with file.open("rb") as start:
-        magic = start.read(len(SQLITE_MAGIC))
+    magic = _magic(file)
     if magic == SQLITE_MAGIC:
         return _sqlite_contents(file)
     if magic.startswith(POSTGRES_MAGIC):
         return _postgres_contents(file)
     raise ConfigurationError(f"{file} is no backup of Wakala's: give a file that `wakala backup` wrote.")
+
+
+def may_give_way(file: Path) -> bool:
+    """Whether a new backup may be written over it: over an older one, or a file that has nothing in it yet."""
+    magic = _magic(file)
+    return magic in {b"", SQLITE_MAGIC} or magic.startswith(POSTGRES_MAGIC)
+
+
+def _magic(file: Path) -> bytes:
+    with file.open("rb") as start:
+        return start.read(len(SQLITE_MAGIC))
 
 
 def publish(partial: Path, target: Path) -> None:
@@ -84,14 +94,23 @@ def copy_sqlite(source: Path, target: Path) -> None:
                 while not copying.done:
                     copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
             ours.pragma("journal_mode", "delete")
+    except apsw.FullError as error:
+        raise DatabaseFaultError(f"The disk has no room for {target}: make some, or name another.") from error
     except apsw.Error as error:
-        raise DatabaseFaultError(f"SQLite could not copy {source}: {error}.") from error
+        # What befalls the copying of pages has no words of SQLite's, which then says "not an error".
+        why = type(error).__name__ if str(error) == "not an error" else error
+        raise DatabaseFaultError(f"SQLite could not copy {source} to {target}: {why}.") from error
+
+
+def files_of(path: Path) -> list[Path]:
+    """The database's file, and what SQLite keeps beside it."""
+    return [path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal")]
 
 
 def remove_sqlite(path: Path) -> None:
     """The file, and what SQLite may have left beside it."""
-    for ending in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+    for file in files_of(path):
+        file.unlink(missing_ok=True)
 
 
 def fold_log(path: Path) -> None:

@@ -6,6 +6,7 @@ secret cannot be moved to another place. Randomness is an argument. Sub-keys are
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -54,6 +55,20 @@ def unseal(master: MasterKey, data_key: str, owner: str, field: str, sealed: str
     return _open(_unwrap(master, data_key, owner), master.id, sealed, f"{field}/{owner}").decode()
 
 
+def require_its_key(master: MasterKey, data_keys: Iterable[str]) -> None:
+    """`ConfigurationError` where the key file opens none of what is there: it belongs to another database."""
+    sealed_by = sorted({data_key.split(".")[1] for data_key in data_keys})
+    if sealed_by and master.id not in sealed_by:
+        raise ConfigurationError(_of_another(sealed_by[0], master.id))
+
+
+def _of_another(sealed_by: str, key_id: str) -> str:
+    return (
+        f"The database was sealed with key {sealed_by}, the key file holds {key_id}: put the one that belongs to the "
+        "database in its place."
+    )
+
+
 def _unwrap(master: MasterKey, data_key: str, owner: str) -> bytes:
     return _open(master.derive("wrap"), master.id, data_key, f"data_key/{owner}")
 
@@ -66,7 +81,7 @@ def _seal(key: bytes, key_id: str, secret: bytes, place: str, nonce: bytes) -> s
 def _open(key: bytes, key_id: str, sealed: str, place: str) -> bytes:
     version, sealed_by, nonce, ciphertext = sealed.split(".")
     if sealed_by != key_id:
-        raise ConfigurationError(f"The database was sealed with key {sealed_by}, the key file holds {key_id}.")
+        raise ConfigurationError(_of_another(sealed_by, key_id))
     try:
         associated = f"{place}/{key_id}/{version}".encode()
         return AESGCM(key).decrypt(base64.b64decode(nonce), base64.b64decode(ciphertext), associated)

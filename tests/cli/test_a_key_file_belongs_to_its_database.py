@@ -1,0 +1,95 @@
+"""The key file is what no backup brings back: nothing writes over it, and no other one is taken for it."""
+
+import json
+from pathlib import Path
+
+import apsw
+import pytest
+
+from cli.conftest import Command
+from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE, listed
+from recovery.troubles import FullDisk, can_mount, small_disk
+from services.programs import command
+
+ANOTHER_KEY = "ab" * 32 + "\n"
+
+
+@pytest.fixture
+def installed(wakala: Command) -> Command:
+    """An installation with an app, whose secrets are sealed."""
+    assert wakala("init").code == 0
+    assert wakala("app", "create", "--name", "shop").code == 0
+    return wakala
+
+
+@pytest.mark.parametrize("name", ["wakala.key", "wakala.toml", "wakala.db", "wakala.db-wal", "wakala.db-shm", "notes"])
+def test_not_even_force_writes_a_backup_over_what_is_none(installed: Command, tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes").write_text("of mine")
+    gateway = apsw.Connection(str(tmp_path / "wakala.db"))  # while one runs, SQLite has files beside the database
+    gateway.execute("SELECT count(*) FROM apps").fetchall()
+    before = (tmp_path / name).read_bytes()
+    ended = installed("backup", name, "--force")
+    assert ended.code == 1
+    assert "choose another name" in ended.err
+    assert (tmp_path / name).read_bytes() == before
+    assert [one["Name"] for one in listed(installed("app", "list", "--json"))] == ["shop"]
+    gateway.close()
+
+
+def test_force_writes_over_an_older_backup_and_a_file_that_is_empty_yet(installed: Command, tmp_path: Path) -> None:
+    (tmp_path / "made-by-mktemp").touch()
+    assert installed("backup", "older").code == 0
+    assert installed("app", "create", "--name", "branch").code == 0
+    for name in ("older", "made-by-mktemp"):
+        assert installed("backup", name).code == 1
+        assert installed("backup", name, "--force").code == 0
+        kept = apsw.Connection(str(tmp_path / name)).execute("SELECT count(*) FROM apps").fetchall()
+        assert kept == [(2,)]
+
+
+async def test_a_gateway_does_not_start_with_a_key_that_opens_nothing(installed: Command, tmp_path: Path) -> None:
+    (tmp_path / "wakala.key").write_text(ANOTHER_KEY)
+    ended = await command("-c", str(tmp_path / "wakala.toml"), "serve", "--port", "1")
+    assert ended.code == 1
+    assert "The database was sealed with key" in ended.err
+    assert "put the one that belongs to the database in its place" in ended.err
+    assert "Wakala listens" not in ended.err
+
+
+@pytest.mark.parametrize("arguments", [("app", "create", "--name", "branch"), (*SHORTCODE, *PASSKEY)], ids=" ".join)
+def test_nothing_is_sealed_with_a_second_key(installed: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    right = (tmp_path / "wakala.key").read_text()
+    (tmp_path / "wakala.key").write_text(ANOTHER_KEY)
+    ended = installed(*arguments)
+    assert ended.code == 1
+    assert "The database was sealed with key" in ended.err
+    found = {one["check"]: one for one in json.loads(installed("doctor", "--json").out) if one["state"] == "wrong"}
+    assert "The database was sealed with key" in found["database"]["finding"]
+    (tmp_path / "wakala.key").write_text(right)
+    assert installed(*arguments).code == 0
+
+
+def test_a_database_whose_key_is_missing_gets_no_new_one_from_init(installed: Command, tmp_path: Path) -> None:
+    key = (tmp_path / "wakala.key").read_text()
+    for name in ("wakala.toml", "wakala.key"):
+        (tmp_path / name).unlink()
+    refused = installed("init")
+    assert refused.code == 1
+    assert "put the one that belongs to the database in its place" in refused.err
+    assert not {"wakala.toml", "wakala.key"} & {one.name for one in tmp_path.iterdir()}
+    (tmp_path / "wakala.key").write_text(key)
+    (tmp_path / "wakala.key").chmod(0o600)
+    done = installed("init")
+    assert done.code == 0
+    assert "wakala.key was there and stays" in done.err
+    assert (tmp_path / "wakala.key").read_text() == key
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount a disk")
+def test_a_disk_without_room_for_the_backup_is_told_in_words(installed: Command, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        FullDisk(disk).begin()
+        ended = installed("backup", "disk/backup")
+        assert ended.code == 1
+        assert "The disk has no room for disk/backup" in ended.err
+        assert [one.name for one in disk.iterdir()] == ["ballast"]
