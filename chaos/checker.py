@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evidence import OUTCOMES, Evidence, Moved, Owed, Payment
+from evidence import OUTCOMES, TWIN, Evidence, Moved, Owed, Payment
 
 SILENT_KINDS = frozenset({"service"})  # answered at once: nobody is notified
 STILL_KINDS = frozenset({"enquiry", "service"})  # move no money
@@ -347,6 +347,20 @@ def an_outcome_is_told_once(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.TOLD_TWICE, _request_of(case, payment_id), sentence)
 
 
+def a_confirmation_is_told_once(case: _Case) -> Iterator[Violation]:
+    """Who registered a URL for confirmations is told of each that M-Pesa told us of, a push's too, and once."""
+    bearers = {payment.receipt: payment for payment in case.payments if payment.receipt and payment.kind == "push"}
+    for receipt in {call.receipt for call in case.mpesa.calls if call.is_heard}:
+        payment = bearers.get(receipt or "")
+        if payment is None:
+            continue
+        twins = [owed for owed in case.owed[payment.id] if owed.type == TWIN]
+        if len(twins) != 1:
+            breach = Invariant.UNTOLD if not twins else Invariant.TOLD_TWICE
+            sentence = f"{payment.id} bears {receipt}, which M-Pesa confirmed; {len(twins)} notifications tell that."
+            yield Violation(breach, payment.request_id, sentence)
+
+
 def what_arrives_is_what_is_owed(case: _Case) -> Iterator[Violation]:
     """A merchant gets what the journal owes: the same bytes under the same ID each time, signed."""
     owed = {one.id: one for one in case.evidence.journal.owed}
@@ -423,6 +437,7 @@ RULES: tuple[Rule, ...] = (
     what_never_left_moved_nothing,
     every_outcome_is_told,
     an_outcome_is_told_once,
+    a_confirmation_is_told_once,
     what_arrives_is_what_is_owed,
     notifications_keep_their_order,
     one_attempt_at_a_time,

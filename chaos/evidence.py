@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 OUTCOMES = frozenset({"payment.succeeded", "payment.failed", "payment.expired", "collection.succeeded"})
 """The types of notifications that tell how a payment ended; others add to it (a receipt, a flag)."""
+TWIN = "payment.confirmed"
+"""The type of the notification that tells a push's confirmation, beside its outcome."""
 FINAL = frozenset({"succeeded", "failed", "expired"})
 
 
@@ -54,13 +56,15 @@ class Called:
     """A callback that M-Pesa sent and the gateway acknowledged (2xx); one that was not is left out.
 
     ``key`` is what the journal's copy of it is found by, see `Journal.callbacks`. ``paid`` is None where it tells no
-    outcome. ``receipt`` is that of money, where it names one.
+    outcome. ``receipt`` is that of money, where it names one. ``is_heard``: a C2B confirmation of which a caller of
+    Daraja's paths is told too, who registered a URL for them.
     """
 
     key: str
     request_id: str | None
     paid: bool | None
     receipt: str | None = None
+    is_heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,8 @@ class Journal:
 class Told:
     """One arrival at a merchant, in the order of arrival over all merchants. ``body`` may be a digest of it.
 
-    ``is_taken``: the merchant answered 2xx, whether or not that answer found its way back.
+    ``is_taken``: the merchant answered 2xx, whether or not that answer found its way back. A confirmation in M-Pesa's
+    own words names neither its payment nor its type; both are those of the payment that bears its receipt.
     """
 
     notification_id: str

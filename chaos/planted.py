@@ -19,7 +19,7 @@ import wakala.rules.decisions as decision_rules
 import wakala.upstream.daraja as daraja_module
 from wakala.journal.database import Operation, sql
 from wakala.journal.journal import Journal
-from wakala.journal.rows import notification_of
+from wakala.journal.rows import Claim, notification_of
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import NoReply
 from wakala.payments import Payments
@@ -303,6 +303,19 @@ def call_delivered_what_was_not() -> Iterator[None]:
         return real(attempted, attempts, now_us, *given, **more)
 
     with _swapped(deliveries_module, "judge", judge):
+        yield
+
+
+@_fault
+def give_a_confirmation_that_is_not_told() -> Iterator[None]:
+    """A push takes its confirmation although nobody has seen it wait: whoever wrote it meanwhile finds it given."""
+    real = Payments._with_twin
+
+    async def with_twin(self: Payments, change: Change, claimed: Claim, now_us: int) -> Any:
+        changed, twin, _ = await real(self, change, claimed, now_us)
+        return changed, twin, claimed
+
+    with _swapped(Payments, "_with_twin", with_twin):
         yield
 
 

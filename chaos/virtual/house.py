@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+import apsw
 import msgspec
 
 from virtual.network import GATEWAY
@@ -29,6 +30,10 @@ from wakala.simulator.certificate import Certificate
 
 PAYBILL = "600100"
 SHOPS = 3  # apps, each with a merchant of its own
+
+
+HEARD_URL = "http://shop-0.test/confirmations"
+"""Where the caller of Daraja's paths is told of confirmations, in M-Pesa's words."""
 
 
 def shop_url(number: int, version: int = 1) -> str:
@@ -60,6 +65,13 @@ class House:
             database=replace(self.settings.database, url=f"sqlite:///{name}"),
             deliveries=replace(self.settings.deliveries, schedule_s=schedule_s),
         )
+
+
+def register(path: Path) -> None:
+    """What a caller of Daraja's paths had M-Pesa do, and M-Pesa has done."""
+    database = apsw.Connection(str(path))
+    database.execute("UPDATE shortcodes SET confirmation_url = ?", (HEARD_URL,))
+    database.close()
 
 
 @cache

@@ -69,6 +69,8 @@ class MPesa:
         weather: Weather,
         confirmation_url: str | None,
         habits: Habits = Habits(),
+        *,
+        is_heard: bool = False,
     ) -> None:
         self.books = Books()
         self._network = network
@@ -76,6 +78,7 @@ class MPesa:
         self._weather = weather
         self._confirmation_url = confirmation_url
         self._habits = habits
+        self._is_heard = is_heard
         self._tokens: dict[str, float] = {}
         self._pushes: dict[str, Command] = {}
         self._payouts: dict[str, Command] = {}
@@ -335,7 +338,8 @@ class MPesa:
         answer = await self._network.call(Request("POST", url, HEADERS, raw), PATIENCE_S)
         if answer is None or not 200 <= answer[0] < 300:
             return False
-        self.books.calls.append(Called(raw.decode(), request_id, paid, receipt))
+        is_heard = self._is_heard and url == self._confirmation_url
+        self.books.calls.append(Called(raw.decode(), request_id, paid, receipt, is_heard))
         return True
 
     # ── small things ──

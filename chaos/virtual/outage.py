@@ -65,6 +65,7 @@ class Hour:
             storm_s=0,
             payments=0,
             is_registered=False,
+            is_heard=False,
             refusal="",
             schedule_s=self.schedule_s,
             weather=Weather(),

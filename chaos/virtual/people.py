@@ -5,12 +5,13 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from random import Random
 from urllib.parse import urlsplit
 
-from evidence import OUTCOMES, Asked, Told
-from virtual.house import PAYBILL, House
+from evidence import OUTCOMES, TWIN, Asked, Journal, Told
+from virtual.house import HEARD_URL, PAYBILL, House
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Answer, Network, Request
 from virtual.weather import Plan
@@ -42,6 +43,7 @@ class Shops:
 
     def __init__(self, network: Network, chance: Random, house: House, plan: Plan) -> None:
         self.told: list[Told] = []
+        self._receipts: dict[str, str] = {}
         self.shops = [Shop(number, _key(app.webhook_secret)) for number, app in enumerate(house.apps)]
         self._network = network
         self._chance = chance
@@ -57,9 +59,10 @@ class Shops:
         host = urlsplit(request.url).netloc
         shop = self.shops[int(host.removeprefix("shop-").removesuffix(".test"))]
         mood = shop.refusal or shop.mood
+        told = self._heard(request) if request.url == HEARD_URL else self._told(shop, request)
         if mood == "half-broken":  # what it does about an outcome fails; of what follows it only takes note
-            mood = "500" if json.loads(request.body)["type"] in OUTCOMES else "well"
-        self._take(shop, request, is_taken=mood in {"well", "slow"})
+            mood = "500" if told.type in OUTCOMES else "well"
+        self._take(shop, replace(told, is_taken=mood in {"well", "slow"}))
         match mood:
             case "500":
                 return 500, b"oops"
@@ -73,19 +76,43 @@ class Shops:
                 return 302, b""
         return 200, b"ok"
 
-    def _take(self, shop: Shop, request: Request, *, is_taken: bool) -> None:
+    def _told(self, shop: Shop, request: Request) -> Told:
         body = json.loads(request.body)
-        told = Told(
+        return Told(
             notification_id=request.header("webhook-id"),
             payment_id=body["data"]["PaymentID"],
             type=body["type"],
             body=hashlib.sha256(request.body).hexdigest(),
             is_signed=_is_signed(shop.secret, request),
-            is_taken=is_taken,
         )
+
+    def _heard(self, request: Request) -> Told:
+        """Of any app: each signs with its own secret, and M-Pesa's words do not say whose it is."""
+        told = Told(
+            notification_id=request.header("webhook-id"),
+            payment_id="",
+            type="a confirmation",
+            body=hashlib.sha256(request.body).hexdigest(),
+            is_signed=any(_is_signed(shop.secret, request) for shop in self.shops),
+        )
+        self._receipts[told.notification_id] = json.loads(request.body)["TransID"]
+        return told
+
+    def _take(self, shop: Shop, told: Told) -> None:
         self.told.append(told)
-        words = "takes" if is_taken else "does not take"
+        words = "takes" if told.is_taken else "does not take"
         self._network.tell(f"shop-{shop.number} {words} {told.type} ({told.notification_id[-6:]})")
+
+    def heard(self, journal: Journal) -> Iterator[Told]:
+        """All arrivals, each of a confirmation as that of the payment which bears its receipt."""
+        by_receipt = {payment.receipt: payment for payment in journal.payments if payment.receipt}
+        for told in self.told:
+            payment = by_receipt.get(self._receipts.get(told.notification_id, ""))
+            if payment is None:
+                yield told
+            else:
+                kind = "collection.succeeded" if payment.kind == "collection" else TWIN
+                yield replace(told, payment_id=payment.id, type=kind)
 
     async def moods(self, until_s: float) -> None:
         """Shops fall ill and recover, until the storm is over."""

@@ -71,6 +71,7 @@ class Plan:
     storm_s: float
     payments: int
     is_registered: bool  # C2B confirmations come for pushes, too
+    is_heard: bool  # by a caller of Daraja's paths, who is told of each of them besides
     refusal: str  # one merchant never takes anything and answers so; "" where there is none
     schedule_s: tuple[float, ...]
     weather: Weather
@@ -100,7 +101,8 @@ def plan(seed: int) -> Plan:
         nodes=2 if chance.random() < 0.3 else 1,
         storm_s=chance.choice((60, 200, 400)),
         payments=chance.randint(4, 12),
-        is_registered=chance.random() < 0.5,
+        is_registered=(is_registered := chance.random() < 0.5),
+        is_heard=is_registered and Random(f"{seed} heard").random() < 0.5,  # a die that changes no other
         refusal=chance.choice(("410", "500")) if chance.random() < 0.1 else "",
         schedule_s=LONG_SCHEDULE_S if chance.random() < 0.1 else SHORT_SCHEDULE_S,
         weather=weather,
@@ -114,4 +116,4 @@ def _with_a_leap(drawn: Plan) -> Plan:
     C2B confirmations do not come, for they are given to pushes by their time, which may be ten seconds off.
     """
     leap_s = LEAP_S if drawn.seed % 2 else -LEAP_S
-    return replace(drawn, nodes=1, is_registered=False, leap_s=leap_s, rests=Rests(timekeeper=5.0))
+    return replace(drawn, nodes=1, is_registered=False, is_heard=False, leap_s=leap_s, rests=Rests(timekeeper=5.0))

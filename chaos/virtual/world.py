@@ -14,7 +14,7 @@ import apsw
 from checker import Violation, check
 from evidence import Evidence, Journal, Owed, Payment
 from evidence import MPesa as MPesaEvidence
-from virtual.house import house
+from virtual.house import house, register
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Network
 from virtual.node import Node, read_disabled, read_due_us
@@ -58,6 +58,8 @@ class World:
         self.name = f"run-{os.getpid()}.db"
         self.settings = self.house.at(self.name, self.plan.schedule_s)
         self.path: Path = self.settings.sqlite_path or Path()
+        if plan.is_heard:
+            register(self.path)
         self.weather = self.plan.weather
         self.network = Network(self.loop, self.chance("network"), self.weather, self.story, plan.hop_s)
         self.mpesa = self._new_mpesa()
@@ -73,7 +75,7 @@ class World:
 
     def _new_mpesa(self) -> MPesa:
         confirmation_url = self._confirmation_url() if self.plan.is_registered else None
-        return MPesa(self.network, self.chance("m-pesa"), self.weather, confirmation_url)
+        return MPesa(self.network, self.chance("m-pesa"), self.weather, confirmation_url, is_heard=self.plan.is_heard)
 
     def _confirmation_url(self) -> str:
         secret = mac(self.house.master.derive("callback"), "callback c2b_confirmation", self.house.shortcode_id)
@@ -154,7 +156,7 @@ class World:
                 tuple(books.prompts), tuple(books.money), tuple(books.calls), frozenset(books.contradicted)
             ),
             journal=journal,
-            told=tuple(self.shops.told),
+            told=tuple(self.shops.heard(journal)),
             attempts=tuple(self.network.attempts),
             broke=tuple(broke),
             unfinished=() if self.is_over else (f"after {self.loop.now_s:,.0f} s something is still due.",),

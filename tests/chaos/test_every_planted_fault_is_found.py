@@ -24,6 +24,7 @@ CAUGHT_AS = {
     "forget to stage the notification": {Invariant.UNTOLD},
     "drop the lease of a notification": {Invariant.AT_ONCE},
     "drop both guards of a payment that is sent": {Invariant.DOUBLED_PROMPT},
+    "give a confirmation that is not told": {Invariant.UNTOLD},
     "keep every outcome": {Invariant.UNTOLD},
     "answer a repeat with news": {Invariant.OTHER_ANSWER},
     "leave a repeat in flight": {Invariant.STUCK},
@@ -39,7 +40,15 @@ def without_tokens(seed: int) -> Plan:
     return drawn
 
 
-WORLDS: dict[str, Callable[[int], Plan]] = {"drop both guards of a payment that is sent": without_tokens}
+def where_confirmations_are_heard(seed: int) -> Plan:
+    """A caller of Daraja's paths has registered a URL for them, and M-Pesa confirms every push."""
+    return replace(plan(seed), is_registered=True, is_heard=True, leap_s=0.0)
+
+
+WORLDS: dict[str, Callable[[int], Plan]] = {
+    "drop both guards of a payment that is sent": without_tokens,
+    "give a confirmation that is not told": where_confirmations_are_heard,
+}
 
 
 @pytest.mark.parametrize("fault", CAUGHT_AS)

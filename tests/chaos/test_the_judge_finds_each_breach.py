@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from checker import Invariant, check
-from evidence import Asked, Attempt, Called, Evidence, Journal, Moved, Owed, Payment, Prompted, Told
+from evidence import TWIN, Asked, Attempt, Called, Evidence, Journal, Moved, Owed, Payment, Prompted, Told
 
 KINDS = ("push", "payout", "collection")
 ENDS = ("succeeded", "failed", "expired")
@@ -102,6 +102,21 @@ def _collection_beside(history: Evidence) -> Evidence:
     money = history.mpesa.money[0]
     beside = Payment("pay_c", "c2b:R0", "collection", "succeeded", money.amount_cents, "R0", "c2b_confirmation")
     return replace(history, journal=replace(history.journal, payments=(*history.journal.payments, beside)))
+
+
+def _confirmed(history: Evidence, *twins: str) -> Evidence:
+    """M-Pesa confirmed the first payment's receipt to somebody who is told, by so many notifications."""
+    first, *others = history.journal.payments
+    staged = [Owed(one, first.id, 3 + number, TWIN, "delivered") for number, one in enumerate(twins)]
+    told = [Told(one, first.id, TWIN, "M-Pesa's words") for one in twins]
+    payments = (replace(first, notifications=2 + len(twins)), *others)
+    journal = replace(history.journal, payments=payments, owed=(*history.journal.owed, *staged))
+    calls = (*history.mpesa.calls, Called("key 0", None, True, first.receipt, is_heard=True))
+    return _mpesa(replace(history, journal=journal, told=(*history.told, *told)), calls=calls)
+
+
+def test_a_confirmation_that_is_told_once_is_as_it_should_be() -> None:
+    assert check(_confirmed(honest(("push", "succeeded", 15_000)), "ntf_twin")) == []
 
 
 def _first_told(history: Evidence, **changes: object) -> Evidence:
@@ -207,6 +222,8 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
     "given up though the merchant was there": (Invariant.UNTOLD, lambda h: _owed(h, state="given_up")),
     "a notification is missing between two": (Invariant.UNTOLD, lambda h: _payment(h, notifications=3)),
     "two outcomes": (Invariant.TOLD_TWICE, _second_outcome),
+    "a confirmation that nobody is told": (Invariant.UNTOLD, _confirmed),
+    "a confirmation that is told twice": (Invariant.TOLD_TWICE, lambda h: _confirmed(h, "ntf_c", "ntf_d")),
     "an outcome that is not the journal's": (Invariant.TOLD_WRONG, lambda h: _owed(h, type="payment.failed")),
     "a notification that nobody owes": (
         Invariant.TOLD_WRONG,
