@@ -1,5 +1,7 @@
 """What waits in the journal is found whatever waits before it, and nobody claims what he could not send soon."""
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
@@ -61,3 +63,13 @@ async def test_no_more_is_claimed_of_a_lane_than_its_rate_lets_through_soon(hous
     await house.merchant.received("/wakala", 1)
     await house.attempts_ended()
     assert len(house.gateway.courier._lanes[house.app.app.id].backlog) < rate_per_s * RATE_AHEAD_S
+
+
+async def test_others_have_their_turn_between_two_pages_of_lanes(house: House) -> None:
+    """A journal in this process answers without a pause, and thousands of lanes are many pages."""
+    (worker,) = [loop for loop in house.gateway._loops if loop.name == "courier"]
+    await worker.stop()
+    turns: list[bool] = []
+    asyncio.get_running_loop().call_soon(turns.append, True)
+    await house.gateway.courier.step()
+    assert turns

@@ -17,6 +17,7 @@ from services.gateway import House, eventually, running_gateway
 from wakala.rules.decisions import decide
 from wakala.rules.facts import Settled
 from wakala.rules.payment import Evidence, State
+from wakala.workers import doubts
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -75,6 +76,47 @@ async def test_what_never_comes_is_looked_for_less_and_less_often_and_not_after_
     assert all(rest_s >= 0.9 * 2**number for number, rest_s in enumerate(rests_s)), rests_s
     assert asked[-1] - asked[0] >= lease_s - 60
     assert len(asked) <= 2 + math.log2(lease_s)
+
+
+async def test_what_is_given_back_is_looked_for_no_more(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, journal, given = house.gateway, house.gateway.journal, list[bool]()
+    (loop,) = [loop for loop in gateway._loops if loop.name == "doubts"]
+    await loop.stop()
+    await gateway.courier.stop()
+    hand_back = journal.hand_back_notification
+
+    async def counted(notification: Any) -> bool:
+        given.append(await hand_back(notification))
+        return given[-1]
+
+    monkeypatch.setattr(journal, "hand_back_notification", counted)
+    before, change, owed = await staged(house, "THERE")
+    owed = replace(owed, lease_us=clock.now_us() + 60_000_000)
+    assert await journal.record_change(before, change, notification=owed)
+    gateway.outbox.doubt([owed])
+    for _ in range(30):  # its lease would last twice as long
+        await gateway.doubts.step()
+        clock.advance(1)
+    assert given == [True]
+
+
+async def test_no_more_is_looked_for_than_memory_has_room_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway, journal, asked = house.gateway, house.gateway.journal, list[str]()
+    (loop,) = [loop for loop in gateway._loops if loop.name == "doubts"]
+    await loop.stop()
+    monkeypatch.setattr(doubts, "DOUBTS_LIMIT", 2)
+
+    async def counted(notification: Any) -> bool:
+        asked.append(notification.id)
+        return False
+
+    monkeypatch.setattr(journal, "hand_back_notification", counted)
+    _, _, owed = await staged(house, "MANY")
+    gateway.outbox.doubt([replace(owed, id=f"ntf_{number}") for number in range(5)])
+    await gateway.doubts.step()
+    assert asked == ["ntf_0", "ntf_1"], "what is beyond waits for the end of its lease"
 
 
 async def test_a_lease_that_comes_into_doubt_while_the_one_before_is_given_back_is_looked_for_too(

@@ -51,6 +51,13 @@ async def test_what_is_staged_while_its_lane_is_not_served_here(house: House, cl
     assert house.gateway.courier._lanes == {}
 
 
+async def test_what_can_be_sent_now_waits_for_no_look_into_the_journal(house: House) -> None:
+    (loop,) = [loop for loop in house.gateway._loops if loop.name == "courier"]
+    await loop.stop()
+    await house.push("AT-ONCE")
+    await house.merchant.received(WAKALA, 1)
+
+
 async def staged(house: House, request_id: str) -> tuple[Payment, Change, Notification]:
     """What a payment owes that was paid a moment ago; it is not written yet."""
     gateway, app = house.gateway, house.app.app
@@ -92,6 +99,28 @@ async def test_what_memory_has_no_room_for_is_given_back_though_the_database_did
         await house.push("CROWDED")
         await house.merchant.received(WAKALA, 1)
         assert silent.is_over
+
+
+async def test_what_memory_has_no_room_for_is_not_sent_before_it_is_found_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = house.gateway
+    (loop,) = [loop for loop in gateway._loops if loop.name == "courier"]
+    await loop.stop()
+    before, change, owed = await staged(house, "CROWDED")
+    assert await gateway.journal.record_change(before, change, notification=owed)
+    monkeypatch.setattr("wakala.workers.courier.OFFERED_LIMIT", 0)
+    gateway.outbox.offer([owed])
+    await eventually(lambda: is_given_back(house, owed))
+    await house.attempts_ended()
+    assert house.merchant.at(WAKALA) == []
+    await gateway.courier.step()
+    await house.merchant.received(WAKALA, 1)
+
+
+async def is_given_back(house: House, owed: Notification) -> bool:
+    found = await house.gateway.journal.notification(owed.id)
+    return found is not None and found.lease_us == 0
 
 
 async def test_a_lane_that_has_as_much_as_it_may_have_leaves_the_rest_to_others(

@@ -12,15 +12,17 @@ from aiohttp import web
 
 from journal.making import payment
 from services.gateway import House, eventually, running_gateway
+from wakala.administration import ShortcodeDetails
 from wakala.config import Settings
 from wakala.journal.journal import Journal
-from wakala.rules.accounts import Environment, Shortcode
+from wakala.rules.accounts import Environment, Shortcode, ShortcodeKind
 from wakala.rules.decisions import Change
 from wakala.rules.payment import Payment, Scope, State, Step
 from wakala.store import database
 from wakala.workers.finisher import ASK_LIMIT, LOOK_S
 
 BACKLOG = 150  # more of one shortcode than is looked at in one turn
+NEW = ShortcodeDetails("600001", ShortcodeKind.PAYBILL, Environment.LIVE, None, "key", "secret", "passkey")
 NEVER = {"poll_s": 3_600.0}  # the test takes the steps
 OFTEN = {"poll_s": 0.02}
 
@@ -144,6 +146,20 @@ async def test_a_sandbox_that_hangs_as_a_whole_keeps_nobody_who_is_live_waiting(
         assert mpesa.most <= ASK_LIMIT
 
 
+async def test_more_shortcodes_than_hands_that_wait_have_no_more_hands_than_there_are(
+    tmp_path: Path, url: str | None, mpesa: MPesa
+) -> None:
+    numbers = [f"6001{number:02}" for number in range(2 * ASK_LIMIT)]
+    mpesa.silent = set(numbers)
+    async with gateway_at(mpesa, tmp_path, url, NEVER) as house:
+        for number in numbers:
+            await due(house, await live(house, number), 1)
+        assert await house.gateway.finisher.step(), "more is due"
+        await eventually(lambda: mpesa.under_way >= ASK_LIMIT)
+        assert await house.gateway.finisher.step()
+        assert mpesa.most == ASK_LIMIT
+
+
 async def test_after_an_outage_all_are_asked_about_without_a_rest_and_never_too_many_at_once(
     tmp_path: Path, url: str | None, mpesa: MPesa
 ) -> None:
@@ -193,6 +209,23 @@ async def test_while_more_is_due_than_there_are_hands_a_turn_waits_for_one_of_th
         assert took_s >= 0.9 * LOOK_S, "else a worker that may not rest has the processor to itself"
 
 
+async def test_what_cannot_be_finished_here_ends_no_turn_and_keeps_no_other_waiting(
+    tmp_path: Path, url: str | None, mpesa: MPesa
+) -> None:
+    async with gateway_at(mpesa, tmp_path, url, NEVER) as house:
+        known = await live(house, "600002")
+        (looks,) = [loop for loop in house.gateway._loops if loop.name == "directory"]
+        await looks.stop()
+        unknown = await house.admin.add_shortcode("demo", NEW)  # and this process has not seen it yet
+        await due(house, unknown, BACKLOG)
+        finisher = house.gateway.finisher
+        assert not await finisher.step(), "what is left would fare no better: a rest is due"
+        mine = await due(house, known, 1)
+        await finisher.step()
+        await eventually(lambda: are_paid(house, mine))
+        assert not mpesa.asked["600001"]
+
+
 async def is_due(house: House, shortcode: Shortcode) -> bool:
     return bool(await house.gateway.journal.payments_due(shortcode.id, house.gateway.source.now_us(), 1))
 
@@ -206,6 +239,21 @@ async def test_a_stop_cuts_short_what_waits_and_hands_it_back(tmp_path: Path, ur
         settings, source = house.gateway.settings, house.gateway.source
     await eventually(lambda: not mpesa.under_way)
     assert await count_due(settings, shortcode, source.now_us()) == BACKLOG
+
+
+async def test_a_turn_that_a_stop_finds_under_way_begins_nothing_more(
+    tmp_path: Path, url: str | None, mpesa: MPesa
+) -> None:
+    async with gateway_at(mpesa, tmp_path, url, NEVER) as house:
+        shortcode = await live(house, "600001")
+        await due(house, shortcode, BACKLOG)
+        finisher, settings, now_us = house.gateway.finisher, house.gateway.settings, house.gateway.source.now_us()
+        turn = asyncio.create_task(finisher.step())
+        await finisher.stop()
+        assert not await turn, "nobody waits for a hand"
+        assert not finisher._in_hand
+    assert await count_due(settings, shortcode, now_us) == BACKLOG
+    assert not mpesa.asked
 
 
 async def count_due(settings: Settings, shortcode: Shortcode, now_us: int) -> int:

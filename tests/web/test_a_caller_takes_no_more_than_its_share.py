@@ -32,6 +32,7 @@ class Teller:
 
     def __init__(self) -> None:
         self.late = asyncio.Event()
+        self.begun = 0
 
     def door(self, _url: bytes) -> None:
         return None
@@ -41,6 +42,7 @@ class Teller:
         while (message := await receive()).get("more_body"):
             size += len(message["body"])
         size += len(message.get("body", b""))
+        self.begun += 1
         names = sorted({name.decode() for name, _ in scope["headers"]})
         body = b"x" * MUCH if scope["path"] == "/much" else json.dumps([size, names]).encode()
         if scope["path"] == "/late":
@@ -171,6 +173,39 @@ async def test_what_fits_is_taken_however_it_comes(place: Place, length: int) ->
         await place.writer.drain()
         await asyncio.sleep(0)
     assert (await place.told())[0] == length
+
+
+LATE = b"POST /late HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
+
+
+async def waiting_behind(place: Place, count: int) -> Answering:
+    """The server's end of the connection, once so many calls wait behind one that was begun."""
+    (connection,) = await until(lambda: place.server.server_state.connections, "the connection")
+    assert isinstance(connection, Answering)
+    await until(lambda: (len(connection.pipeline), place.teller.begun) == (count, 1), "the calls")
+    return connection
+
+
+async def test_nothing_more_is_read_of_who_is_owed_answers_until_they_have_left(place: Place) -> None:
+    place.writer.write(LATE)
+    await waiting_behind(place, 0)
+    place.writer.write(LATE * 2)
+    connection = await waiting_behind(place, 2)
+    await until(lambda: not connection._socket.is_reading(), "the end of reading")
+    place.teller.late.set()
+    for _ in range(3):
+        assert await place.told() == (0, ["content-length", "host"])
+    await until(connection._socket.is_reading, "that it is read again")
+
+
+async def test_what_waits_behind_an_answer_is_not_begun_once_its_caller_has_left(place: Place) -> None:
+    place.writer.write(LATE * 3)
+    await waiting_behind(place, 2)
+    place.writer.transport.abort()
+    await until(lambda: not place.server.server_state.connections, "the end of the connection")
+    place.teller.late.set()
+    await until(lambda: not place.server.server_state.tasks, "the end of all calls")
+    assert place.teller.begun == 1
 
 
 async def test_what_follows_a_body_is_no_header(place: Place) -> None:
