@@ -64,10 +64,6 @@ class OneWrite(asyncio.Transport):
         """Go on."""
         self._transport.resume_reading()
 
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Who hears what comes."""
-        self._transport.set_protocol(protocol)
-
 
 class Answering(Reception):
     """A caller's connection over such a transport."""

@@ -1,6 +1,7 @@
 """What waits in the journal is found whatever waits before it, and nobody claims what he could not send soon."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -63,6 +64,30 @@ async def test_no_more_is_claimed_of_a_lane_than_its_rate_lets_through_soon(hous
     await house.merchant.received("/wakala", 1)
     await house.attempts_ended()
     assert len(house.gateway.courier._lanes[house.app.app.id].backlog) < rate_per_s * RATE_AHEAD_S
+
+
+async def test_the_next_page_is_fetched_before_the_present_one_is_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else no hand of the lane would have work while the journal is asked."""
+    courier, journal = house.gateway.courier, house.gateway.journal
+    (worker,) = [loop for loop in house.gateway._loops if loop.name == "courier"]
+    await worker.stop()
+    await pause(house, house.app)
+    await paid(house, house.app, 20)
+    await resume(house, house.app)
+    claim, left = journal.claim_notifications, list[int]()
+
+    async def counted(name: str, *given: Any) -> Any:
+        left.append(len(courier._lanes[name].backlog))
+        return await claim(name, *given)
+
+    monkeypatch.setattr(journal, "claim_notifications", counted)
+    monkeypatch.setattr(courier, "_lane_limit", 2)
+    await courier.step()
+    await house.merchant.received("/wakala", 20)
+    assert left[0] == 0
+    assert any(left)
 
 
 async def test_others_have_their_turn_between_two_pages_of_lanes(house: House) -> None:

@@ -308,6 +308,27 @@ def one_machine_behind_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("one_machine_behind_many_names")
+async def test_slow_endpoints_have_no_more_hands_together_than_there_are_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four for whoever has work, and two more for lanes where nothing runs yet; eight lanes want two each."""
+    for name, limit in {"TOTAL_LIMIT": 4, "FIRST_LIMIT": 6}.items():
+        monkeypatch.setattr(f"wakala.workers.courier.{name}", limit)
+    async with (
+        running_gateway(tmp_path, deliveries={"answer_limit_s": 60, "lane_limit": 2}) as house,
+        hanging() as (slow_url, stuck),
+    ):
+        await house.autopilot("pay")
+        for number in range(16):
+            url = slow_url.replace("127.0.0.1", f"shop-{number // 2}.example")
+            await house.push(f"S-{number}", SenderMSISDN=PHONE.format(number), CallbackUrl=url)
+            await house.request_in(f"S-{number}", "succeeded")
+        await eventually(lambda: len(stuck) >= 6)
+        await house.gateway.courier.step()
+        assert (len(house.gateway.courier._in_hand), len(stuck)) == (6, 6)
+
+
+@pytest.mark.usefixtures("one_machine_behind_many_names")
 async def test_an_app_with_many_hosts_that_hang_leaves_hands_to_other_apps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,34 @@ async def test_a_backlog_is_sent_no_faster_than_the_setting_says(tmp_path: Path,
         assert time.monotonic() - began_s >= 0.8, "a slow machine only takes longer"
 
 
+async def test_nor_is_one_that_a_hand_comes_to_after_what_is_fresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wakala.workers.courier.QUEUE_LIMIT", 0)  # beside the first that is under way
+    async with one_shop(tmp_path, lane_limit=1, backlog_limit_per_s=10) as (house, counter):
+        await looks_no_more(house)
+        await paid(house, house.app, 12)
+        await eventually(lambda: counter.order)
+        await house.gateway.courier.step()
+        began_s = time.monotonic()
+        counter.gate.set()
+        await eventually(lambda: len(counter.order) == 12)
+        assert time.monotonic() - began_s >= 0.8, "a slow machine only takes longer"
+
+
+async def test_a_hand_that_stands_in_line_when_all_stops_begins_nothing_more(tmp_path: Path) -> None:
+    async with one_shop(tmp_path, lane_limit=4, backlog_limit_per_s=0.1) as (house, counter):
+        await pause(house, house.app)
+        await paid(house, house.app, 8)
+        await looks_no_more(house)
+        await resume(house, house.app)
+        counter.gate.set()
+        await house.gateway.courier.step()
+        await eventually(lambda: counter.order)
+        await house.gateway.courier.stop()
+        assert len(counter.order) < 4, "the fourth hand stood in line for half a minute"
+
+
 async def test_what_found_no_token_is_sent_once_there_is_one_though_memory_is_full(house: House, clock: Clock) -> None:
     desk, rate_per_s = desk_of(house), 0.01
     await desk.set_terms(replace(await desk.endpoint(house.app.app), rate_limit_per_s=rate_per_s, concurrency_limit=1))
