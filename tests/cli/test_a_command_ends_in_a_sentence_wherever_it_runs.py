@@ -63,7 +63,11 @@ def test_who_has_no_input_at_all_is_not_asked(shell: Shell, arguments: str) -> N
 
 def test_ctrl_c_before_the_command_has_begun_ends_it_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text(
-        "import os, signal, time\nprint('loading', flush=True)\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored\n"
+        "print('loading', flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "time.sleep(60)\n"
     )
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
