@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from recovery.test_a_confirmation_is_given_to_who_bears_its_receipt import call, owner, pending, waiting
-from services.gateway import PAYBILL, House, running_gateway
+from recovery.test_a_confirmation_is_given_to_who_bears_its_receipt import confirmed, owner, pending
+from services.gateway import House, running_gateway
 from wakala.journal.journal import CANDIDATE_LIMIT_ROWS
 from wakala.rules.decisions import Change, decide
 from wakala.rules.facts import Settled
@@ -53,19 +53,6 @@ async def crowd(house: House, like: Payment, name: str) -> list[Payment]:
     return others
 
 
-async def confirmed(house: House, receipt: str) -> None:
-    [shortcode] = await house.gateway.journal.shortcodes()
-    told = {
-        "TransactionType": "Pay Bill",
-        "TransID": receipt,
-        "TransAmount": "150.00",
-        "BusinessShortCode": PAYBILL,
-        "BillRefNumber": "INV-1",
-        "MSISDN": "2547 ***** 678",
-    }
-    await call(house, "c2b_confirmation", shortcode.id, told)
-
-
 @pytest.mark.parametrize("are_unanswered", [True, False], ids=["others_end", "others_are_paid_without_a_callback_too"])
 async def test_money_whose_callback_was_lost_is_told_once_in_a_crowd(
     tmp_path: Path, url: str | None, are_unanswered: bool
@@ -74,13 +61,12 @@ async def test_money_whose_callback_was_lost_is_told_once_in_a_crowd(
     async with running_gateway(tmp_path, database_url=url, finisher={"poll_s": 3_600.0}) as house:
         payment_id, _ = await pending(house, "MINE")
         others = await crowd(house, await stored(house, payment_id), "BEFORE")
-        await confirmed(house, "TST1ABC234")
+        entry = await confirmed(house, "TST1ABC234")
+        assert entry.payment_id is None, "nobody can tell yet"
         await ended(house, await stored(house, payment_id), PAID)
         for other in others:
             await ended(house, other, UNANSWERED if are_unanswered else PAID)
         await crowd(house, others[0], "LATER")
-        entry = await waiting(house, "TST1ABC234")
-        assert entry.payment_id is None, "nobody can tell yet"
         await house.gateway.confirmations.collect(entry)
         bearer = await owner(house, "TST1ABC234")
         assert bearer is not None
@@ -95,8 +81,7 @@ async def test_money_that_may_belong_to_a_push_beyond_those_looked_at_waits(tmp_
             await ended(house, other, PAID)
         await ended(house, await stored(house, payment_id), PAID)
         assert len(others) == CANDIDATE_LIMIT_ROWS
-        await confirmed(house, "TST1ABC234")
-        entry = await waiting(house, "TST1ABC234")
+        entry = await confirmed(house, "TST1ABC234")
         assert entry.payment_id is None, "the same money is told twice"
         await house.gateway.confirmations.collect(entry)
         bearer = await owner(house, "TST1ABC234")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recovery.test_a_confirmation_is_given_to_who_bears_its_receipt import call, pending, stk, waiting
+from recovery.test_a_confirmation_is_given_to_who_bears_its_receipt import confirmed, pending, stk
 from services.gateway import PAYBILL, House, running_gateway
 from wakala.journal.journal import Confirmation
 from web.test_daraja_paths_answer_as_daraja_does import post
@@ -24,19 +24,6 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         assert (await post(house, "/sandbox/mpesa/c2b/v2/registerurl", asked)).status_code == 200
         await house.settle_directory()
         yield house
-
-
-async def confirmed(house: House) -> None:
-    [shortcode] = await house.gateway.journal.shortcodes()
-    told = {
-        "TransactionType": "Pay Bill",
-        "TransID": RECEIPT,
-        "TransAmount": "150.00",
-        "BusinessShortCode": PAYBILL,
-        "BillRefNumber": "INV-1",
-        "MSISDN": "2547 ***** 678",
-    }
-    await call(house, "c2b_confirmation", shortcode.id, told)
 
 
 async def test_a_confirmation_that_is_written_while_the_callback_settles_its_push_is_told(
@@ -64,10 +51,10 @@ async def test_a_confirmation_that_is_written_while_the_callback_settles_its_pus
 
     monkeypatch.setattr(journal, "confirmation", confirmation)
     monkeypatch.setattr(journal, "record_confirmation", record_confirmation)
-    by_confirmation = asyncio.create_task(confirmed(house))
+    by_confirmation = asyncio.create_task(confirmed(house, RECEIPT))
     await stk(house, payment, RECEIPT)
     settled.set()
-    await by_confirmation
+    entry = await by_confirmation
     told = await journal.notifications_of(payment[0])
     assert [one.type for one in told] == ["payment.succeeded", "payment.confirmed"]
-    assert (await waiting(house, RECEIPT)).payment_id == payment[0]
+    assert entry.payment_id == payment[0]
