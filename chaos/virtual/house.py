@@ -30,8 +30,6 @@ from wakala.simulator.certificate import Certificate
 
 PAYBILL = "600100"
 SHOPS = 3  # apps, each with a merchant of its own
-
-
 HEARD_URL = "http://shop-0.test/confirmations"
 """Where the caller of Daraja's paths is told of confirmations, in M-Pesa's words."""
 

@@ -82,9 +82,7 @@ class Directory:
 
     def require_its_key(self) -> None:
         """`ConfigurationError` where the key file is another installation's, and opens nothing that is here."""
-        of_apps = [app.data_key for app in self._apps.values()]
-        of_shortcodes = [shortcode.data_key for shortcode in self._shortcodes.values()]
-        require_its_key(self._master, [*of_apps, *of_shortcodes])
+        require_its_key(self._master, [*self._apps.values(), *self._shortcodes.values()])
 
     def _keep_refused(self, shortcodes: list[Shortcode]) -> None:
         known, now_us = self._refused, self._now_us()

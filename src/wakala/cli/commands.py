@@ -93,8 +93,9 @@ def init(
     from wakala.cli.visits import prepare, require_its_key  # noqa: PLC0415 - keeps --help quick
 
     try:
-        applied = run(prepare(load(config)))
-        run(require_its_key(load(config)))
+        settings = load(config)
+        applied = run(prepare(settings))
+        run(require_its_key(settings))
     except WakalaError:
         config.unlink()  # so that the same command, put right, finds an empty place
         if is_new:

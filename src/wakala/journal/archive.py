@@ -95,7 +95,9 @@ def copy_sqlite(source: Path, target: Path) -> None:
                     copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
             ours.pragma("journal_mode", "delete")
     except apsw.FullError as error:
-        raise DatabaseFaultError(f"The disk has no room for {target}: make some, or name another.") from error
+        raise DatabaseFaultError(
+            f"The disk has no room for {target}: make some, or name a place on another disk."
+        ) from error
     except apsw.Error as error:
         # What befalls the copying of pages has no words of SQLite's, which then says "not an error".
         why = type(error).__name__ if str(error) == "not an error" else error
