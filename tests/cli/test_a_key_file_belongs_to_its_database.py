@@ -1,6 +1,7 @@
 """The key file is what no backup brings back: nothing writes over it, and no other one is taken for it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import apsw
@@ -22,9 +23,12 @@ def installed(wakala: Command) -> Command:
     return wakala
 
 
-@pytest.mark.parametrize("name", ["wakala.key", "wakala.toml", "wakala.db", "wakala.db-wal", "wakala.db-shm", "notes"])
+@pytest.mark.parametrize(
+    "name", ["wakala.key", "wakala.toml", "wakala.db", "wakala.db-wal", "wakala.db-shm", "other.db", "notes"]
+)
 def test_not_even_force_writes_a_backup_over_what_is_none(installed: Command, tmp_path: Path, name: str) -> None:
     (tmp_path / "notes").write_text("of mine")
+    shutil.copy(tmp_path / "wakala.db", tmp_path / "other.db")  # of another installation
     gateway = apsw.Connection(str(tmp_path / "wakala.db"))  # while one runs, SQLite has files beside the database
     gateway.execute("SELECT count(*) FROM apps").fetchall()
     before = (tmp_path / name).read_bytes()

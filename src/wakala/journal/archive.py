@@ -25,6 +25,9 @@ from wakala.journal.postgres import GATEWAY_NAME
 
 SEALED = (("shortcodes", "consumer_key"), ("apps", "webhook_secret"))
 POSTGRES_MAGIC, SQLITE_MAGIC = b"PGDMP", b"SQLite format 3\0"
+HEAD_BYTES = 100
+WRITTEN_BY = slice(18, 19)  # in the head of a database of SQLite
+BY_LOG = b"\2"
 _EMPTY_FIRST = (
     "DO $$ DECLARE one record; BEGIN FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
     "LOOP EXECUTE format('DROP TABLE IF EXISTS %I CASCADE', one.tablename); END LOOP; END $$"
@@ -48,23 +51,27 @@ class Contents:
 
 def contents(file: Path) -> Contents:
     """Look into a backup before anything is touched. `ConfigurationError` where it is none, or damaged."""
-    magic = _magic(file)
-    if magic == SQLITE_MAGIC:
+    head = _head(file)
+    if head.startswith(SQLITE_MAGIC):
         return _sqlite_contents(file)
-    if magic.startswith(POSTGRES_MAGIC):
+    if head.startswith(POSTGRES_MAGIC):
         return _postgres_contents(file)
     raise ConfigurationError(f"{file} is no backup of Wakala's: give a file that `wakala backup` wrote.")
 
 
 def may_give_way(file: Path) -> bool:
-    """Whether a new backup may be written over it: over an older one, or a file that has nothing in it yet."""
-    magic = _magic(file)
-    return magic in {b"", SQLITE_MAGIC} or magic.startswith(POSTGRES_MAGIC)
+    """Whether a new backup may be written over it: over an older one, or a file that has nothing in it yet.
+
+    A database that a gateway works with has a log beside it, and says so at its start (SQLite's file format, 1.3.3).
+    """
+    head = _head(file)
+    is_sqlites = head.startswith(SQLITE_MAGIC) and head[WRITTEN_BY] != BY_LOG
+    return not head or is_sqlites or head.startswith(POSTGRES_MAGIC)
 
 
-def _magic(file: Path) -> bytes:
+def _head(file: Path) -> bytes:
     with file.open("rb") as start:
-        return start.read(len(SQLITE_MAGIC))
+        return start.read(HEAD_BYTES)
 
 
 def publish(partial: Path, target: Path) -> None:
