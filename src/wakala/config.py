@@ -119,6 +119,13 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pause_s: float = 0.2  # between two pages of 200: a thousand rows a second, more than any gateway writes
 
 
+class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told, without asking, that an endpoint fails or was disabled, or that a payment needs a look."""
+
+    url: str = ""  # where alerts are posted, a chat's incoming webhook say; with one, wakala.toml must be private
+    answer_limit_s: float = 10  # a chat answers within a second; one alert after another is told
+
+
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key file: 32 random bytes as hex, mode 0600."""
 
@@ -136,6 +143,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     finisher: Finisher = Finisher()
     pull: Pull = Pull()
     retention: Retention = Retention()
+    alerts: Alerts = Alerts()
     keys: Keys = Keys()
     home: str = "."  # where relative paths begin: the folder of wakala.toml, where there is one
 
@@ -191,6 +199,8 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     _check_times(settings)
     if path is not None and ("@" in settings.database.url or "password=" in settings.database.url):
         refuse_loose(path, "it holds the database's password")
+    if path is not None and settings.alerts.url:
+        refuse_loose(path, "it holds alerts.url, which lets everybody who knows it write to your chat")
     if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
         raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")
     return settings
@@ -230,6 +240,7 @@ def _check_addresses(settings: Settings) -> None:
         ("server.public_url", own.public_url),
         ("daraja.sandbox_url", daraja.sandbox_url),
         ("daraja.live_url", daraja.live_url),
+        ("alerts.url", settings.alerts.url),
     )
     for name, url in addresses:
         try:
@@ -318,7 +329,8 @@ def _with_suggestion(message: str) -> str:
     return f"{message}. Did you mean {close[0]}?" if close else f"{message}."
 
 
-_TABLES = (Settings, Server, DatabaseSettings, DarajaSettings, Callbacks, Deliveries, Finisher, Pull, Retention, Keys)
+_TABLES: tuple[type[msgspec.Struct], ...] = (Settings, Server, DatabaseSettings, DarajaSettings, Callbacks, Deliveries)
+_TABLES += (Finisher, Pull, Retention, Alerts, Keys)
 
 
 def refuse_loose(path: Path, why: str) -> None:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from wakala.config import Settings, master_key
 from wakala.confirmations import Confirmations
 from wakala.deliveries import Deliveries, Standing, Validations
+from wakala.deliveries.alerting import Alerting
 from wakala.deliveries.bell import Bell
 from wakala.deliveries.desk import Desk
 from wakala.deliveries.probing import Prober
@@ -43,6 +44,7 @@ from wakala.web.pages import Pages
 from wakala.web.plumbing import Surroundings
 from wakala.web.shelter import Shelter
 from wakala.wire.endpoint_view import Defaults
+from wakala.workers.alerter import Alerter
 from wakala.workers.courier import Courier
 from wakala.workers.doubts import FIRST_REST_S, Doubts
 from wakala.workers.finisher import Finisher
@@ -59,6 +61,7 @@ CLOCK_APART_S = 2  # what time synchronisation leaves between two machines is mi
 DIRECTORY_REST_S = 1.0  # how soon a changed callback URL or a new app is seen
 STANDING_REST_S = 5.0  # how much of an endpoint's account a killed process may forget
 COURIER_REST_S = 0.5  # how soon a retry that has become due is noticed
+ALERTER_REST_S = 5.0  # how soon an operator is told
 TIMEKEEPER_REST_S = 5.0  # a clock that leapt back is seen this soon
 SHELTER_REST_S = 1.0  # how soon callbacks that came while the database was away are handled once it is back
 SPILL_REST_S = 60.0  # how soon the spill file is tried again where the disk had no room; each try fills it for a moment
@@ -125,6 +128,7 @@ class Gateway:
         self.journal = Journal(self.database)
         self.directory = Directory(self.journal, master, base_urls, self.source.now_us)
         self.to_mpesa = client(guarded=False)  # its addresses come from the configuration, not from callers
+        self.to_operator = client(guarded=False)  # one address, the configuration's too
         self.to_merchants = client(guarded=True, allowed=settings.deliveries.private_targets)
         self.daraja = Daraja(
             self.to_mpesa,
@@ -249,6 +253,18 @@ class Gateway:
             Loop("timekeeper", Timekeeper(self.journal, self.source, horizon(settings)).step, TIMEKEEPER_REST_S),
             Loop("pruner", pruner(settings, self.database, self.source).step, settings.retention.pause_s),
         ]
+        alerting = Alerting(
+            self.journal,
+            self.directory,
+            self.to_operator,
+            self.source,
+            master,
+            url=settings.alerts.url,
+            limit_s=settings.alerts.answer_limit_s,
+        )
+        self.alerter = Alerter(self.journal, alerting, self.source)
+        if settings.alerts.url:
+            self._loops.append(Loop("alerter", self.alerter.step, ALERTER_REST_S))
         if isinstance(self.database, PostgresDatabase):
             self._loops.append(Loop("clock", self._set_clock, CLOCK_REST_S))
 
@@ -275,6 +291,7 @@ class Gateway:
         self.spill.open()
         await self.to_mpesa.open()
         await self.to_merchants.open()
+        await self.to_operator.open()
         if self._beginning is None:
             await self._unless_the_database_is_away(self._begin())
 
@@ -347,7 +364,8 @@ class Gateway:
         await self.courier.cut_short()
         last = [self.courier.hand_back(), self.payments.hand_back(), self.standing.step()]
         await self._finish(last, limit_s * LAST_WORDS_SHARE)
-        await self._finish([self.to_merchants.close(), self.to_mpesa.close()], limit_s * LAST_WORDS_SHARE)
+        lines = (self.to_merchants, self.to_mpesa, self.to_operator)
+        await self._finish([line.close() for line in lines], limit_s * LAST_WORDS_SHARE)
         await self.spill.close()
         await self.database.close(max(1.0, ends_s - asyncio.get_running_loop().time()))
 

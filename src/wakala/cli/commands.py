@@ -14,6 +14,7 @@ import typer
 from wakala import __version__
 from wakala.cli import (
     accounts,
+    alerts,
     credentials,
     doctor,
     endpoints,
@@ -249,6 +250,7 @@ for name, group in (
     ("shortcode", accounts.shortcodes),
     ("app", accounts.apps),
     ("endpoint", endpoints.endpoints),
+    ("alert", alerts.alerts),
     ("credentials", credentials.credentials),
     ("logs", logs.logs),
 ):

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,8 @@ from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, r
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.identity import Source
+from wakala.journal.alerts import NO_END_US
+from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply, refusal, resolve
 from wakala.rules.accounts import App, Environment, Shortcode, Side
 from wakala.rules.payment import Scope
@@ -26,6 +28,7 @@ from wakala.upstream.door import Credentials
 FREE_DISK_BYTES = 1 << 30  # a gigabyte is some two hundred thousand payments with all their bytes
 CLOCK_LIMIT_S = 5  # M-Pesa's timestamps and webhook signatures both suffer from a wrong clock
 ASK_LIMIT_S = 5.0
+ALERTS_ROWS = 200  # of those that wait to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
             for app in apps:
                 yield await _target(app.name, app.callback_url, settings)
             for finding in await _endpoints(settings):
+                yield finding
+            for finding in await _alerts(settings, journal, shortcodes):
                 yield finding
     except WakalaError as error:
         yield Finding("database", "wrong", spoken(error))
@@ -248,6 +253,20 @@ async def _endpoints(settings: Settings) -> list[Finding]:
             advice = f"only failures since {since} UTC, the last: {last}: `wakala endpoint test {which}`."
             found.append(Finding(check, "warning", advice))
     return found
+
+
+async def _alerts(settings: Settings, journal: Journal, shortcodes: Sequence[Shortcode]) -> list[Finding]:
+    """Whether somebody is told of what cannot wait."""
+    if not settings.alerts.url:
+        if all(shortcode.environment != Environment.LIVE for shortcode in shortcodes):
+            return []
+        advice = "nobody is told when an endpoint is disabled or a payment needs a look: set alerts.url, then run"
+        return [Finding("alerts", "warning", f"{advice} `wakala alert test`. Until then: `wakala alert list`.")]
+    waiting = [alert for alert in await journal.alerts.due(NO_END_US, ALERTS_ROWS) if alert.last_error]
+    if waiting:
+        advice = f"{len(waiting)} could not be told so far, the last time: {waiting[-1].last_error}"
+        return [Finding("alerts", "wrong", f"{advice}. Correct alerts.url, then run `wakala alert test`.")]
+    return [Finding("alerts", "ok", "alerts.url is set; `wakala alert test` shows whether it works")]
 
 
 async def _target(name: str, url: str | None, settings: Settings) -> Finding:

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from wakala.journal.alerts import alert_write
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.rows import notification_of
+from wakala.rules.alerts import AlertType, of_endpoint
 from wakala.rules.delivery import Notification
 from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, Waiting
 from wakala.rules.payment import Scope
@@ -80,7 +82,7 @@ class EndpointJournal:
 
     async def record_event(self, event: EndpointEvent) -> None:
         """Something to be told that changes nothing."""
-        await self._database.commit(Operation(event.id, None, (_event_write(event),)))
+        await self._database.commit(Operation(event.id, None, _event_writes(event)))
 
     async def events_of(self, endpoint: Endpoint, limit: int) -> list[EndpointEvent]:
         """What happened to one endpoint, newest first."""
@@ -89,7 +91,7 @@ class EndpointJournal:
 
     async def _change(self, key: str, guard: Write | None, writes: list[Write], event: EndpointEvent) -> bool:
         moved = Write("directory_moved", ())
-        return await self._database.commit(Operation(key, guard, (*writes, _event_write(event), moved)))
+        return await self._database.commit(Operation(key, guard, (*writes, *_event_writes(event), moved)))
 
     # ── keys ──
 
@@ -209,8 +211,16 @@ def _key(endpoint: Endpoint) -> tuple[str, str]:
     return endpoint.app_id, endpoint.shortcode_id
 
 
-def _event_write(event: EndpointEvent) -> Write:
-    return Write("endpoint_event_add", msgspec.structs.astuple(event))
+def _event_writes(event: EndpointEvent) -> tuple[Write, ...]:
+    """The event, and an alert where a person is to be told of such."""
+    told = Write("endpoint_event_add", msgspec.structs.astuple(event))
+    if event.name not in _ALERTS:
+        return (told,)
+    scope = Scope(event.organisation_id, event.app_id, event.shortcode_id, "")
+    return told, alert_write(of_endpoint(scope, event.id, _ALERTS[event.name], event.detail, event.at_us))
+
+
+_ALERTS = {one.value: one for one in (AlertType.ENDPOINT_FAILING, AlertType.ENDPOINT_DISABLED)}
 
 
 def _endpoint_row(e: Endpoint) -> Row:

@@ -11,10 +11,12 @@ from dataclasses import astuple, dataclass
 from msgspec import structs
 
 from wakala.journal import rows
+from wakala.journal.alerts import AlertJournal, alert_write
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
 from wakala.journal.rows import Claim, Confirmation, Event, ShortcodeDue
+from wakala.rules import alerts
 from wakala.rules.accounts import App, AppSecret, Registration, Shortcode
 from wakala.rules.decisions import Change
 from wakala.rules.delivery import TOO_MANY_REQUESTS, Notification, Verdict
@@ -46,6 +48,7 @@ class Journal:
         self._database = database
         self.endpoints = EndpointJournal(database)
         self.retention = RetentionJournal(database)
+        self.alerts = AlertJournal(database)
 
     # ── payments ──
 
@@ -85,9 +88,9 @@ class Journal:
         does the refusal of its API operator.
         """
         after = change.payment
-        more: tuple[Write, ...] = ()
+        more = _told_of(after, before)
         if answer is not None:
-            more = (_answer_write(answer),)
+            more = (*more, _answer_write(answer))
         if also is not None:
             more = (*more, Write("notification_stage", rows.notification_row(also)))
         if claims is not None:
@@ -126,7 +129,7 @@ class Journal:
         writes: tuple[Write, ...] = (Write("exchange_add", rows.exchange_row(exchange)),)
         if change is not None:
             event = rows.event_row(change.payment, change, before.state if before else None, exchange.id)
-            writes = rows.writes_of(event, (exchange,), notification)
+            writes = rows.writes_of(event, (exchange,), notification, *_told_of(change.payment, before))
         enter = Write("confirmation_add", rows.confirmation_row(confirmation))
         if change is None:
             return await self._database.commit(Operation(confirmation.receipt, enter, writes))
@@ -151,7 +154,7 @@ class Journal:
         place = (waiting.organisation_id, waiting.environment, waiting.receipt, waiting.shortcode_id)
         opening = Write("payment_open_new", rows.payment_row(payment))
         event = rows.event_row(payment, change, None, None)
-        writes = (opening, *rows.writes_of(event, (), notification))
+        writes = (opening, *rows.writes_of(event, (), notification, *_told_of(payment, None)))
         return await self._database.commit(
             Operation(waiting.receipt, Write("confirmation_claim", (payment.id, *place, None)), writes)
         )
@@ -473,6 +476,12 @@ def after_restore(now_us: int) -> tuple[Write, ...]:
         Write("payments_release", (now_us, now_us)),
         Write("notifications_release", ()),
     )
+
+
+def _told_of(payment: Payment, before: Payment | None) -> tuple[Write, ...]:
+    """An alert, where the payment has come by a flag."""
+    alert = alerts.of_payment(payment, before)
+    return () if alert is None else (alert_write(alert),)
 
 
 def _answer_write(answer: ApiAnswer) -> Write:

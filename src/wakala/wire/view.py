@@ -4,6 +4,7 @@ One shape for notifications, ``GET .../requests/{RequestID}`` and the trace, so 
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -127,6 +128,11 @@ def cause_of(payment: Payment) -> tuple[Sentence, Sentence] | None:
     if is_ours and known.verdict is Verdict.UNKNOWN:  # a look-up; what may cost something is asked about
         return known.cause, _UNCLEAR_NEXT
     return known.cause, known.next_step
+
+
+def flag_sentences(flags: Sequence[Flag]) -> list[str]:
+    """What each says, in English."""
+    return [_FLAGGED[flag].en for flag in flags]
 
 
 def both(sentence: Sentence) -> dict[str, str]:
