@@ -262,7 +262,7 @@ class Gateway:
             url=settings.alerts.url,
             limit_s=settings.alerts.answer_limit_s,
         )
-        self.alerter = Alerter(self.journal, alerting, self.source)
+        self.alerter = Alerter(self.journal, alerting, self.source, self._require_database, settings.public_url)
         if settings.alerts.url:
             self._loops.append(Loop("alerter", self.alerter.step, ALERTER_REST_S))
         if isinstance(self.database, PostgresDatabase):
@@ -404,6 +404,9 @@ class Gateway:
         """
         if self._is_leaving:
             raise StoppingError
+        await self._require_database()
+
+    async def _require_database(self) -> None:
         if not self._has_begun:
             raise DatabaseAwayError
         await self.journal.directory_version()

@@ -5,7 +5,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from wakala.rules.alerts import Alert, AlertType, of_payment
+from wakala.rules.alerts import Alert, AlertType, of_payment, unwritten
 from wakala.rules.payment import Flag, Kind, Payment, Scope, State
 from wakala.wire.alert import Place, alert_body, sentence_of
 
@@ -86,6 +86,8 @@ def test_words_of_strangers_ring_nobody_and_stand_in_no_command(request_id: str)
     assert "<!channel>" not in sentence_of(of_endpoint("the last one: <!channel>"), SHOP, None)
 
 
-def test_a_test_says_that_it_is_one() -> None:
-    text = json.loads(alert_body(of_endpoint("", AlertType.TEST), Place(), None))["text"]
-    assert text == "This is a test by Wakala: alerts arrive here. Nothing has happened."
+@pytest.mark.parametrize("type_", [AlertType.TEST, AlertType.DATABASE_AWAY, AlertType.DATABASE_BACK])
+def test_what_is_in_no_journal_says_what_it_was_given(type_: AlertType) -> None:
+    told = json.loads(alert_body(unwritten("alr_1", type_, "The database is away.", AT_US), Place(), None))
+    assert (told["type"], told["text"]) == (type_, "The database is away.")
+    assert (told["data"]["AlertID"], told["data"]["OrganisationID"]) == ("alr_1", None)

@@ -13,15 +13,13 @@ from wakala.directory import Directory
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing, Reply
-from wakala.rules.alerts import Alert, AlertType, attempted, is_stale
+from wakala.rules.alerts import Alert, AlertType, attempted, is_stale, unwritten
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import Signer
 from wakala.rules.vault import MasterKey
 from wakala.wire.alert import Place, alert_body, sentence_of
 
 log = logging.getLogger("wakala.alerts")
-
-_NOBODY = Scope("", "", "", "")
 
 
 def signing_key(master: MasterKey) -> Ed25519PrivateKey:
@@ -65,11 +63,14 @@ class Alerting:
         await self._record(alert, error)
         return error is None
 
+    async def say(self, type_: AlertType, sentence: str) -> str | None:
+        """Something that no journal has; what was wrong with the answer, or None."""
+        alert = unwritten(self._source.new_id("alr"), type_, sentence, self._source.now_us())
+        return await self._send(alert, None)
+
     async def test(self) -> str | None:
         """An alert that says it is a test; what was wrong with the answer, or None."""
-        now_us = self._source.now_us()
-        test = Alert(self._source.new_id("alr"), _NOBODY, None, AlertType.TEST, "", now_us, None)
-        return await self._send(test, None)
+        return await self.say(AlertType.TEST, "This is a test by Wakala: alerts arrive here. Nothing has happened.")
 
     async def sentence(self, alert: Alert) -> str:
         """The same in words, for a list."""

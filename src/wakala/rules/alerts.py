@@ -20,7 +20,10 @@ class AlertType(StrEnum):
     ENDPOINT_FAILING = "endpoint.failing"
     ENDPOINT_DISABLED = "endpoint.disabled"
     PAYMENT_FLAGGED = "payment.flagged"
-    TEST = "alert.test"  # somebody wants to see one; in no journal
+    # In no journal: there is none at that moment, or nothing has happened.
+    DATABASE_AWAY = "database.away"
+    DATABASE_BACK = "database.back"
+    TEST = "alert.test"
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -51,6 +54,14 @@ def of_payment(payment: Payment, before: Payment | None) -> Alert | None:
     at_us, added = payment.updated_us, [flag for flag in payment.flags if flag not in known]
     made_id = f"alr_{at_us // 1000:012x}{payment.id[-16:]}"  # sorts by time, as all IDs do
     return Alert(made_id, payment.scope, payment.id, AlertType.PAYMENT_FLAGGED, ",".join(added), at_us, at_us)
+
+
+NOBODYS = Scope("", "", "", "")
+
+
+def unwritten(made_id: str, type_: AlertType, sentence: str, at_us: int) -> Alert:
+    """One that no journal has."""
+    return Alert(made_id, NOBODYS, None, type_, sentence, at_us, None)
 
 
 def attempted(alert: Alert, error: str | None, now_us: int) -> Alert:

@@ -30,8 +30,8 @@ class Place(msgspec.Struct, frozen=True):
 
 def sentence_of(alert: Alert, place: Place, payment: Payment | None) -> str:
     """What happened and what to do, for a person who knows nothing yet."""
-    if alert.type == AlertType.TEST:
-        return "This is a test by Wakala: alerts arrive here. Nothing has happened."
+    if alert.type in {AlertType.TEST, AlertType.DATABASE_AWAY, AlertType.DATABASE_BACK}:
+        return alert.detail
     if alert.type == AlertType.PAYMENT_FLAGGED:
         return _of_payment(alert, place, payment)
     detail = alert.detail.translate(_MENTIONS)

@@ -1,24 +1,56 @@
-"""Tells the operator what he has not asked: alerts that are due, one after another, by one process at a time."""
+"""Tells the operator what he has not asked: alerts that are due, one after another, by one process at a time.
+
+That the database is away is written nowhere, so each process tells it of itself, once it has lasted.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
 
 from wakala.deliveries.alerting import Alerting
+from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
+from wakala.rules.alerts import AlertType
+
+log = logging.getLogger("wakala.alerts")
 
 TURN_LIMIT = 20  # so that a receiver who hangs holds a turn for minutes and not for hours
 LEASE_S = 600  # longer than a turn; a process that dies in it delays the next by so much
+AWAY_TOLD_US = 60_000_000  # a server that is started anew is back by then, and nobody need get up for it
+MINUTE_US = 60_000_000
 DUTY = "alerts"
 
 
 class Alerter:
-    """One step tells what is due, until one cannot be told: who did not take that takes no other now."""
+    """One step tells what is due, until one cannot be told: who did not take that takes no other now.
 
-    def __init__(self, journal: Journal, alerting: Alerting, source: Source) -> None:
+    ``require_database`` raises `DatabaseAwayError` while the database takes nothing; ``public_url`` is whose it is.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        alerting: Alerting,
+        source: Source,
+        require_database: Callable[[], Awaitable[None]],
+        public_url: str,
+    ) -> None:
         self._journal = journal
         self._alerting = alerting
         self._source = source
+        self._require_database = require_database
+        self._public_url = public_url
+        self._away_us: int | None = None  # since when
+        self._has_told = False
 
     async def step(self) -> bool:
         """True while there may be more."""
+        try:
+            await self._require_database()
+        except DatabaseAwayError:
+            await self._tell_that_it_is_away()
+            raise
+        await self._tell_that_it_is_back()
         now_us = self._source.now_us()
         if not await self._journal.alerts.due(now_us, 1):
             return False
@@ -32,3 +64,34 @@ class Alerter:
             return len(due) == TURN_LIMIT
         finally:
             await self._journal.retention.release_duty(DUTY, now_us + LEASE_S * 1_000_000)
+
+    async def _tell_that_it_is_away(self) -> None:
+        now_us = self._source.steady_us()
+        if self._away_us is None:
+            self._away_us = now_us
+        if self._has_told or now_us - self._away_us < AWAY_TOLD_US:
+            return
+        self._has_told = await self._said(
+            AlertType.DATABASE_AWAY,
+            f"The gateway at {self._public_url} has been without its database for a minute. M-Pesa's callbacks "
+            "are kept, all else is refused until it is back. See its log, and `wakala doctor` there.",
+        )
+
+    async def _tell_that_it_is_back(self) -> None:
+        if self._away_us is None:
+            return
+        if self._has_told:
+            minutes = (self._source.steady_us() - self._away_us) // MINUTE_US
+            self._has_told = not await self._said(
+                AlertType.DATABASE_BACK,
+                f"The gateway at {self._public_url} has its database again, after {minutes} min. "
+                "What was kept is handled now.",
+            )
+        if not self._has_told:
+            self._away_us = None
+
+    async def _said(self, type_: AlertType, sentence: str) -> bool:
+        error = await self._alerting.say(type_, sentence)
+        if error is not None:
+            log.warning("%s could not be told to %s: %s; it is tried again", type_, self._alerting.host, error)
+        return error is None
