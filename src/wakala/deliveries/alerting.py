@@ -28,7 +28,7 @@ def signing_key(master: MasterKey) -> Ed25519PrivateKey:
 
 
 class Alerting:
-    """``outgoing`` is open and unguarded, for the URL comes from the configuration."""
+    """``outgoing`` is open and unguarded, for the URL comes from the configuration. ``limit_s`` is for one answer."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Alerting:
         self._source = source
         self._signers = (Signer(signing_key(master)),)
         self._url = url
-        self._limit_s = limit_s
+        self.limit_s = limit_s
 
     @property
     def host(self) -> str:
@@ -88,7 +88,7 @@ class Alerting:
     async def _send(self, alert: Alert, payment: Payment | None) -> str | None:
         body = alert_body(alert, self._place(alert.scope), payment)
         headers = signed_headers(self._signers, alert.id, body, self._source.now_us())
-        reply = await self._outgoing.send("POST", self._url, headers, body, total_s=self._limit_s)
+        reply = await self._outgoing.send("POST", self._url, headers, body, total_s=self.limit_s)
         if not isinstance(reply, Reply):
             return reply.reason
         return None if 200 <= reply.status < 300 else f"it answered {reply.status}"

@@ -14,8 +14,8 @@ from wakala.rules.alerts import AlertType
 
 log = logging.getLogger("wakala.alerts")
 
-TURN_LIMIT = 20  # so that a receiver who hangs holds a turn for minutes and not for hours
-LEASE_S = 600  # longer than a turn; a process that dies in it delays the next by so much
+TURN_LIMIT = 5  # told by one process in a row; each may take as long as the receiver is given
+SPARE_S = 10  # beyond that, for writing it down
 AWAY_TOLD_US = 60_000_000  # a server that is started anew is back by then, and nobody need get up for it
 MINUTE_US = 60_000_000
 DUTY = "alerts"
@@ -54,7 +54,9 @@ class Alerter:
         now_us = self._source.now_us()
         if not await self._journal.alerts.due(now_us, 1):
             return False
-        if not await self._journal.retention.claim_duty(DUTY, now_us, LEASE_S * 1_000_000):
+        # Longer than a turn; a process that dies in it keeps the next from telling for so long.
+        lease_us = int((TURN_LIMIT * self._alerting.limit_s + SPARE_S) * 1_000_000)
+        if not await self._journal.retention.claim_duty(DUTY, now_us, lease_us):
             return False
         try:
             due = await self._journal.alerts.due(now_us, TURN_LIMIT)
@@ -63,7 +65,7 @@ class Alerter:
                     return False
             return len(due) == TURN_LIMIT
         finally:
-            await self._journal.retention.release_duty(DUTY, now_us + LEASE_S * 1_000_000)
+            await self._journal.retention.release_duty(DUTY, now_us + lease_us)
 
     async def _tell_that_it_is_away(self) -> None:
         now_us = self._source.steady_us()
