@@ -12,6 +12,7 @@ from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultEr
 
 if TYPE_CHECKING:
     from wakala.journal.database import Database
+    from wakala.journal.digest import Proof
 
 MIB_BYTES = 1_048_576
 
@@ -29,14 +30,14 @@ def backup(
     settings = CONTEXT.settings()
     _require_free(settings, file, force=force)
     partial = file.with_name(file.name + ".partial")
-    found = _copied(settings, partial, file)
-    size_mib = file.stat().st_size / MIB_BYTES
+    schema, sha256 = _copied(settings, partial, file)
+    size_bytes = file.stat().st_size
     if json_output:
-        print_json(
-            {"File": str(file), "Bytes": file.stat().st_size, "Schema": found, "KeyFile": str(settings.key_path)}
-        )
+        made = {"File": str(file), "Bytes": size_bytes, "Schema": schema, "SHA256": sha256}
+        print_json(made | {"KeyFile": str(settings.key_path)})
     else:
-        say(f"Wrote {file}: {size_mib:.1f} MiB, schema {found}.")
+        say(f"Wrote {file}: {size_bytes / MIB_BYTES:.1f} MiB, schema {schema}.")
+        say(f"SHA-256 {sha256}, as sha256sum shows it: a note of it elsewhere tells this file from any other.")
         say(f"The key file is NOT in it: keep a copy of {settings.key_path} in another place. No secret opens without.")
 
 
@@ -56,9 +57,9 @@ def _require_free(settings: Settings, file: Path, *, force: bool) -> None:
         raise ConfigurationError(f"{file} is no backup, so not even --force writes over it: choose another name.")
 
 
-def _copied(settings: Settings, partial: Path, target: Path) -> int:
-    """Write the file; its schema's number. What fails leaves nothing behind."""
-    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+def _copied(settings: Settings, partial: Path, target: Path) -> tuple[int, str]:
+    """Write the file; its schema's number and its SHA-256. What fails leaves nothing behind."""
+    from wakala.journal import archive, digest  # noqa: PLC0415 - keeps --help quick
 
     try:
         path = settings.sqlite_path
@@ -69,15 +70,17 @@ def _copied(settings: Settings, partial: Path, target: Path) -> int:
         else:
             raise ConfigurationError(f"There is no database at {path}: nothing to back up.")
         schema = archive.contents(partial).schema
+        sha256 = digest.append(partial)
         archive.publish(partial, target)
     finally:
         archive.remove_sqlite(partial)
-    return schema
+    return schema, sha256
 
 
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `wakala backup` wrote.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a database that is in use.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only look whether it could be restored here.")] = False,
     json_output: Json = False,
 ) -> None:
     """Put a backup in the place of the database. No gateway may run on it meanwhile.
@@ -89,20 +92,33 @@ def restore(
     settings = CONTEXT.settings()
     if not file.is_file():
         raise ConfigurationError(f"There is no file {file}.")
-    schema = _checked(settings, file)
-    run(_restored(settings, file, schema, force=force))
+    schema, proof = _checked(settings, file)
+    if not proof.is_checked:
+        say(
+            f"{file} has no digest, as those of older versions: whether it is what was written is not known beyond "
+            "what the database itself checks."
+        )
+    if not check:
+        run(_restored(settings, file, schema, force=force))
     if json_output:
-        print_json({"File": str(file), "Schema": schema})
+        found = {"File": str(file), "Schema": schema, "SHA256": proof.sha256, "Checked": proof.is_checked}
+        print_json(found | {"Restored": not check})
+    elif check:
+        say(f"{file} can be restored here: schema {schema}, SHA-256 {proof.sha256}. Nothing was changed.")
     else:
         say(f"Restored {file}. Start the gateway: it asks M-Pesa about everything that was open.")
 
 
-def _checked(settings: Settings, file: Path) -> int:
-    """A whole file of the right kind, not newer than this program, whose secrets our key opens; its schema's number."""
+def _checked(settings: Settings, file: Path) -> tuple[int, "Proof"]:
+    """A whole file of the right kind, not newer than this program, whose secrets our key opens.
+
+    Its schema's number, and what proves it.
+    """
     from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
     from wakala.journal.migrations import known  # noqa: PLC0415
     from wakala.rules.vault import unseal  # noqa: PLC0415
 
+    proof = archive.proven(file)
     found = archive.contents(file)
     ours = "postgres" if settings.sqlite_path is None else "sqlite"
     if found.dialect != ours:
@@ -123,7 +139,7 @@ def _checked(settings: Settings, file: Path) -> int:
                 f"{error.sentence} Put the key file of the installation that was backed up at {settings.key_path}, "
                 "mode 0600, then restore again."
             ) from error
-    return found.schema
+    return found.schema, proof
 
 
 async def _restored(settings: Settings, file: Path, schema: int, *, force: bool) -> None:
@@ -147,7 +163,7 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
         if not force:
             await _refuse_used(SqliteDatabase(path), str(path))
         try:
-            archive.copy_sqlite(file, partial)
+            archive.copy_sqlite(file, partial, mark=archive.UNMARKED)
             await _settled(SqliteDatabase(partial))
             archive.fold_log(partial)
             _set_aside(path)

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import apsw
 
 from wakala.errors import ConfigurationError, DatabaseBusyError, DatabaseFaultError
+from wakala.journal import digest
 from wakala.journal.database import Write, sql
 from wakala.journal.journal import after_restore
 from wakala.journal.migrations import known
@@ -28,6 +29,9 @@ POSTGRES_MAGIC, SQLITE_MAGIC = b"PGDMP", b"SQLite format 3\0"
 HEAD_BYTES = 100
 WRITTEN_BY = slice(18, 19)  # in the head of a database of SQLite
 BY_LOG = b"\2"
+# In the head of a backup stands that a digest is at its end: one that lost just that would pass for an older one.
+MARKED = slice(68, 72)  # the application ID
+MARK, UNMARKED = b"Waka", bytes(4)
 _EMPTY_FIRST = (
     "DO $$ DECLARE one record; BEGIN FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
     "LOOP EXECUTE format('DROP TABLE IF EXISTS %I CASCADE', one.tablename); END LOOP; END $$"
@@ -51,12 +55,24 @@ class Contents:
 
 def contents(file: Path) -> Contents:
     """Look into a backup before anything is touched. `ConfigurationError` where it is none, or damaged."""
+    return _sqlite_contents(file) if _is_sqlites(file) else _postgres_contents(file)
+
+
+def proven(file: Path) -> digest.Proof:
+    """Read all of a backup: is it what was written? `ConfigurationError` where it is not, or none."""
+    if _is_sqlites(file):
+        return digest.prove(file, is_due=_head(file)[MARKED] == MARK)
+    proof = digest.prove(file, is_due=digest.has_traces(file))
+    if not proof.is_checked:
+        _read_dump(file, "--file=/dev/null")  # whether it is all there, at least
+    return proof
+
+
+def _is_sqlites(file: Path) -> bool:
     head = _head(file)
-    if head.startswith(SQLITE_MAGIC):
-        return _sqlite_contents(file)
-    if head.startswith(POSTGRES_MAGIC):
-        return _postgres_contents(file)
-    raise ConfigurationError(f"{file} is no backup of Wakala's: give a file that `wakala backup` wrote.")
+    if not head.startswith((SQLITE_MAGIC, POSTGRES_MAGIC)):
+        raise ConfigurationError(f"{file} is no backup of Wakala's: give a file that `wakala backup` wrote.")
+    return head.startswith(SQLITE_MAGIC)
 
 
 def may_give_way(file: Path) -> bool:
@@ -90,7 +106,7 @@ def publish(partial: Path, target: Path) -> None:
 # ── SQLite ──
 
 
-def copy_sqlite(source: Path, target: Path) -> None:
+def copy_sqlite(source: Path, target: Path, *, mark: bytes = MARK) -> None:
     """The database as it is at this moment, as one file that needs no other beside it."""
     remove_sqlite(target)
     target.touch(mode=0o600)
@@ -101,6 +117,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
                 while not copying.done:
                     copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
             ours.pragma("journal_mode", "delete")
+            ours.pragma("application_id", int.from_bytes(mark))
     except apsw.FullError as error:
         raise DatabaseFaultError(
             f"The disk has no room for {target}: make some, or name a place on another disk."
@@ -188,7 +205,7 @@ def load_postgres(url: str, file: Path, schema: int, now_us: int) -> None:
 def _schema_name(file: Path) -> str:
     """Where our tables stand: often the role's own schema."""
     table = re.compile(r"\d+; \d+ \d+ TABLE (\S+) migrations .*")
-    for line in _run("pg_restore", "", "--list", str(file)).splitlines():
+    for line in _read_dump(file, "--list").splitlines():
         if found := table.fullmatch(line):
             return found[1]
     raise ConfigurationError(f"{file} is damaged, or no backup of Wakala's: it has no table migrations.")
@@ -233,12 +250,21 @@ def _rows(file: Path, table: str) -> list[dict[str, str]]:
 
     A row ends with this line break and no other: a name may have the others in it.
     """
-    lines = iter(_run("pg_restore", "", "--data-only", f"--table={table}", "--file=-", str(file)).split("\n"))
+    lines = iter(_read_dump(file, "--data-only", f"--table={table}", "--file=-").split("\n"))
     for line in lines:
         if line.startswith("COPY "):
             names = line.partition("(")[2].partition(")")[0].split(", ")
             return [dict(zip(names, row.split("\t"), strict=True)) for row in iter(lambda: next(lines), "\\.")]
     raise ConfigurationError(f"{file} is damaged, or no backup of Wakala's: it has no table {table}.")
+
+
+def _read_dump(file: Path, *arguments: str) -> str:
+    try:
+        return _run("pg_restore", "", *arguments, str(file))
+    except DatabaseFaultError as error:
+        raise ConfigurationError(
+            f"{file} is damaged, or written by a pg_dump that is newer than the pg_restore here. {error.sentence}"
+        ) from error
 
 
 def _run(name: str, url: str, *arguments: str) -> str:
