@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "identity",
         "reception",
     },
-    "store": {"config", "journal", "identity"},
+    "store": {"config", "journal", "identity", "rules"},
     "runtime": EVERYTHING_BUT_THE_SIMULATOR,
     # HTTP and nothing else: who calls, and what about, is for what stands behind it.
     "reception": set(),

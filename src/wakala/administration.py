@@ -95,7 +95,7 @@ class Administration:
 
     async def require_its_key(self) -> None:
         """`ConfigurationError` where the key file opens nothing of what is here: it is another database's."""
-        require_its_key(self._master, [*await self._journal.apps(), *await self._journal.shortcodes()])
+        require_its_key(self._master, await self._journal.data_keys())
 
     async def _new_data_key(self, owner: str) -> str:
         await self.require_its_key()  # else one key file would open one half of the secrets, and one the other

@@ -12,7 +12,7 @@ from wakala.rules.accounts import App, AppSecret, Environment, Product, Shortcod
 from wakala.rules.endpoints import Endpoint, SigningKey
 from wakala.rules.sides import read_access
 from wakala.rules.signing import Signer, private_key, secret_of_token, stored_digest, webhook_key
-from wakala.rules.vault import MasterKey, require_its_key, seal, unseal
+from wakala.rules.vault import MasterKey, seal, unseal
 from wakala.upstream.door import Credentials
 
 
@@ -79,10 +79,6 @@ class Directory:
         for tell in self._to_tell:
             tell()
         return True
-
-    def require_its_key(self) -> None:
-        """`ConfigurationError` where the key file is another installation's, and opens nothing that is here."""
-        require_its_key(self._master, [*self._apps.values(), *self._shortcodes.values()])
 
     def _keep_refused(self, shortcodes: list[Shortcode]) -> None:
         known, now_us = self._refused, self._now_us()

@@ -29,7 +29,7 @@ from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
 from wakala.rules.endpoints import STEP_LIMIT_S
-from wakala.store import database, hear
+from wakala.store import database, hear, require_its_key
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.upstream.sides import Sides
@@ -110,7 +110,7 @@ class Gateway:
         self.settings = settings
         self._clock = common_clock()
         self.source = source or system_source(self._clock if settings.sqlite_path is None else None)
-        master = master_key(settings)
+        self._master = master = master_key(settings)
         finisher = settings.finisher
         terms = Terms(
             schedule=settings.schedule,
@@ -325,6 +325,7 @@ class Gateway:
             self._is_open = True
 
     async def _begin(self) -> None:
+        await require_its_key(self.database, self._master)  # with another one no callback's path is ours
         if self.database.dialect == "sqlite":
             await migrate(self.database)
         await require_newest(self.database)
@@ -336,7 +337,6 @@ class Gateway:
         self.source.begin_anew()
         self.source.go_on_after(await self.journal.newest_notification_id())
         await self.directory.refresh()
-        self.directory.require_its_key()  # with another one no callback's path is ours, nor can we speak for anybody
         await self.standing.load()
         if self.database.dialect == "sqlite":  # one process: whatever was under way stopped with the one before
             await self.journal.release_leases(self.source.now_us())

@@ -1,8 +1,11 @@
 """The key file is what no backup brings back: nothing writes over it, and no other one is taken for it."""
 
+import asyncio
 import json
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 import pytest
@@ -11,7 +14,13 @@ from cli.conftest import Command
 from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE, listed
 from recovery.troubles import FullDisk, can_mount, small_disk
 from services.programs import command
+from wakala.config import DatabaseSettings, Settings
+from wakala.journal.database import Database
+from wakala.journal.migrations import applied, migrate
+from wakala.journal.sqlite import SqliteDatabase
+from wakala.store import database
 
+Result = TypeVar("Result")
 ANOTHER_KEY = "ab" * 32 + "\n"
 
 
@@ -87,6 +96,74 @@ def test_a_database_whose_key_is_missing_gets_no_new_one_from_init(installed: Co
     assert done.code == 0
     assert "wakala.key was there and stays" in done.err
     assert (tmp_path / "wakala.key").read_text() == key
+
+
+SEALED_BY_ANOTHER = """
+INSERT INTO organisations (id, name, created_us) VALUES ('org_1', 'Duka', 1);
+INSERT INTO apps (id, organisation_id, name, consumer_key, digest, data_key, webhook_secret, body_format, is_active,
+    created_us)
+VALUES ('app_1', 'org_1', 'shop', 'key', {digest}, 'v1.0123abcd.nonce.sealed', '', 'wakala', 1, 1);
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def older_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of the first schema, whose secrets another key sealed."""
+    url: str = (
+        f"sqlite:///{tmp_path}/older.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    )
+    asyncio.run(visited(url, sealed_by_another))
+    return url
+
+
+async def sealed_by_another(store: Database) -> None:
+    await migrate(store, up_to=1)
+    await store.script(SEALED_BY_ANOTHER.format(digest="x''" if store.dialect == "sqlite" else "''"))
+
+
+async def visited(url: str, deed: Callable[[Database], Awaitable[Result]]) -> Result:
+    store = database(Settings(database=DatabaseSettings(url)))
+    await store.open()
+    try:
+        return await deed(store)
+    finally:
+        await store.close()
+
+
+def test_init_asks_an_older_database_whose_it_is_before_it_brings_it_to_its_own_schema(
+    wakala: Command, tmp_path: Path, older_url: str
+) -> None:
+    """Else the gateway that works with it would not start any more, for a mistake in a command."""
+    refused = wakala("init", "--database-url", older_url)
+    assert refused.code == 1
+    assert "The database was sealed with key 0123abcd" in refused.err
+    assert asyncio.run(visited(older_url, applied)) == 1
+    assert not {"wakala.toml", "wakala.key"} & {one.name for one in tmp_path.iterdir()}
+
+
+def test_a_gateway_does_not_bring_another_ones_database_to_its_own_schema(wakala: Command, tmp_path: Path) -> None:
+    assert wakala("init").code == 0
+    (tmp_path / "wakala.db").unlink()
+    url = f"sqlite:///{tmp_path}/wakala.db"
+    asyncio.run(visited(url, sealed_by_another))
+    ended = wakala("serve", "--port", "1")
+    assert ended.code == 1
+    assert "The database was sealed with key 0123abcd" in ended.err
+    assert asyncio.run(visited(url, applied)) == 1
+
+
+def test_init_opens_a_database_once(wakala: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL each time is a pool of connections, and between two a gateway may begin."""
+    opened = []
+    honest = SqliteDatabase.open
+
+    async def counted(self: SqliteDatabase) -> None:
+        opened.append(self)
+        await honest(self)
+
+    monkeypatch.setattr(SqliteDatabase, "open", counted)
+    assert wakala("init").code == 0
+    assert len(opened) == 1
 
 
 @pytest.mark.skipif(not can_mount(), reason="only root may mount a disk")

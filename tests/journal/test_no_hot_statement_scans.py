@@ -12,7 +12,7 @@ from wakala.journal.together import for_many
 
 # Read whole on purpose: a few rows each, kept in memory by the directory, or the one-row ledger of migrations.
 SMALL = {"apps_all", "shortcodes_all", "organisations_all", "directory_version", "migrations_newest", "directory_moved"}
-SMALL |= {"endpoints_all", "signing_keys_all", "endpoint_health_all", "old_secrets_all"}
+SMALL |= {"endpoints_all", "signing_keys_all", "endpoint_health_all", "old_secrets_all", "data_keys"}
 # Once at a start, over the partial index of open work or a few rows.
 AT_START = {
     "duties_release",

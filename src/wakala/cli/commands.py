@@ -91,12 +91,11 @@ def init(
     )
     if is_new := not key.exists():
         write_private(key, secrets.token_hex(32) + "\n")
-    from wakala.cli.visits import prepare, require_its_key  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
 
     try:
         settings = load(config)
-        applied = run(prepare(settings))
-        run(require_its_key(settings))
+        applied = run(prepare(settings, with_its_key=True))
     except WakalaError:
         config.unlink()  # so that the same command, put right, finds an empty place
         if is_new:

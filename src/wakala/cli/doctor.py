@@ -22,6 +22,7 @@ from wakala.journal.journal import Journal
 from wakala.outgoing import NoReply, Outgoing, Reply, refusal, resolve
 from wakala.rules.accounts import App, Environment, Shortcode, Side
 from wakala.rules.payment import Scope
+from wakala.rules.vault import require_its_key
 from wakala.upstream.broker import Broker
 from wakala.upstream.door import Credentials
 
@@ -117,8 +118,8 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
             shortcodes, apps = await journal.shortcodes(), await journal.apps()
             for finding in (*_missing(shortcodes, apps), *await _clocks(settings, source)):
                 yield finding
+            require_its_key(master_key(settings), await journal.data_keys())
             async with connected(settings, journal, source) as (directory, daraja, broker):
-                directory.require_its_key()
                 for shortcode in shortcodes:
                     name = f"token {shortcode.number} ({shortcode.environment})"
                     trouble, _ = await daraja.prepare(directory.credentials(shortcode.id))

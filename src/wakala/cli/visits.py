@@ -21,7 +21,7 @@ from wakala.rules.accounts import App, Environment, Registration, Shortcode, Sid
 from wakala.rules.addresses import require_web_address
 from wakala.rules.payment import Scope
 from wakala.rules.signing import mac
-from wakala.store import database, source_at
+from wakala.store import database, require_its_key, source_at
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
 from wakala.wire.trace import hidden, shown_phone, trace_view
@@ -97,23 +97,22 @@ async def connected(
         await outgoing.close()
 
 
-async def prepare(settings: Settings) -> list[str]:
-    """Bring the schema to this program's version; the names of what was applied. No gateway may be at work on it."""
+async def prepare(settings: Settings, *, with_its_key: bool = False) -> list[str]:
+    """Bring the schema to this program's version; the names of what was applied. No gateway may be at work on it.
+
+    ``with_its_key`` where the key file must be the one that belongs to the database, if that has been worked with.
+    """
     store = database(settings)
     await store.open()
     try:
+        if with_its_key:
+            await require_its_key(store, master_key(settings))
         async with _alone(settings, store) if await is_behind(store) else nullcontext():
             done = await migrate(store)
         await require_newest(store)
         return [f"{migration.number:04d}_{migration.name}" for migration in done]
     finally:
         await store.close()
-
-
-async def require_its_key(settings: Settings) -> None:
-    """`ConfigurationError` where the database has been worked with, by another key file than the one beside it."""
-    async with opened(settings) as (journal, source):
-        await Administration(journal, master_key(settings), source).require_its_key()
 
 
 @asynccontextmanager

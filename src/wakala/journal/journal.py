@@ -459,6 +459,10 @@ class Journal:
         """All shortcodes of all organisations: the directory keeps them in memory."""
         return [rows.shortcode_of(row) for row in await self._database.fetch("shortcodes_all")]
 
+    async def data_keys(self) -> list[str]:
+        """Of all whose secrets are sealed here, whatever the schema."""
+        return [str(row[0]) for row in await self._database.fetch("data_keys")]
+
     async def apps(self) -> list[App]:
         """All apps of all organisations: the directory keeps them in memory."""
         return [rows.app_of(row) for row in await self._database.fetch("apps_all")]

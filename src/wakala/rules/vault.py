@@ -8,7 +8,6 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -56,17 +55,9 @@ def unseal(master: MasterKey, data_key: str, owner: str, field: str, sealed: str
     return _open(_unwrap(master, data_key, owner), master.id, sealed, f"{field}/{owner}").decode()
 
 
-class Owner(Protocol):
-    """Whose secrets are sealed: an app or a shortcode."""
-
-    @property
-    def data_key(self) -> str:
-        """As `new_data_key` made it."""
-
-
-def require_its_key(master: MasterKey, owners: Iterable[Owner]) -> None:
+def require_its_key(master: MasterKey, data_keys: Iterable[str]) -> None:
     """`ConfigurationError` where the key file opens none of what is there: it belongs to another database."""
-    sealed_by = sorted({owner.data_key.split(".")[1] for owner in owners})
+    sealed_by = sorted({data_key.split(".")[1] for data_key in data_keys})
     if sealed_by and master.id not in sealed_by:
         raise ConfigurationError(_of_another(sealed_by[0], master.id))
 
