@@ -2,7 +2,8 @@
 
 Results are values (refused by M-Pesa, unknown, duplicate callback); faults are the exceptions below. Each class has a
 stable ``code``, an HTTP ``status`` and a ``sentence`` that says what to do; a raised error may bring a more exact
-sentence. The API (RFC 9457), the pages and the command line all show the same one.
+sentence. The API (RFC 9457), the pages and the command line all show the same one, unless the class has one that is
+``spoken``: what is right to say to a program that calls the API may not be, to a person who typed a command.
 """
 
 from dataclasses import dataclass
@@ -23,11 +24,21 @@ class WakalaError(Exception):
     status: int = 500
     title: str = "Something broke inside Wakala"
     sentence: str = "This is our fault, not yours, and nothing was half done. Try again, and tell your operator."
+    spoken: str = "This is a fault of Wakala's own, and nothing was half done. Try again, and report it if it stays."
     retriable: bool = False
 
-    def __init__(self, sentence: str | None = None, *, faults: tuple[FieldFault, ...] = ()) -> None:
-        """``sentence`` replaces the class's own where more is known; ``faults`` names the fields that are wrong."""
-        self.sentence = sentence or type(self).sentence
+    def __init_subclass__(cls) -> None:
+        """Who words a sentence anew and says no more says it to everybody."""
+        if "sentence" in vars(cls) and "spoken" not in vars(cls):
+            cls.spoken = cls.sentence
+
+    def __init__(self, sentence: str | None = None, *, what: str = "", faults: tuple[FieldFault, ...] = ()) -> None:
+        """``sentence`` replaces the class's own where more is known, ``what`` happened stands before them.
+
+        ``faults`` names the fields that are wrong.
+        """
+        self.sentence = sentence or f"{what} {type(self).sentence}".lstrip()
+        self.spoken = sentence or f"{what} {type(self).spoken}".lstrip()
         self.faults = faults
         super().__init__(self.sentence)
 
@@ -42,6 +53,7 @@ class CallerError(WakalaError):
     status = 400
     title = "The request cannot be understood"
     sentence = "Send one JSON object with the documented fields; GET /openapi.json lists them."
+    spoken = "This cannot be done as it was said: `--help` after the command says how."
 
 
 class InvalidFieldsError(CallerError):
@@ -51,6 +63,7 @@ class InvalidFieldsError(CallerError):
     status = 422
     title = "Some fields are wrong"
     sentence = "Correct the fields listed under errors and send the request again; nothing was sent to M-Pesa."
+    spoken = "Nothing was done. What is wrong:"
 
 
 class InvalidMsisdnError(CallerError):
@@ -78,6 +91,7 @@ class UnauthenticatedError(CallerError):
     status = 401
     title = "Who is asking?"
     sentence = "Send the app's consumer key and secret as Authorization: Basic, or a token from GET .../auth as Bearer."
+    spoken = "Give the app's consumer key and secret as `wakala app create` printed them, or `wakala app rotate` did."
 
 
 class ForbiddenError(CallerError):
@@ -96,6 +110,7 @@ class NotFoundError(CallerError):
     status = 404
     title = "No such thing here"
     sentence = "Check the path and the RequestID; another organisation's requests are never shown."
+    spoken = "Nothing of that name is known here."
 
 
 class MethodNotAllowedError(CallerError):
@@ -114,6 +129,7 @@ class UrlTestFailedError(CallerError):
     status = 422
     title = "The URL did not pass its test"
     sentence = "Nothing was changed. Mend what is listed under errors, or force the change if you know better."
+    spoken = "Nothing was changed. Mend this, or say --force if you know better:"
 
 
 class UrlTestsBusyError(CallerError):
@@ -197,6 +213,7 @@ class UpstreamError(WakalaError):
     status = 502
     title = "M-Pesa did not answer as it should"
     sentence = "M-Pesa could not be reached or understood; the trace of the request shows both sides' bytes."
+    spoken = "M-Pesa could not be reached or understood: `wakala doctor` looks whether it can be."
     retriable = True
 
 
@@ -255,6 +272,7 @@ class DatabaseFaultError(OperatorError):
     code = "database_fault"
     title = "The database does not answer"
     sentence = "Try again in a moment with the same RequestID: nothing is done twice."
+    spoken = "Look whether it runs, its disk has room, and this account may read and write there."
     retriable = True
 
 

@@ -23,7 +23,7 @@ def main() -> None:
 
 def _run() -> None:
     from wakala.cli.commands import cli  # noqa: PLC0415 - takes so long that a person may press Ctrl-C meanwhile
-    from wakala.cli.context import say, spoken  # noqa: PLC0415
+    from wakala.cli.context import say  # noqa: PLC0415
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe that has no place for a tick or an arrow
@@ -33,7 +33,7 @@ def _run() -> None:
     try:
         cli(prog_name="wakala")
     except WakalaError as error:
-        say(f"wakala: {spoken(error)}")
+        say(f"wakala: {error.spoken}")
         for fault in error.faults:
             say(f"  {fault.pointer}: {fault.message}")
         sys.exit(EXIT_BY_STATUS.get(error.status, EXIT_FAILED))

@@ -14,17 +14,10 @@ from rich.console import Console
 
 from wakala.cli.tables import laid_out
 from wakala.config import Settings, load
-from wakala.errors import DatabaseFaultError, InvalidFieldsError, UrlTestFailedError, WakalaError
 
 Result = TypeVar("Result")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_CONFIG = Path("wakala.toml")
-# What is right to say to a program that calls the API is not, to a person who typed a command.
-SPOKEN = {
-    DatabaseFaultError.sentence: "Look whether it runs, its disk has room, and this account may read and write there.",
-    InvalidFieldsError.sentence: "Nothing was done. What is wrong:",
-    UrlTestFailedError.sentence: "Nothing was changed. Mend this, or say --force if you know better:",
-}
 PIPE_WIDTH = sys.maxsize  # nobody looks at a pipe, and grep wants all of a row in one line
 
 
@@ -82,14 +75,6 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 def visible(text: str) -> str:
     """What strangers wrote must not steer the terminal: control characters are shown, not obeyed."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
-
-
-def spoken(error: WakalaError) -> str:
-    """An error's sentence for who typed a command."""
-    sentence = error.sentence
-    for written, said in SPOKEN.items():
-        sentence = sentence.replace(written, said)
-    return sentence
 
 
 def say(sentence: str) -> None:

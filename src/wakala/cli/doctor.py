@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run, spoken
+from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.identity import Source
@@ -58,7 +58,7 @@ async def _all() -> list[Finding]:
     try:
         settings = CONTEXT.settings()
     except WakalaError as error:
-        return [Finding("configuration", "wrong", error.sentence)]
+        return [Finding("configuration", "wrong", error.spoken)]
     found = [Finding("configuration", "ok", f"read; public address {settings.public_url}")]
     found.append(_key(settings))
     found += [_disk(settings), _shelter(settings)]
@@ -72,7 +72,7 @@ def _key(settings: Settings) -> Finding:
     try:
         return Finding("key file", "ok", f"{settings.key_path}, key {master_key(settings).id}, mode 0600")
     except WakalaError as error:
-        return Finding("key file", "wrong", error.sentence)
+        return Finding("key file", "wrong", error.spoken)
 
 
 def _disk(settings: Settings) -> Finding:
@@ -141,7 +141,7 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
             for finding in await _alerts(settings, journal, shortcodes):
                 yield finding
     except WakalaError as error:
-        yield Finding("database", "wrong", spoken(error))
+        yield Finding("database", "wrong", error.spoken)
 
 
 async def _broker(shortcode: Shortcode, credentials: Credentials, broker: Broker) -> list[Finding]:

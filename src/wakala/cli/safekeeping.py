@@ -136,7 +136,7 @@ def _checked(settings: Settings, file: Path) -> tuple[int, "Proof"]:
             unseal(master_key(settings), data_key, owner, field, sealed)
         except ConfigurationError as error:
             raise ConfigurationError(
-                f"{error.sentence} Put the key file of the installation that was backed up at {settings.key_path}, "
+                f"{error.spoken} Put the key file of the installation that was backed up at {settings.key_path}, "
                 "mode 0600, then restore again."
             ) from error
     return found.schema, proof
@@ -183,7 +183,7 @@ def _set_aside(path: Path) -> None:
         try:
             archive.fold_log(path)
         except DatabaseFaultError as error:  # perhaps that is why a backup is put in its place
-            say(f"{error.sentence} It is set aside as it is.")
+            say(f"{error.spoken} It is set aside as it is.")
         replaced.unlink(missing_ok=True)
         try:
             replaced.hardlink_to(path)

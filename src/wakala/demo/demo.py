@@ -80,7 +80,7 @@ def run(*, once: bool, folder: Path | None, json_output: bool = False) -> int:
             _say("\nThe demo has ended.")
             return 130 if once else 0
         except WakalaError as fault:
-            _say(fault.sentence)
+            _say(fault.spoken)
             return 1
     return 0
 
@@ -195,7 +195,7 @@ def _once(home: Path, children: Children, town: Town, began_s: float, *, json_ou
     except (OSError, OperatorError) as fault:
         children.check()
         said = "\n".join(last_lines(child.log) for child in children.running)
-        sentence = fault.sentence if isinstance(fault, OperatorError) else f"A program did not answer: {fault}"
+        sentence = fault.spoken if isinstance(fault, OperatorError) else f"A program did not answer: {fault}"
         raise OperatorError(f"{sentence}\n{said}") from fault
     config = str(home / "wakala.toml")
     if json_output:

@@ -78,10 +78,7 @@ class Patience:
     def exhausted(self, what: str) -> DatabaseAwayError:
         """It did not answer in time; the fault to raise."""
         waited_s, self.limit_s = self.limit_s, PROBE_LIMIT_S
-        return DatabaseAwayError(
-            f"The database did not answer {what} within {waited_s:g} s. Try again in a moment with the same RequestID: "
-            "nothing is done twice."
-        )
+        return DatabaseAwayError(what=f"The database did not answer {what} within {waited_s:g} s.")
 
 
 class Pace:

@@ -565,11 +565,8 @@ def _fault(error: BaseException, *, is_away: bool | None = None) -> DatabaseFaul
     """
     if isinstance(error, asyncpg.PostgresError):
         error.detail = None
-    what = f"PostgreSQL refused: {str(error) or type(error).__name__}."
-    if _is_away(error) if is_away is None else is_away:
-        away = DatabaseAwayError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
-        away.__cause__ = error
-        return away
-    fault = DatabaseFaultError(f"{what} Try again in a moment with the same RequestID: nothing is done twice.")
+    is_away = _is_away(error) if is_away is None else is_away
+    kind = DatabaseAwayError if is_away else DatabaseFaultError
+    fault = kind(what=f"PostgreSQL refused: {str(error) or type(error).__name__}.")
     fault.__cause__ = error
     return fault

@@ -310,6 +310,6 @@ def _take_lock(path: Path) -> IO[str]:
 
 def _fault(error: Exception) -> DatabaseFaultError:
     kind = DatabaseAwayError if isinstance(error, _AWAY) else DatabaseFaultError
-    fault = kind(f"SQLite refused: {error}. Try again in a moment with the same RequestID: nothing is done twice.")
+    fault = kind(what=f"SQLite refused: {error}.")
     fault.__cause__ = error
     return fault
