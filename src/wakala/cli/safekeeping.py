@@ -163,7 +163,7 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
         if not force:
             await _refuse_used(SqliteDatabase(path), str(path))
         try:
-            archive.copy_sqlite(file, partial, mark=archive.UNMARKED)
+            archive.unpack_sqlite(file, partial)
             await _settled(SqliteDatabase(partial))
             archive.fold_log(partial)
             _set_aside(path)

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +106,32 @@ def publish(partial: Path, target: Path) -> None:
 # ── SQLite ──
 
 
-def copy_sqlite(source: Path, target: Path, *, mark: bytes = MARK) -> None:
+def copy_sqlite(source: Path, target: Path) -> None:
     """The database as it is at this moment, as one file that needs no other beside it."""
+    _copy(source, lambda: apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE), target, MARK)
+
+
+def unpack_sqlite(file: Path, target: Path) -> None:
+    """A backup as a database again."""
+    _copy(file, lambda: _opened(file), target, UNMARKED)
+
+
+def _opened(file: Path) -> apsw.Connection:
+    """A backup is whole: a log that lies beside it is another file's, though SQLite would take it for this one's.
+
+    What says that it has a log is a database that was set aside, `wakala.db.replaced`, say: there the log counts.
+    """
+    if _head(file)[WRITTEN_BY] == BY_LOG:
+        return apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+    alone = f"{file.resolve().as_uri()}?immutable=1"
+    return apsw.Connection(alone, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def _copy(source: Path, opened: Callable[[], apsw.Connection], target: Path, mark: bytes) -> None:
     remove_sqlite(target)
-    target.touch(mode=0o600)
+    target.touch(mode=0o600, exist_ok=False)
     try:
-        theirs = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+        theirs = opened()
         with closing(theirs), closing(apsw.Connection(str(target))) as ours:
             with ours.backup("main", theirs, "main") as copying:
                 while not copying.done:
@@ -155,7 +175,7 @@ def fold_log(path: Path) -> None:
 
 def _sqlite_contents(file: Path) -> Contents:
     try:
-        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = _opened(file)
         found = connection.execute("PRAGMA integrity_check").fetchall()
         schema = connection.execute("SELECT max(number) FROM migrations").fetchall()
         seals = [
@@ -177,7 +197,7 @@ def _sqlite_contents(file: Path) -> Contents:
 def dump_postgres(url: str, target: Path) -> None:
     """pg_dump's custom format: compressed, and `pg_restore` can look into it."""
     target.unlink(missing_ok=True)
-    target.touch(mode=0o600)
+    target.touch(mode=0o600, exist_ok=False)
     _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
 
 
