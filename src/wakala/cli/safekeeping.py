@@ -1,5 +1,7 @@
 """`wakala backup` and `wakala restore`: the whole database in one file, and back."""
 
+import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,8 +30,10 @@ def backup(
     place than the backups, for whoever has both has everything.
     """
     settings = CONTEXT.settings()
+    if file.is_symlink():
+        file = Path(os.path.realpath(file))  # it stays, and what it leads to is written
     _require_free(settings, file, force=force)
-    partial = file.with_name(file.name + ".partial")
+    partial = file.with_name(f"{file.name}.{secrets.token_hex(4)}.partial")  # nobody's, nor another backup's under way
     schema, sha256 = _copied(settings, partial, file)
     size_bytes = file.stat().st_size
     if json_output:
@@ -51,6 +55,8 @@ def _require_free(settings: Settings, file: Path, *, force: bool) -> None:
         raise ConfigurationError(f"There is no folder {file.parent}: make it first, readable by you alone.")
     if file.is_dir():
         raise ConfigurationError(f"{file} is a folder: name a file in it.")
+    if file.exists() and not file.is_file():
+        raise ConfigurationError(f"{file} is a pipe or a device: name a file.")
     if file.exists() and not force:
         raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
     if file.exists() and not archive.may_give_way(file):
@@ -90,8 +96,10 @@ def restore(
     it by M-Pesa's statement before you let anybody repeat it.
     """
     settings = CONTEXT.settings()
-    if not file.is_file():
+    if not file.exists():
         raise ConfigurationError(f"There is no file {file}.")
+    if not file.is_file():
+        raise ConfigurationError(f"{file} is no file: give one that `wakala backup` wrote.")
     schema, proof = _checked(settings, file)
     if not proof.is_checked:
         say(
