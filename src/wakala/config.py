@@ -356,7 +356,20 @@ def master_key(settings: Settings) -> MasterKey:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Create a file that only its owner may read; an existing file is never overwritten."""
+    """Create a file that only its owner may read, whole and on the disk; an existing one is never overwritten."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException as error:
+        path.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(path)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -25,9 +25,9 @@ from wakala.cli import (
     retention,
     safekeeping,
 )
-from wakala.cli.context import CONTEXT, Json, print_json, run, say, visible
+from wakala.cli.context import CONTEXT, Json, json_text, print_json, run, say, visible
 from wakala.config import PORT_MAX, load, write_private
-from wakala.errors import ConfigurationError, WakalaError
+from wakala.errors import ConfigurationError
 
 cli = typer.Typer(
     name="wakala",
@@ -78,34 +78,33 @@ def init(
     if config.exists():
         raise ConfigurationError(f"There is an installation here already: edit {config}, or choose a new folder.")
     is_local = sandbox_url.startswith(("http://127.", "http://localhost"))
-    write_private(
-        config,
-        _TEMPLATE.format(
-            host=host,
-            port=port,
-            public_url=public_url or f"http://{host}:{port}",
-            database_url=database_url,
-            sandbox_url=sandbox_url,
-            private='["127.0.0.0/8", "::1/128"]' if is_local else "[]",
-        ),
+    settled = _TEMPLATE.format(
+        host=json_text(host),
+        port=port,
+        public_url=json_text(public_url or f"http://{host}:{port}"),
+        database_url=json_text(database_url),
+        sandbox_url=json_text(sandbox_url),
+        private='["127.0.0.0/8", "::1/128"]' if is_local else "[]",
     )
-    if is_new := not key.exists():
-        write_private(key, secrets.token_hex(32) + "\n")
     from wakala.cli.visits import prepare  # noqa: PLC0415 - keeps --help quick
 
+    made: list[Path] = []
     try:
-        settings = load(config)
-        applied = run(prepare(settings, with_its_key=True))
-    except WakalaError:
-        config.unlink()  # so that the same command, put right, finds an empty place
-        if is_new:
-            key.unlink()
+        if is_new := not key.exists():
+            write_private(key, secrets.token_hex(32) + "\n")
+            made.append(key)
+        write_private(config, settled)  # last: where it stands there is an installation, and it has its key
+        made.append(config)
+        applied = run(prepare(load(config), with_its_key=True))
+    except BaseException:
+        for file in made:
+            file.unlink()  # so that the same command, put right, finds an empty place
         raise
     if json_output:
         print_json({"Configuration": str(config), "Key": str(key), "Migrations": applied})
     else:
-        made = f"Made {config} and {key}." if is_new else f"Made {config}; {key} was there and stays."
-        say(f"{made} Back up the key file: without it no stored secret can be read.")
+        what = f"Made {config} and {key}." if is_new else f"Made {config}; {key} was there and stays."
+        say(f"{what} Back up the key file: without it no stored secret can be read.")
         say("Next: wakala shortcode add --help")
 
 
@@ -114,16 +113,16 @@ _TEMPLATE = """\
 # Secrets are not here: they are sealed in the database with the key file.
 
 [server]
-host = "{host}"
+host = {host}
 port = {port}
-public_url = "{public_url}"
+public_url = {public_url}
 trusted_proxies = []          # networks of your own reverse proxy, if there is one
 
 [database]
-url = "{database_url}"
+url = {database_url}
 
 [daraja]
-sandbox_url = "{sandbox_url}"
+sandbox_url = {sandbox_url}
 live_url = "https://api.safaricom.co.ke"
 # If M-Pesa's e-mail on going live has Bill Manager's prefix twice:
 # bill_manager_prefix = "/v1/billmanager-invoice/v1/billmanager-invoice"
