@@ -1,13 +1,18 @@
 """Links are followed, what is no file is left alone, and nobody's file is taken for a half-written one of ours."""
 
+import asyncio
 import os
 import socket
 import stat
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.conftest import Command
+from services.programs import WAKALA, command, environment
+from services.waiting import until
 from wakala.journal import archive
 
 
@@ -73,6 +78,43 @@ def test_a_file_that_looks_like_a_half_written_backup_is_left_alone(installed: C
     assert installed("backup", "backup").code == 0
     assert {file.read_text() for file in beside} == {"of somebody else"}
     assert is_backup(tmp_path / "backup")
+
+
+def test_a_name_that_another_backup_took_meanwhile_is_left_to_it(
+    installed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = archive.publish
+
+    def second(*given: Any, **more: Any) -> None:
+        (tmp_path / "backup").write_text("of the first")
+        honest(*given, **more)
+
+    monkeypatch.setattr(archive, "publish", second)
+    refused = installed("backup", "backup")
+    assert refused.code == 1
+    assert "backup exists already: choose another name, or say --force" in refused.err
+    assert (tmp_path / "backup").read_text() == "of the first"
+    assert [one.name for one in tmp_path.iterdir() if "partial" in one.name] == []
+
+
+async def test_a_backup_that_is_ended_in_order_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """By `timeout` or a service manager: one as large as the database each night would fill the disk."""
+    assert (await command("init", str(tmp_path / "here"))).code == 0
+    settings = tmp_path / "here" / "wakala.toml"
+    settings.write_text(settings.read_text().replace("sqlite:///wakala.db", "postgresql://127.0.0.1/wakala"))
+    endless = tmp_path / "programs" / "pg_dump"
+    endless.parent.mkdir()
+    endless.write_text("#!/bin/sh\nexec sleep 600\n")
+    endless.chmod(0o700)
+    (tmp_path / "backups").mkdir()
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, *WAKALA, "-c", str(settings), "backup", str(tmp_path / "backups" / "backup")),
+        env=environment({}) | {"PATH": f"{endless.parent}:{os.environ['PATH']}"},
+    )
+    await until(lambda: any((tmp_path / "backups").iterdir()), "the beginning of a backup")
+    program.terminate()
+    assert await asyncio.wait_for(program.wait(), 30) == 143
+    assert list((tmp_path / "backups").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["folder", "pipe"])

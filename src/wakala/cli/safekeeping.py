@@ -3,7 +3,12 @@
 import os
 import secrets
 import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from wakala.journal.digest import Proof
 
 MIB_BYTES = 1_048_576
+SIGNALLED = 128  # as a shell tells of a signal by an exit code
 
 
 def backup(
@@ -34,7 +40,8 @@ def backup(
         file = Path(os.path.realpath(file))  # it stays, and what it leads to is written
     _require_free(settings, file, force=force)
     partial = file.with_name(f"{file.name}.{secrets.token_hex(4)}.partial")  # nobody's, nor another backup's under way
-    schema, sha256 = _copied(settings, partial, file)
+    with _ended_in_order():
+        schema, sha256 = _copied(settings, partial, file, force=force)
     size_bytes = file.stat().st_size
     if json_output:
         made = {"File": str(file), "Bytes": size_bytes, "Schema": schema, "SHA256": sha256}
@@ -58,12 +65,30 @@ def _require_free(settings: Settings, file: Path, *, force: bool) -> None:
     if file.exists() and not file.is_file():
         raise ConfigurationError(f"{file} is a pipe or a device: name a file.")
     if file.exists() and not force:
-        raise ConfigurationError(f"{file} exists already: choose another name, or say --force.")
+        raise _taken(file)
     if file.exists() and not archive.may_give_way(file):
         raise ConfigurationError(f"{file} is no backup, so not even --force writes over it: choose another name.")
 
 
-def _copied(settings: Settings, partial: Path, target: Path) -> tuple[int, str]:
+def _taken(file: Path) -> ConfigurationError:
+    return ConfigurationError(f"{file} exists already: choose another name, or say --force.")
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM, by `timeout` or a service manager, ends it as Ctrl-C does: what is half written is removed."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        sys.exit(SIGNALLED + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _copied(settings: Settings, partial: Path, target: Path, *, force: bool = False) -> tuple[int, str]:
     """Write the file; its schema's number and its SHA-256. What fails leaves nothing behind."""
     from wakala.journal import archive, digest  # noqa: PLC0415 - keeps --help quick
 
@@ -77,7 +102,9 @@ def _copied(settings: Settings, partial: Path, target: Path) -> tuple[int, str]:
             raise ConfigurationError(f"There is no database at {path}: nothing to back up.")
         schema = archive.contents(partial).schema
         sha256 = digest.append(partial)
-        archive.publish(partial, target)
+        archive.publish(partial, target, over=force)
+    except FileExistsError as error:
+        raise _taken(target) from error
     finally:
         archive.remove_sqlite(partial)
     return schema, sha256
@@ -107,7 +134,8 @@ def restore(
             "what the database itself checks."
         )
     if not check:
-        run(_restored(settings, file, schema, force=force))
+        with _ended_in_order():
+            run(_restored(settings, file, schema, force=force))
     if json_output:
         found = {"File": str(file), "Schema": schema, "SHA256": proof.sha256, "Checked": proof.is_checked}
         print_json(found | {"Restored": not check})

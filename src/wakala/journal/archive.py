@@ -4,6 +4,7 @@ Both are taken from one moment while the gateway runs: SQLite copies the pages o
 writer waits for it), pg_dump reads one snapshot. What was committed before they began is in them.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -90,8 +91,8 @@ def _head(file: Path) -> bytes:
         return start.read(HEAD_BYTES)
 
 
-def publish(partial: Path, target: Path) -> None:
-    """Under its name only once it is whole and on the disk."""
+def publish(partial: Path, target: Path, *, over: bool = True) -> None:
+    """Under its name only once it is whole and on the disk; `FileExistsError` where another has it, unless ``over``."""
     partial.chmod(0o600)
     for place in (partial, target.parent):
         descriptor = os.open(place, os.O_RDONLY)
@@ -100,7 +101,22 @@ def publish(partial: Path, target: Path) -> None:
         finally:
             os.close(descriptor)
         if place is partial:
-            partial.replace(target)
+            _rename(partial, target, over=over)
+
+
+def _rename(partial: Path, target: Path, *, over: bool) -> None:
+    if not over:
+        try:
+            target.hardlink_to(partial)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        else:
+            partial.unlink()
+            return
+    partial.replace(target)
 
 
 # ── SQLite ──
