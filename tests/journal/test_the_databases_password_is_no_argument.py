@@ -18,6 +18,9 @@ URLS = {
     "postgresql://db.example/wakala?user=wakala&password=hush%40hush&sslmode=require": (
         "postgresql://db.example/wakala?user=wakala&sslmode=require"
     ),
+    "postgresql:///wakala?host=/run/postgresql&user=wakala&password=hush%40hush": (
+        "postgresql:///wakala?host=/run/postgresql&user=wakala"
+    ),
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from journal.making import app
 from journal.test_a_spill_keeps_what_it_acknowledged import no_file_longer_than
+from recovery.troubles import can_mount, read_only, small_disk
 from services.ports import free_port
 from services.postgres import PostgresServer
 from services.programs import Done, command
@@ -286,6 +287,30 @@ async def test_what_lies_beside_a_backup_is_left_alone(tmp_path: Path, postgres_
     archive.load_postgres(postgres_url, file, known("postgres")[-1].number, 2)
     assert neighbour.read_text() == "-- pg_dump of last night"
     assert files_in(tmp_path) == before | {file}
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount a disk")
+async def test_a_backup_on_a_disk_that_takes_no_writes_is_restored(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot, a disk of backups that is mounted for the occasion; and its name may begin like an option."""
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    await migrate(store)
+    await Journal(store).add_organisation("org_1", "Duka", 1)
+    with small_disk(tmp_path / "disk") as disk:
+        archive.dump_postgres(postgres_url, disk / "--backup")
+        await Journal(store).add_organisation("org_2", "Later", 1)
+        await store.close()
+        monkeypatch.chdir(disk)
+        with read_only(disk):
+            assert archive.contents(Path("--backup")).dialect == "postgres"
+            archive.load_postgres(postgres_url, Path("--backup"), known("postgres")[-1].number, 2)
+        monkeypatch.chdir(tmp_path)
+    store = PostgresDatabase(postgres_url)
+    await store.open()
+    assert await Journal(store).organisations() == {"org_1": "Duka"}
+    await store.close()
 
 
 async def test_what_a_backup_holds_is_read_whatever_an_app_is_called(tmp_path: Path, postgres_url: str) -> None:

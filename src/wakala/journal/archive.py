@@ -222,13 +222,11 @@ def load_postgres(url: str, file: Path, schema: int, now_us: int) -> None:
 
     The same transaction brings it to this program's schema and sees to it that nothing is sent again.
     """
-    descriptor, name = tempfile.mkstemp(".sql", file.name + ".", file.parent)  # there is room, and no name of another's
-    os.close(descriptor)
-    script = Path(name)
+    script = _new_script(file)
     try:
         schema_name = _schema_name(file)
         options = ("--no-owner", "--no-privileges", f"--schema={schema_name}", f"--file={script}")
-        _run("pg_restore", "", *options, str(file))
+        _run("pg_restore", "", *options, str(file.absolute()))
         with script.open("a") as more:
             more.writelines(_settling(schema, now_us))
         options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
@@ -236,6 +234,16 @@ def load_postgres(url: str, file: Path, schema: int, now_us: int) -> None:
         _run("psql", url, *options, *(f"--command={step}" for step in steps), f"--file={script}")
     finally:
         script.unlink(missing_ok=True)
+
+
+def _new_script(file: Path) -> Path:
+    """A name that nobody has: beside the backup, where there is room, unless that disk takes no writes."""
+    try:
+        descriptor, name = tempfile.mkstemp(".sql", file.name + ".", file.parent)
+    except OSError:
+        descriptor, name = tempfile.mkstemp(".sql", file.name + ".")
+    os.close(descriptor)
+    return Path(name)
 
 
 def _schema_name(file: Path) -> str:
@@ -296,7 +304,7 @@ def _rows(file: Path, table: str) -> list[dict[str, str]]:
 
 def _read_dump(file: Path, *arguments: str) -> str:
     try:
-        return _run("pg_restore", "", *arguments, str(file))
+        return _run("pg_restore", "", *arguments, str(file.absolute()))  # its name may begin like an option
     except DatabaseFaultError as error:
         raise ConfigurationError(
             f"{file} is damaged, or written by a pg_dump that is newer than the pg_restore here. {error.sentence}"
@@ -330,4 +338,6 @@ def _without_password(url: str) -> tuple[str, str]:
     password = next((value for name, value in given if name == "password"), "")
     query = "&".join(f"{name}={value}" for name, value in given if name != "password")
     bare = parts._replace(netloc=f"{user}@{host}" if user else host, query=query)
-    return urlunsplit(bare), unquote(password or parts.password or "")
+    text = urlunsplit(bare)
+    shown = text if bare.netloc else text.replace(":", "://", 1)  # of a URL that names its socket as a parameter
+    return shown, unquote(password or parts.password or "")
