@@ -12,7 +12,7 @@ import pytest
 
 from cli.conftest import Command
 from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE, listed
-from recovery.troubles import FullDisk, can_mount, small_disk
+from recovery.troubles import FullDisk, can_mount, read_only, small_disk
 from services.programs import command
 from wakala.config import DatabaseSettings, Settings
 from wakala.journal.database import Database
@@ -174,3 +174,16 @@ def test_a_disk_without_room_for_the_backup_is_told_in_words(installed: Command,
         assert ended.code == 1
         assert "The disk has no room for disk/backup" in ended.err
         assert [one.name for one in disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount a disk")
+def test_a_disk_that_takes_no_writes_is_told_in_words_too(wakala: Command, tmp_path: Path) -> None:
+    """SQLite writes beside a database that it only reads, and has no words for where it cannot."""
+    (tmp_path / "backups").mkdir()
+    with small_disk(tmp_path / "disk") as disk:
+        assert wakala("init", "disk/here").code == 0
+        with read_only(disk):
+            ended = wakala("-c", "disk/here/wakala.toml", "backup", "backups/backup")
+        assert ended.code == 1
+        assert "Look whether the disks of both are well, take writes and have room" in ended.err
+        assert list((tmp_path / "backups").iterdir()) == []

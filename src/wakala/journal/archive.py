@@ -161,7 +161,10 @@ def _copy(source: Path, opened: Callable[[], apsw.Connection], target: Path, mar
     except apsw.Error as error:
         # What befalls the copying of pages has no words of SQLite's, which then says "not an error".
         why = type(error).__name__ if str(error) == "not an error" else error
-        raise DatabaseFaultError(f"SQLite could not copy {source} to {target}: {why}.") from error
+        raise DatabaseFaultError(
+            f"SQLite could not copy {source} to {target}: {why}. Look whether the disks of both are well, take writes "
+            "and have room."
+        ) from error
 
 
 def files_of(path: Path) -> list[Path]:
