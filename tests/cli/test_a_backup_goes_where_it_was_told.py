@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import Command
+from journal.test_a_spill_keeps_what_it_acknowledged import no_file_longer_than
 from services.programs import WAKALA, command, environment
 from services.waiting import until
 from wakala.journal import archive
@@ -78,6 +79,17 @@ def test_a_file_that_looks_like_a_half_written_backup_is_left_alone(installed: C
     assert installed("backup", "backup").code == 0
     assert {file.read_text() for file in beside} == {"of somebody else"}
     assert is_backup(tmp_path / "backup")
+
+
+def test_a_disk_that_is_full_at_the_last_line_is_told_by_the_name_that_was_given(
+    installed: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "backups").mkdir()
+    with no_file_longer_than((tmp_path / "wakala.db").stat().st_size + 10):
+        ended = installed("backup", "backups/backup")
+    assert ended.code == 1
+    assert ended.err == "wakala: backups/backup: File too large\n"
+    assert list((tmp_path / "backups").iterdir()) == []
 
 
 def test_a_name_that_another_backup_took_meanwhile_is_left_to_it(

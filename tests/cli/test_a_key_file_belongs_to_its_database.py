@@ -172,7 +172,7 @@ def test_a_disk_without_room_for_the_backup_is_told_in_words(installed: Command,
         FullDisk(disk).begin()
         ended = installed("backup", "disk/backup")
         assert ended.code == 1
-        assert "The disk has no room for disk/backup" in ended.err
+        assert f"There is no room in disk for a copy of {tmp_path}/wakala.db: make some" in ended.err
         assert [one.name for one in disk.iterdir()] == ["ballast"]
 
 
@@ -185,5 +185,6 @@ def test_a_disk_that_takes_no_writes_is_told_in_words_too(wakala: Command, tmp_p
         with read_only(disk):
             ended = wakala("-c", "disk/here/wakala.toml", "backup", "backups/backup")
         assert ended.code == 1
+        assert f"{tmp_path}/disk/here/wakala.db could not be copied into backups: " in ended.err
         assert "Look whether the disks of both are well, take writes and have room" in ended.err
         assert list((tmp_path / "backups").iterdir()) == []

@@ -105,6 +105,9 @@ def _copied(settings: Settings, partial: Path, target: Path, *, force: bool = Fa
         archive.publish(partial, target, over=force)
     except FileExistsError as error:
         raise _taken(target) from error
+    except OSError as error:
+        error.filename = target  # the half-written one has a name that nobody gave, and a failed write names none
+        raise
     finally:
         archive.remove_sqlite(partial)
     return schema, sha256
@@ -130,8 +133,8 @@ def restore(
     schema, proof = _checked(settings, file)
     if not proof.is_checked:
         say(
-            f"{file} has no digest, as those of older versions: whether it is what was written is not known beyond "
-            "what the database itself checks."
+            f"{file} has no digest: an older version wrote it, or its last line is gone. Whether it is what was "
+            "written is not known beyond what the database itself checks."
         )
     if not check:
         with _ended_in_order():

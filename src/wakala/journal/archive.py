@@ -156,14 +156,14 @@ def _copy(source: Path, opened: Callable[[], apsw.Connection], target: Path, mar
             ours.pragma("application_id", int.from_bytes(mark))
     except apsw.FullError as error:
         raise DatabaseFaultError(
-            f"The disk has no room for {target}: make some, or name a place on another disk."
+            f"There is no room in {target.parent} for a copy of {source}: make some, or name a place on another disk."
         ) from error
     except apsw.Error as error:
         # What befalls the copying of pages has no words of SQLite's, which then says "not an error".
         why = type(error).__name__ if str(error) == "not an error" else error
         raise DatabaseFaultError(
-            f"SQLite could not copy {source} to {target}: {why}. Look whether the disks of both are well, take writes "
-            "and have room."
+            f"{source} could not be copied into {target.parent}: {why}. Look whether the disks of both are well, take "
+            "writes and have room."
         ) from error
 
 
