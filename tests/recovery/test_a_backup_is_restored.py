@@ -1,6 +1,7 @@
 """A backup taken under load, restored into another installation: what was acknowledged before it began is there."""
 
 import asyncio
+import errno
 import itertools
 import os
 import secrets
@@ -476,6 +477,28 @@ async def test_a_database_that_cannot_be_read_gives_way_to_the_backup(tmp_path: 
     await safekeeping._restored_sqlite(path, backup, force=True)
     assert await organisations(path) == {"shop"}
     assert path.with_name("wakala.db.replaced").read_bytes() == broken
+
+
+async def test_a_database_that_is_not_replaced_after_all_keeps_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that fails, say. Without its log it would have lost its last commits, and nobody was told."""
+    backup, limit_bytes = tmp_path / "backup", 400_000
+    archive.copy_sqlite(await left_by_a_killed_gateway(tmp_path / "small", "shop"), backup)
+    path = await left_by_a_killed_gateway(tmp_path, *(f"{number:05d}" * 2_000 for number in range(60)))
+    log = path.with_name("wakala.db-wal")
+    assert backup.stat().st_size < limit_bytes < log.stat().st_size  # which so does not go into its file
+    before = log.read_bytes()
+
+    def failing(_descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as planted, no_file_longer_than(limit_bytes):
+        planted.setattr(os, "fsync", failing)
+        with pytest.raises(OSError, match="Input/output"):
+            await safekeeping._restored_sqlite(path, backup, force=True)
+    assert log.read_bytes() == before
+    assert len(await organisations(path)) == 60
 
 
 async def test_a_database_that_another_program_has_open_is_not_replaced(tmp_path: Path) -> None:

@@ -206,7 +206,12 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
             await _settled(SqliteDatabase(partial))
             archive.fold_log(partial)
             _set_aside(path)
-            archive.publish(partial, path)
+            try:
+                archive.publish(partial, path)
+            except OSError:
+                if partial.exists():  # so it is not in its place
+                    _take_back_log(path)
+                raise
         finally:
             archive.remove_sqlite(partial)
 
@@ -216,7 +221,7 @@ def _set_aside(path: Path) -> None:
     from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
 
     replaced = path.with_name(f"{path.name}.replaced")
-    log, replaced_log = (file.with_name(file.name + "-wal") for file in (path, replaced))
+    log, replaced_log = _logs(path)
     replaced_log.unlink(missing_ok=True)
     if path.exists():
         try:
@@ -231,6 +236,17 @@ def _set_aside(path: Path) -> None:
     if log.exists():
         log.replace(replaced_log)
     path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+
+def _take_back_log(path: Path) -> None:
+    """The old database stays in its place after all, and without its log it would have lost its last commits."""
+    log, replaced_log = _logs(path)
+    if replaced_log.exists():
+        replaced_log.replace(log)
+
+
+def _logs(path: Path) -> tuple[Path, Path]:
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}.replaced-wal")
 
 
 async def _restored_postgres(settings: Settings, file: Path, schema: int, *, force: bool) -> None:
