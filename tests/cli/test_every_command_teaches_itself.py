@@ -19,7 +19,7 @@ def commands(app: typer.Typer = cli, *before: str) -> Iterator[tuple[str, ...]]:
         yield from commands(group.typer_instance, *before, group.name or "")
 
 
-GROUPS = {("alert",), ("shortcode",), ("app",), ("credentials",), ("endpoint",), ("logs",)}
+GROUPS = {(name,) for name in ("shortcode", "app", "credentials", "endpoint", "logs", "notifications", "alert")}
 ALL = sorted({name for name in commands() if name})
 
 

@@ -3,7 +3,7 @@
 import typer
 
 from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run, say
-from wakala.cli.reading import Limit
+from wakala.cli.narrowing import Limit
 from wakala.errors import ConfigurationError
 
 alerts = typer.Typer(

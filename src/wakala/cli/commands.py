@@ -20,6 +20,7 @@ from wakala.cli import (
     endpoints,
     listen,
     logs,
+    notifications,
     reading,
     redirect,
     retention,
@@ -239,12 +240,13 @@ def migrate(json_output: Json = False) -> None:
 
 for each in (
     *(demo, init, serve, doctor.doctor, simulator),
-    *(reading.trace, reading.requests, reading.notifications, reading.quarantine),
+    *(reading.trace, reading.requests, reading.quarantine),
     *(listen.listen, redirect.redirect),
     *(safekeeping.backup, safekeeping.restore, migrate, retention.prune),
 ):
     cli.command()(each)
 for name, group in (
+    ("notifications", notifications.notifications),
     ("shortcode", accounts.shortcodes),
     ("app", accounts.apps),
     ("endpoint", endpoints.endpoints),

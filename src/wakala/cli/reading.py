@@ -1,15 +1,14 @@
-"""Looking: traces, requests, notifications, quarantine. Reads only, so it may run beside a gateway."""
+"""Looking: traces, requests, quarantine. Reads only, so it may run beside a gateway."""
 
 from typing import Annotated, Any
 
 import typer
 
 from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run, visible
+from wakala.cli.narrowing import Before, Env, Limit, Narrowed, OfApp, OfShortcode, Since, Until, say_how_to_go_on
 from wakala.errors import NotFoundError
 from wakala.rules.accounts import Environment
-
-Env = Annotated[Environment, typer.Option(help="sandbox or live.")]
-Limit = Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")]
+from wakala.rules.payment import State
 
 
 def trace(
@@ -52,34 +51,43 @@ def _line(entry: dict[str, Any]) -> list[object]:
     return [offset, f"{arrow} {entry['Name']}", f"{entry['Method']} {entry['URL']} : {outcome} {took}{verdict}"]
 
 
-def requests(environment: Env = Environment.SANDBOX, limit: Limit = 20, json_output: Json = False) -> None:
-    """List the newest requests."""
-    from wakala.cli.visits import read_requests  # noqa: PLC0415 - keeps --help quick
+def requests(
+    app: OfApp = "",
+    shortcode: OfShortcode = "",
+    state: Annotated[list[State] | None, typer.Option(help="Only those that stand there; may be repeated.")] = None,
+    receipt: Annotated[str, typer.Option(help="Only what bears this receipt of M-Pesa's.")] = "",
+    since: Since = None,
+    until: Until = None,
+    before: Before = "",
+    environment: Env = Environment.SANDBOX,
+    limit: Limit = 20,
+    json_output: Json = False,
+) -> None:
+    """List the newest requests, all or those that you look for."""
+    from wakala.cli.list_visits import read_requests  # noqa: PLC0415 - keeps --help quick
 
-    found = run(read_requests(CONTEXT.settings(), environment, limit))
+    wanted = Narrowed(
+        environment,
+        app,
+        shortcode,
+        states=frozenset(state or ()),
+        receipt=receipt,
+        since=since,
+        until=until,
+        before=before,
+        limit=limit,
+    )
+    page = run(read_requests(CONTEXT.settings(), wanted))
     if json_output:
-        print_json(found)
-        return
-    rows = [
-        [moment(v["CreatedAt"]), v["RequestID"], v["Amount"], v["State"], v["MpesaReceiptNumber"], v["ResultDesc"]]
-        for v in found
-    ]
-    columns = ["Created (UTC)", "RequestID", "KES", "State", "Receipt", "Result"]
-    print_table("Requests", columns, rows, "No request yet.")
-
-
-def notifications(environment: Env = Environment.SANDBOX, limit: Limit = 20, json_output: Json = False) -> None:
-    """List the newest notifications, delivered or not."""
-    from wakala.cli.visits import read_notifications  # noqa: PLC0415 - keeps --help quick
-
-    found = run(read_notifications(CONTEXT.settings(), environment, limit))
-    if json_output:
-        print_json(found)
-        return
-    columns = ["Created (UTC)", "NotificationID", "State", "Type", "Attempts", "Status", "Error"]
-    keys = ["NotificationID", "State", "Type", "Attempts", "LastStatus", "LastError"]
-    rows = [[moment(v["CreatedAt"]), *(v[key] for key in keys)] for v in found]
-    print_table("Notifications", columns, rows, "No notification yet.")
+        print_json(page.rows)
+    else:
+        rows = [
+            [moment(v["CreatedAt"]), v["RequestID"], v["Amount"], v["State"], v["MpesaReceiptNumber"], v["ResultDesc"]]
+            for v in page.rows
+        ]
+        columns = ["Created (UTC)", "RequestID", "KES", "State", "Receipt", "Result"]
+        print_table("Requests", columns, rows, wanted.nothing("request"))
+    say_how_to_go_on(page)
 
 
 def quarantine(limit: Limit = 20, json_output: Json = False) -> None:

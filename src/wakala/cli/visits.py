@@ -10,7 +10,7 @@ from wakala.administration import Administration, shortcode_named
 from wakala.config import Settings, master_key
 from wakala.directory import Directory
 from wakala.errors import CallerError, ConfigurationError, NotAllowedHereError, NotFoundError, UpstreamError
-from wakala.identity import Source, made_at_us
+from wakala.identity import Source
 from wakala.journal.database import Database
 from wakala.journal.journal import Journal
 from wakala.journal.migrations import is_behind, migrate, require_newest
@@ -24,8 +24,8 @@ from wakala.rules.signing import mac
 from wakala.store import database, require_its_key, source_at
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
-from wakala.wire.trace import hidden, shown_phone, trace_view
-from wakala.wire.view import payment_view, time_text
+from wakala.wire.trace import trace_view
+from wakala.wire.view import time_text
 
 
 @asynccontextmanager
@@ -250,41 +250,6 @@ async def read_trace(
                 masked=True,
             )
         return None
-
-
-async def read_requests(settings: Settings, environment: Environment, limit: int) -> list[dict[str, Any]]:
-    """The newest payments of all organisations, masked."""
-    async with opened_journal(settings) as journal:
-        numbers = {shortcode.id: shortcode.number for shortcode in await journal.shortcodes()}
-        found = []
-        for organisation_id in await journal.organisations():
-            found += await journal.list_payments(organisation_id, environment, limit=limit)
-        found.sort(key=lambda payment: payment.id, reverse=True)
-        views = [payment_view(payment, numbers.get(payment.scope.shortcode_id, "")) for payment in found[:limit]]
-        return [hidden({**view, "SenderMSISDN": shown_phone(view["SenderMSISDN"] or "") or None}) for view in views]
-
-
-async def read_notifications(settings: Settings, environment: Environment, limit: int) -> list[dict[str, Any]]:
-    """The newest notifications of all organisations."""
-    async with opened_journal(settings) as journal:
-        found = []
-        for organisation_id in await journal.organisations():
-            found += await journal.list_notifications(organisation_id, environment, limit=limit)
-        found.sort(key=lambda notification: notification.id, reverse=True)
-        return [
-            {
-                "NotificationID": n.id,
-                "PaymentID": n.payment_id,
-                "Type": n.type,
-                "State": n.state.value,
-                "Attempts": n.attempts,
-                "CreatedAt": time_text(made_at_us(n.id)),
-                "NextAttemptAt": time_text(n.due_us) if n.state == "waiting" else None,
-                "LastStatus": n.last_status,
-                "LastError": n.last_error,
-            }
-            for n in found[:limit]
-        ]
 
 
 async def read_quarantine(settings: Settings, limit: int) -> list[dict[str, Any]]:
