@@ -63,7 +63,7 @@ class Books:
         number, at_us = f"{next(self.numbers):016x}", us(clock)
 
         async def work(journal: Journal) -> Notification:
-            owner = next(one for one in await journal.apps() if one.name == app)
+            owner = next(one for one in await journal.apps() if app in {one.name, one.consumer_key})
             known = {one.number: one.id for one in await journal.shortcodes()}
             scope = Scope(owner.organisation_id, owner.id, known[shortcode], "sandbox")
             made = payment(name, id=first_id("pay", at_us) + number, scope=scope, receipt=receipt or None)

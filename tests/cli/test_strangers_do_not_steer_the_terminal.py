@@ -71,15 +71,17 @@ async def test_what_was_written_into_a_payment_is_shown_and_not_obeyed(tmp_path:
         stray = {"TransID": "RCPT12345", "TransAmount": "1", "BusinessShortCode": f"1{ESCAPES}"}
         assert (await house.client.post(collect, content=json.dumps(stray))).status_code == 200
         config = str(configured(house, tmp_path))
+        (owed,) = await house.gateway.journal.notifications_of(told["PaymentID"])
         commands = (("trace", "ODD"), ("requests",), ("notifications",), ("quarantine",))
+        commands = (*commands, ("notifications", "show", owed.id))
         shown = []
         for words in (*commands, *((*one, "--json") for one in commands)):
             done = await command("-c", config, *words)
             assert (done.code, done.out != "", steers(done.out), steers(done.err)) == (0, True, "", ""), words
             shown.append(done.out)
         assert "owned" in shown[0]
-        assert json.loads(shown[4])["MpesaReceiptNumber"] == f"R{ESCAPES}"
-        assert f"1{ESCAPES}" in json.loads(shown[7])[0]["Body"].encode().decode("unicode_escape")
+        assert json.loads(shown[5])["MpesaReceiptNumber"] == f"R{ESCAPES}"
+        assert f"1{ESCAPES}" in json.loads(shown[8])[0]["Body"].encode().decode("unicode_escape")
 
 
 async def test_why_m_pesa_refused_is_shown_and_not_obeyed(tmp_path: Path) -> None:

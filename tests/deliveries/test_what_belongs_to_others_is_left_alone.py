@@ -127,3 +127,5 @@ async def test_a_window_is_what_lies_in_it_and_is_asked_for(house: House, clock:
     assert await found(states=frozenset({DeliveryState.DELIVERED}), type=early.type) == (2, None)
     assert await found(states=frozenset({DeliveryState.GIVEN_UP})) == (0, None)
     assert await found(type="payment.failed") == (0, None)
+    assert await found(shortcode_id=early.scope.shortcode_id) == (2, None)
+    assert await found(shortcode_id="sc_of_others") == (0, None)

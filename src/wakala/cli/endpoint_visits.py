@@ -43,7 +43,7 @@ async def endpoint_desk(
     async with opened(settings) as (journal, source):
         master = master_key(settings)
         administration, desk = Administration(journal, master, source), Desk(journal, master, source)
-        directory = await _directory(settings, journal)
+        directory = await directory_of(settings, journal)
         known = await administration.app(app)
         branch = await _branch(administration, known, shortcode, environment)
         endpoint = await desk.endpoint(known, branch)
@@ -66,7 +66,7 @@ async def _branch(
 async def read_endpoints(settings: Settings) -> list[dict[str, Any]]:
     """Every endpoint of every app, with whose it is: several organisations may have an app of one name."""
     async with opened_journal(settings) as journal:
-        directory = await _directory(settings, journal)
+        directory = await directory_of(settings, journal)
         health = {one.lane: one for one in await journal.endpoints.health()}
         names = await journal.organisations()
         return [
@@ -87,7 +87,7 @@ async def read_endpoint(
         endpoint = await Desk(journal, master, source).endpoint(known, branch)
         health = {one.lane: one for one in await journal.endpoints.health()}
         events = await journal.endpoints.events_of(endpoint, EVENTS_ROWS)
-        view = _view(endpoint, await _directory(settings, journal), health, settings)
+        view = _view(endpoint, await directory_of(settings, journal), health, settings)
         view["Events"] = [
             {"At": time_text(event.at_us), "Name": event.name, "Detail": event.detail} for event in events
         ]
@@ -97,7 +97,7 @@ async def read_endpoint(
 async def read_health(settings: Settings) -> list[dict[str, Any]]:
     """How every lane was doing when a gateway last wrote it down, seconds ago."""
     async with opened_journal(settings) as journal:
-        directory = await _directory(settings, journal)
+        directory = await directory_of(settings, journal)
         by_lane = {endpoint.lane: endpoint for endpoint in directory.endpoints}
         return [_health_row(one, by_lane.get(one.lane), directory) for one in await journal.endpoints.health()]
 
@@ -132,7 +132,8 @@ def _view(endpoint: Endpoint, directory: Directory, health: dict[str, Health], s
     return endpoint_view(told, Defaults(terms.schedule_s, terms.answer_limit_s, terms.lane_limit))
 
 
-async def _directory(settings: Settings, journal: Journal) -> Directory:
+async def directory_of(settings: Settings, journal: Journal) -> Directory:
+    """Apps, shortcodes and endpoints as they are now."""
     base_urls = {Environment.SANDBOX: settings.daraja.sandbox_url, Environment.LIVE: settings.daraja.live_url}
     directory = Directory(journal, master_key(settings), base_urls, system_source().now_us)
     await directory.refresh()

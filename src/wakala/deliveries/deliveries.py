@@ -117,7 +117,7 @@ class Deliveries:
         now_us = self._source.now_us()
         if not await self._is_owed(notification, now_us):
             return None
-        own_url = await self._own_url(notification)
+        own_url = await url_of_its_own(self._journal, self._directory, notification)
         # After all that is waited for: the directory may learn of another URL meanwhile.
         app, endpoint = self._directory.app(notification.scope.app_id), self._endpoint(notification.scope)
         app_url = app.callback_url if app else None
@@ -144,17 +144,6 @@ class Deliveries:
             known = await self._journal.notification(notification.id)
             return known is not None and known.lease_us == notification.lease_us
         return True
-
-    async def _own_url(self, notification: Notification) -> str | None:
-        """The URL that came with the request, or that Daraja's caller registered for the shortcode: as it is by now."""
-        url, shortcode = notification.url, self._directory.shortcode(notification.scope.shortcode_id)
-        if not url or notification.type not in _TOLD_WHERE_REGISTERED or shortcode is None:
-            return url
-        if url in {shortcode.confirmation_url, shortcode.bill_url}:
-            return url
-        payment = await self._journal.payment(notification.payment_id)  # seldom: it has moved
-        is_bill = payment is not None and payment.evidence is Evidence.BILL_MANAGER and notification.type == COLLECTED
-        return (shortcode.bill_url if is_bill else shortcode.confirmation_url) or url
 
     async def _try(
         self, notification: Notification, endpoint: Endpoint, url: str, *, is_own: bool, now_us: int
@@ -215,6 +204,18 @@ class Deliveries:
         shortcode = self._directory.shortcode(notification.scope.shortcode_id)
         signers, number = self._directory.signers(endpoint), shortcode.number if shortcode else ""
         return signed_headers(signers, notification.id, notification.body, now_us, number)
+
+
+async def url_of_its_own(journal: Journal, directory: Directory, notification: Notification) -> str | None:
+    """The URL that came with the request, or that Daraja's caller registered for the shortcode: as it is by now."""
+    url, shortcode = notification.url, directory.shortcode(notification.scope.shortcode_id)
+    if not url or notification.type not in _TOLD_WHERE_REGISTERED or shortcode is None:
+        return url
+    if url in {shortcode.confirmation_url, shortcode.bill_url}:
+        return url
+    payment = await journal.payment(notification.payment_id)  # seldom: it has moved
+    is_bill = payment is not None and payment.evidence is Evidence.BILL_MANAGER and notification.type == COLLECTED
+    return (shortcode.bill_url if is_bill else shortcode.confirmation_url) or url
 
 
 def _body_format(payment: Payment, app: App | None) -> BodyFormat:

@@ -38,18 +38,23 @@ CONSUMERS_LIMIT = 50  # of an app in an environment: each is a row for ever
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which notifications: staged from ``from_us`` up to ``until_us``, of these states and this type (all if empty)."""
+    """Which notifications: staged from ``from_us`` up to ``until_us``, of these states, this type and this shortcode.
+
+    What is empty is any.
+    """
 
     from_us: int
     until_us: int
     states: frozenset[DeliveryState] = frozenset()
     type: str = ""
     after: str = ""  # where the call before stopped
+    shortcode_id: str = ""
 
     def holds(self, notification: Notification) -> bool:
         """True where it is one of them."""
         is_state = not self.states or notification.state in self.states
-        return is_state and self.type in {"", notification.type}
+        is_theirs = self.shortcode_id in {"", notification.scope.shortcode_id}
+        return is_state and is_theirs and self.type in {"", notification.type}
 
 
 class Desk:
