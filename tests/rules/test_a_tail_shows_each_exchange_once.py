@@ -1,11 +1,17 @@
 """However late their rows come, each exchange is shown once, and the cursor never passes one that is still to come."""
 
+import re
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wakala
+from wakala.errors import CallerError
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Scope
-from wakala.rules.tailing import WINDOW_S, Filter, Follower, has_failed
+from wakala.rules.tailing import KINDS, WINDOW_S, Filter, Follower, has_failed, require_kind
 
 
 def name_of(second: int, number: int = 0) -> str:
@@ -65,3 +71,29 @@ def test_the_filters() -> None:
         Filter(is_failed=True),
     ):
         assert not other.holds(well)
+
+
+# How the gateway names what it writes down, as its source has it.
+WRITTEN = (
+    r'name="([a-z0-9_]+)",\s+(?:direction|method|answer_body)=',
+    r'_exchange\(incoming, "([a-z0-9_]+)"',
+    r'_exchange\(\s*"([a-z0-9_]+)", request',
+    r'_call\([^"()]*?"([a-z0-9_]+)"',
+    r'name="([a-z0-9_]+)", answer_body',
+)
+
+
+def test_each_name_that_an_exchange_is_given_is_a_kind_that_can_be_asked_for() -> None:
+    sources = [path.read_text() for path in Path(wakala.__file__).parent.rglob("*.py") if "simulator" not in path.parts]
+    names = {name for text in sources for pattern in WRITTEN for name in re.findall(pattern, text)}
+    names |= {f"{one}_callback" for text in sources for one in re.findall(r'_called\(incoming, "(\w+)"', text)}
+    assert len(names) > 20
+    assert names - KINDS == set()
+    require_kind("")
+    for name in names:
+        require_kind(name)
+
+
+def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(CallerError, match=r"no kind stk\. .*stk_callback, .*b2c_businesspayment"):
+        require_kind("stk")

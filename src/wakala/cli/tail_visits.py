@@ -15,7 +15,7 @@ from wakala.identity import Clock, Source, first_id
 from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
 from wakala.rules.accounts import Environment
 from wakala.rules.exchange import Exchange
-from wakala.rules.tailing import WINDOW_ROWS, WINDOW_S, Filter, Follower
+from wakala.rules.tailing import WINDOW_ROWS, WINDOW_S, Filter, Follower, require_kind
 from wakala.wire.trace import exchange_view, hidden
 
 LOOK_AGAIN_S = 0.3  # a person sees no difference to at once
@@ -43,6 +43,7 @@ async def followed(settings: Settings, wanted: Wanted, after: str, show: Show, w
     """Show what ends until ``ended``; the cursor to go on after. A database that is away for a while is waited for."""
     if after not in {"", START} and not _PLACE.fullmatch(after):  # any other word stands behind all, or before
         raise CallerError(f"{after} is no cursor: give the one that was printed, or {START} for the oldest.")
+    require_kind(wanted.kind)
     async with opened(settings) as (journal, source):
         tail = _Tail(journal, await _filter(settings, journal, source, wanted), show, warn, source.now_us)
         warn("Following what goes in and out; Ctrl-C ends it.")

@@ -6,10 +6,32 @@ their IDs. Who follows them looks at the newest minute again and again and remem
 
 from dataclasses import dataclass
 
+from wakala.errors import CallerError
+from wakala.rules.commands import BY_PATH
 from wakala.rules.exchange import OK, Exchange
 
 WINDOW_S = 60  # no exchange takes longer: the longest limit is 30 s, and its row may wait for the disk
 WINDOW_ROWS = 20_000  # of the newest; beyond some hundred exchanges a second the window is shorter than a minute
+
+OURS = ("api_request", "api_read", "delivery", "c2b_validation_relay")
+CALLBACKS = ("stk", "result", "timeout", "outcome", "status", "status_timeout")
+TOLD_BY_MPESA = ("c2b_confirmation", "c2b_validation", "bill_payment", "callback")
+ASKED_OF_MPESA = ("token", "stk_push", "stk_query", "transaction_status", "c2b_register", "pull", "pull_row")
+ASKED_OF_BROKER = ("query_transaction", "register_url", "change_password")
+NAMED = (*OURS, *(f"{name}_callback" for name in CALLBACKS), *TOLD_BY_MPESA, *ASKED_OF_MPESA, *ASKED_OF_BROKER)
+# A call of M-Pesa's that met a bug of ours is kept under the name of its path.
+_BROKEN = tuple(f"{name}_callback" for name in TOLD_BY_MPESA)
+KINDS = frozenset((*NAMED, *_BROKEN, *(path.replace("/", "_") for path in BY_PATH)))
+"""What exchanges are called: what is done beside commands, and each command by its path."""
+
+
+def require_kind(kind: str) -> None:
+    """Of a kind that there is not, nothing would ever be shown, without a word."""
+    if kind and kind not in KINDS:
+        raise CallerError(
+            f"There is no kind {kind}. There are {', '.join(NAMED)}; and a command's path with _ for /, such as "
+            "b2c_businesspayment."
+        )
 
 
 @dataclass(frozen=True, slots=True)
