@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from cli.terminal import CTRL_C, typed
 from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE
 from services.programs import WAKALA, environment
 
@@ -79,6 +80,21 @@ def test_ctrl_c_before_the_command_has_begun_ends_it_without_a_word(tmp_path: Pa
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "loading\n", "")
+
+
+@pytest.mark.parametrize(("answer", "code"), [(CTRL_C, 130), ("n", 1), ("", 1)], ids=["Ctrl-C", "no", "nothing"])
+def test_ctrl_c_at_a_question_is_no_answer_to_it(wakala: Command, tmp_path: Path, answer: str, code: int) -> None:
+    """A script that stops where it was interrupted must not go on where it was told no, nor the other way round."""
+    assert wakala("init").code == 0
+    screen, ended = typed(tmp_path, ("app", "bind", "shop", "600984"), {"Go on? [y/N]": answer})
+    assert (ended, "Traceback" in screen) == (code, False), screen
+
+
+def test_ctrl_c_where_a_secret_is_asked_for_ends_with_130(wakala: Command, tmp_path: Path) -> None:
+    assert wakala("init").code == 0
+    asked = ("shortcode", "add", "--number", "174379", "--consumer-key", "k")
+    screen, ended = typed(tmp_path, asked, {"Consumer secret": CTRL_C})
+    assert (ended, "Traceback" in screen) == (130, False), screen
 
 
 @pytest.mark.parametrize("name", ["wakala.toml", "wakala.key"])

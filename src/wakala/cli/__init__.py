@@ -19,6 +19,16 @@ def main() -> None:
         _run()
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        if _was_interrupted(end):  # at a prompt: there Ctrl-C is told as if somebody had said no
+            sys.exit(EXIT_INTERRUPTED)
+        raise
+
+
+def _was_interrupted(end: BaseException | None) -> bool:
+    while end is not None and not isinstance(end, KeyboardInterrupt):
+        end = end.__context__
+    return end is not None
 
 
 def _run() -> None:
