@@ -62,15 +62,15 @@ class NewSecret:
 
 @dataclass(frozen=True, slots=True)
 class ShortcodeDetails:
-    """What an operator knows of a shortcode."""
+    """What an operator knows of a shortcode; he may be asked for its secrets last."""
 
     number: str
     kind: ShortcodeKind
     environment: Environment
     till: str | None
-    consumer_key: str
-    consumer_secret: str = field(repr=False)
-    passkey: str = field(repr=False)
+    consumer_key: str = ""
+    consumer_secret: str = field(default="", repr=False)
+    passkey: str = field(default="", repr=False)
     response_type: str = "Completed"
     products: tuple[Product, ...] = ()
 
@@ -101,14 +101,19 @@ class Administration:
         await self.require_its_key()  # else one key file would open one half of the secrets, and one the other
         return new_data_key(self._master, owner, self._source.random_bytes(SEAL_LENGTH_BYTES))
 
-    async def add_shortcode(self, organisation: str, details: ShortcodeDetails) -> Shortcode:
-        """A paybill, or a store number with its till."""
+    async def require_new(self, organisation: str, details: ShortcodeDetails) -> None:
+        """Say what keeps a shortcode from entering; nobody needs to have typed its secrets for that."""
         _check(details)
-        organisation_id = await self.organisation(organisation)
+        names = await self._journal.organisations()
         for known in await self._journal.shortcodes():
-            same_owner = known.organisation_id == organisation_id and known.environment == details.environment
+            same_owner = names[known.organisation_id] == organisation and known.environment == details.environment
             if same_owner and known.number == details.number:
                 raise CallerError(f"{details.number} is already there for {organisation} in {details.environment}.")
+
+    async def add_shortcode(self, organisation: str, details: ShortcodeDetails) -> Shortcode:
+        """A paybill, or a store number with its till."""
+        await self.require_new(organisation, details)
+        organisation_id = await self.organisation(organisation)
         shortcode_id = self._source.new_id("sc")
         data_key = await self._new_data_key(shortcode_id)
 

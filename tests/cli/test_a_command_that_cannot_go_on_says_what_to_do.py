@@ -1,19 +1,17 @@
 """Stumbles of a newcomer: the wrong folder, a taken port, a name that is none, a secret typed at a prompt."""
 
 import asyncio
-import os
-import pty
 import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Command
+from cli.terminal import typed
 from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE, listed
 from journal.making import opening, payment
-from services.programs import command, environment
+from services.programs import command
 from wakala.journal.journal import Journal
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.rules.payment import Scope
@@ -120,30 +118,42 @@ async def test_a_simulator_whose_port_is_taken_says_so(tmp_path: Path, taken_por
 def test_secrets_that_are_typed_at_a_prompt_are_not_shown(wakala: Command, tmp_path: Path) -> None:
     assert wakala("init").code == 0
     answers = {"Consumer key": "the-key", "Consumer secret": "s3cretValue", "Passkey": "passkeyValue"}
-    screen = _typed(tmp_path, ("shortcode", "add", "--number", "174379"), answers)
+    screen, _ = typed(tmp_path, ("shortcode", "add", "--number", "174379"), answers)
     assert "the-key" in screen
     assert "s3cretValue" not in screen
     assert PASSKEY[1] not in screen
     assert [one["Number"] for one in listed(wakala("shortcode", "list", "--json"))] == [SHORTCODE[3]]
 
 
-def _typed(folder: Path, arguments: tuple[str, ...], answers: dict[str, str]) -> str:
-    """What stands on a terminal after each prompt was answered by hand."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.execve(sys.executable, [sys.executable, "-m", "wakala", *arguments], environment({}))
-    screen = ""
-    try:
-        for prompt, answer in answers.items():
-            while f"{prompt}: " not in screen:
-                screen += os.read(terminal, 4096).decode()
-            os.write(terminal, f"{answer}\n".encode())
-        while piece := os.read(terminal, 4096):
-            screen += piece.decode()
-    except OSError:  # how a terminal says that its last program has ended
-        pass
-    finally:
-        os.waitpid(child, 0)
-        os.close(terminal)
-    return screen
+@pytest.mark.parametrize(
+    "arguments", [SHORTCODE[:4], (*SHORTCODE[:2], "--number", "174379", "--organisation", "default")]
+)
+def test_a_shortcode_that_is_there_is_told_before_its_secrets_are_asked_for(
+    wakala: Command, arguments: tuple[str, ...]
+) -> None:
+    assert wakala("init").code == 0
+    assert wakala(*SHORTCODE, *PASSKEY).code == 0
+    ended = wakala(*arguments)
+    assert (ended.code, ended.err) == (1, "wakala: 174379 is already there for default in sandbox.\n")
+
+
+def test_a_number_that_is_none_is_told_before_its_secrets_are_asked_for(wakala: Command) -> None:
+    assert wakala("init").code == 0
+    assert "five to seven digits" in wakala("shortcode", "add", "--number", "17").err
+    till = wakala("shortcode", "add", "--number", "600991", "--kind", "till")
+    assert "--till the till number" in till.err
+
+
+def test_to_ask_first_whether_a_shortcode_may_enter_makes_no_organisation(wakala: Command) -> None:
+    assert wakala("init").code == 0
+    assert "Consumer key is missing" in wakala("shortcode", "add", "--number", "174379", "--organisation", "new").err
+    assert wakala("app", "create", "--name", "shop").code == 0
+    assert "there are default." in wakala("trace", "ORDER-1", "--organisation", "new").err
+
+
+def test_a_tail_of_a_kind_that_there_is_not_is_refused_with_those_that_there_are(wakala: Command) -> None:
+    assert wakala("init").code == 0
+    ended = wakala("logs", "tail", "--kind", "nonsense")
+    assert ended.code == 1
+    for kind in ("nonsense", "delivery", "api_request", "stk_callback", "c2b_confirmation", "b2c_businesspayment"):
+        assert kind in ended.err

@@ -1,6 +1,7 @@
 """Shortcodes and apps."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,11 +48,20 @@ def add_shortcode(
         kind=kind,
         environment=environment,
         till=till,
+        response_type=response_type,
+        products=tuple(product or ()),
+    )
+
+    async def may_enter() -> None:
+        async with administration(CONTEXT.settings()) as desk:
+            await desk.require_new(organisation, details)
+
+    run(may_enter())
+    details = replace(
+        details,
         consumer_key=consumer_key or _asked(CONSUMER_KEY, None),
         consumer_secret=consumer_secret or _asked("Consumer secret", consumer_secret_file),
         passkey=passkey or _asked("Passkey", passkey_file),
-        response_type=response_type,
-        products=tuple(product or ()),
     )
 
     async def work() -> Shortcode:
