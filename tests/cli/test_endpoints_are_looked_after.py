@@ -109,6 +109,21 @@ def test_what_the_doctor_says_of_an_app_whose_name_has_blanks_can_be_typed(insta
     assert "`wakala endpoint resume 'the till'`" in said
 
 
+def test_the_doctor_names_the_organisation_of_apps_that_share_a_name(installed: Command) -> None:
+    made = told(installed("app", "create", "--name", "shop", "--organisation", "Mama Mboga", "--json"))
+    assert installed("app", "create", "--name", "kiosk").code == 0
+    key = made["ConsumerKey"]
+    assert installed("endpoint", "pause", key).code == 0
+    findings = {one["check"]: one["finding"] for one in json.loads(installed("doctor", "--json").out)}
+    assert {check for check in findings if check.startswith("app ")} == {
+        "app shop (default)",
+        "app shop (Mama Mboga)",
+        "app kiosk",
+    }
+    assert f"`wakala app callback-url {key} URL`" in findings["app shop (Mama Mboga)"]
+    assert f"`wakala endpoint resume {key}`" in findings["endpoint shop (Mama Mboga)"]
+
+
 def test_a_test_says_what_fails_and_ends_with_1(installed: Command) -> None:
     ended = installed("endpoint", "test", "shop", PRIVATE, "--json")
     assert ended.code == 1

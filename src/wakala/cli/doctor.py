@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run
+from wakala.cli.naming import told_names, typed_names
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.identity import Source
@@ -134,9 +135,10 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
                     if shortcode.registered_us is None:
                         advice = f"C2B URLs not registered: run `wakala shortcode register {shortcode.number}`."
                         yield Finding(f"C2B {shortcode.number}", "warning", advice)
+            told, typed = told_names(apps, await journal.organisations()), typed_names(apps)
             for app in apps:
-                yield await _target(app.name, app.callback_url, settings)
-            for finding in await _endpoints(settings):
+                yield await _target(told[app.id], typed[app.id], app.callback_url, settings)
+            for finding in await _endpoints(settings, told, typed):
                 yield finding
             for finding in await _alerts(settings, journal, shortcodes):
                 yield finding
@@ -230,15 +232,17 @@ def _public_url(settings: Settings) -> list[Finding]:
     return [Finding("callback address", "warning", f"in production M-Pesa will refuse it: {fault}") for fault in faults]
 
 
-async def _endpoints(settings: Settings) -> list[Finding]:
+async def _endpoints(settings: Settings, told: dict[str, str], typed: dict[str, str]) -> list[Finding]:
     """Endpoints that are not called, or fail: somebody waits for news there."""
     from wakala.cli.endpoint_visits import read_endpoints  # noqa: PLC0415 - keeps --help quick
 
     found = []
     for one in await read_endpoints(settings):
-        which = quote(one["App"]) + (f" --shortcode {one['Shortcode']}" if one["Shortcode"] else "")
-        which += " --environment live" if one["Environment"] == Environment.LIVE else ""
-        check, health = f"endpoint {which}", one["Health"]
+        branch = f" --shortcode {one['Shortcode']}" if one["Shortcode"] else ""
+        branch += " --environment live" if one["Environment"] == Environment.LIVE else ""
+        app_id = one["AppID"]
+        which = quote(typed.get(app_id, app_id)) + branch
+        check, health = f"endpoint {told.get(app_id, one['App'])}{branch}", one["Health"]
         last = health["LastError"] or f"status {health['LastStatus']}"
         if one["State"] == "disabled":
             advice = (
@@ -270,11 +274,11 @@ async def _alerts(settings: Settings, journal: Journal, shortcodes: Sequence[Sho
     return [Finding("alerts", "ok", "alerts.url is set; `wakala alert test` shows whether it works")]
 
 
-async def _target(name: str, url: str | None, settings: Settings) -> Finding:
+async def _target(told: str, typed: str, url: str | None, settings: Settings) -> Finding:
     """An app's callback URL: does its name resolve, and may it be called."""
-    check = f"app {name}"
+    check = f"app {told}"
     if url is None:
-        advice = f"no callback URL, notifications are kept: `wakala app callback-url {quote(name)} URL`."
+        advice = f"no callback URL, notifications are kept: `wakala app callback-url {quote(typed)} URL`."
         return Finding(check, "warning", advice)
     parts = urlsplit(url)
     try:

@@ -70,7 +70,11 @@ async def read_endpoints(settings: Settings) -> list[dict[str, Any]]:
         health = {one.lane: one for one in await journal.endpoints.health()}
         names = await journal.organisations()
         return [
-            {"Organisation": names.get(one.organisation_id), **_view(one, directory, health, settings)}
+            {
+                "Organisation": names.get(one.organisation_id),
+                "AppID": one.app_id,
+                **_view(one, directory, health, settings),
+            }
             for one in directory.endpoints
         ]
 
