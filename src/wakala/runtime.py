@@ -28,7 +28,7 @@ from wakala.payments import Payments, Terms
 from wakala.pulling import Patience, Pulling
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import networks
-from wakala.rules.endpoints import STEP_LIMIT_S
+from wakala.rules.endpoints import STEP_LIMIT_S, By
 from wakala.store import database, hear, require_its_key
 from wakala.upstream.broker import Broker
 from wakala.upstream.daraja import Daraja
@@ -188,7 +188,7 @@ class Gateway:
             self.outbox,
         )
         trace_key = master.derive("trace")
-        desk = Desk(self.journal, master, self.source)
+        desk = Desk(self.journal, master, self.source, By.APP)
         self.api = Api(
             self.journal,
             self.directory,

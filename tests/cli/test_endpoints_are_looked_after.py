@@ -1,6 +1,8 @@
 """`wakala endpoint`: terms, state, tests and keys of an app's endpoint and of one for a single shortcode."""
 
+import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,11 @@ import pytest
 
 from cli.conftest import Command, Ended
 from cli.test_an_installation_is_made_step_by_step import PASSKEY, SHORTCODE
+from journal.making import NOW_US, new_id
+from wakala.journal.endpoints import EndpointEvent
+from wakala.journal.journal import Journal
+from wakala.journal.sqlite import SqliteDatabase
+from wakala.rules.endpoints import By, Endpoint
 
 HOOK = "https://shop.example/wakala"
 PRIVATE = "http://10.0.0.1/hook"
@@ -83,6 +90,30 @@ def test_what_happened_to_an_endpoint_says_what_was_changed(installed: Command) 
     assert first["Detail"] == "schedule 1, 2.5 s; time-out 3 s; rate 0.5 a second"
     assert moved["Detail"] == f"To {PRIVATE} ; what waited: hold."
     assert last["Detail"] == "all as the installation has them"
+
+
+def test_what_happened_to_an_endpoint_says_who_did_it(installed: Command, tmp_path: Path) -> None:
+    assert installed("endpoint", "pause", "shop").code == 0
+    assert installed("endpoint", "rotate", "shop").code == 0
+
+    async def by_others() -> None:
+        store = SqliteDatabase(tmp_path / "wakala.db")
+        await store.open()
+        journal = Journal(store)
+        (app,) = await journal.apps()
+        of = Endpoint("", app.organisation_id, app.id, "")
+        for by in (By.APP, By.GATEWAY, None):
+            await journal.endpoints.record_event(
+                EndpointEvent(new_id("eev"), of.organisation_id, of.app_id, "", NOW_US, "endpoint.moved", "", by)
+            )
+        await store.close()
+
+    asyncio.run(by_others())
+    events = told(installed("endpoint", "show", "shop", "--json"))["Events"]
+    assert Counter(one["By"] for one in events) == {"operator": 2, "app": 1, "gateway": 1, None: 1}
+    shown = installed("endpoint", "show", "shop").out
+    for who in ("the command line", "its app, by the API", "Wakala itself"):
+        assert who in shown
 
 
 def test_who_moves_an_endpoint_is_told_what_its_test_found(installed: Command) -> None:

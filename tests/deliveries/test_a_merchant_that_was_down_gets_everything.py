@@ -17,10 +17,9 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
+from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import desk_of
 from journal.making import opening, payment
 from services.gateway import House, eventually, running_gateway
-from wakala.config import master_key
-from wakala.deliveries.desk import Desk
 from wakala.identity import Source
 from wakala.rules.accounts import App
 from wakala.rules.delivery import DeliveryState
@@ -211,7 +210,7 @@ async def test_what_was_put_off_for_hours_is_sent_when_another_gets_through(stre
 async def test_a_merchant_who_is_back_meets_no_more_hands_than_its_limit(street: Street) -> None:
     """The first success begins with the backlog while the journal is looked through again: both find the same lane."""
     courier, limit = street.house.gateway.courier, 4
-    desk = Desk(street.house.gateway.journal, master_key(street.house.gateway.settings), street.house.gateway.source)
+    desk = desk_of(street.house)
     endpoint = await desk.endpoint(await app_named(street, "down"))
     await desk.set_terms(replace(endpoint, concurrency_limit=limit))
     await street.house.settle_directory()
@@ -233,7 +232,7 @@ async def test_a_merchant_who_is_back_meets_no_more_hands_than_its_limit(street:
 
 async def test_a_backlog_keeps_to_the_rate_that_was_set(street: Street) -> None:
     per_s = 20
-    desk = Desk(street.house.gateway.journal, master_key(street.house.gateway.settings), street.house.gateway.source)
+    desk = desk_of(street.house)
     endpoint = await desk.endpoint(await app_named(street, "down"))
     await desk.set_terms(replace(endpoint, rate_limit_per_s=per_s, concurrency_limit=4))
     await street.house.settle_directory()
@@ -257,8 +256,8 @@ async def test_where_hands_are_short_each_lane_has_its_share(street: Street, mon
     """Both merchants come back at once with a backlog, and there are four hands for all."""
     monkeypatch.setattr("wakala.workers.courier.TOTAL_LIMIT", 4)
     monkeypatch.setattr("wakala.workers.courier.FIRST_LIMIT", 4)
-    gateway, each = street.house.gateway, 60
-    desk = Desk(gateway.journal, master_key(gateway.settings), gateway.source)
+    each = 60
+    desk = desk_of(street.house)
     apps = [await app_named(street, name) for name in ("down", "well")]
     for app in apps:
         await desk.pause(await desk.endpoint(app))
@@ -271,7 +270,7 @@ async def test_where_hands_are_short_each_lane_has_its_share(street: Street, mon
     for app in apps:
         await desk.resume(await desk.endpoint(app))
     await street.house.settle_directory()
-    await gateway.courier.step()
+    await street.house.gateway.courier.step()
     await eventually(lambda: len(order) == 2 * each)
     for name in ("D", "W"):
         assert sum(told.startswith(name) for told in order[: 2 * each // 2]) >= each // 4, order

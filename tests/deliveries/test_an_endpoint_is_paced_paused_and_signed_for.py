@@ -16,6 +16,7 @@ from wakala.rules.delivery import Attempted, DeliveryState
 from wakala.rules.endpoints import (
     BREAKER_FAILURES,
     Bucket,
+    By,
     EndpointState,
     Health,
     Record,
@@ -28,7 +29,7 @@ WAKALA = "/wakala"
 
 
 def desk_of(house: House) -> Desk:
-    return Desk(house.gateway.journal, master_key(house.gateway.settings), house.gateway.source)
+    return Desk(house.gateway.journal, master_key(house.gateway.settings), house.gateway.source, By.APP)
 
 
 def scope_of(house: House) -> Scope:
@@ -65,7 +66,7 @@ async def test_410_disables_with_an_event_and_a_new_url_enables(house: House) ->
 
     await eventually(disabled)
     events = await house.gateway.journal.endpoints.events_of(await desk_of(house).endpoint(house.app.app), 10)
-    assert [event.name for event in events] == ["endpoint.disabled"]
+    assert [(event.name, event.by) for event in events] == [("endpoint.disabled", By.GATEWAY)]
     await house.push("G-2", SenderMSISDN="254712000002")
     await house.request_in("G-2", "succeeded")
     desk = desk_of(house)

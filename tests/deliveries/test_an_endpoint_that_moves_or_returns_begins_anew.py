@@ -19,7 +19,7 @@ from wakala.errors import DatabaseFaultError
 from wakala.identity import Source, made_at_us
 from wakala.rules.accounts import Environment, Shortcode
 from wakala.rules.delivery import Attempted, DeliveryState, Notification
-from wakala.rules.endpoints import DISABLE_AFTER_S, EndpointState, Waiting, lane_of, worst_notice
+from wakala.rules.endpoints import DISABLE_AFTER_S, By, EndpointState, Waiting, lane_of, worst_notice
 
 DAY_S = 86_400
 
@@ -186,7 +186,7 @@ async def test_what_is_to_be_held_is_kept_when_its_turn_comes_wherever_it_waits(
     await moved_to(house, "/old", Waiting.FINISH_OLD)
     before = await desk.endpoint(house.app.app)
     moved = replace(before, moved_us=house.gateway.source.now_us(), waiting=Waiting.HOLD)
-    event = event_of(house.gateway.source, before, "endpoint.moved", "")
+    event = event_of(house.gateway.source, before, "endpoint.moved", "", By.OPERATOR)
     await journal.endpoints.save(moved, event, app_url=f"{house.merchant.url}/new")
     await desk.resume(moved)
     await house.gateway._refresh()

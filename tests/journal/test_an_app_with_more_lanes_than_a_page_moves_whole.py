@@ -10,7 +10,7 @@ from wakala.deliveries.desk import Desk
 from wakala.identity import Source
 from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
 from wakala.rules.delivery import DeliveryState
-from wakala.rules.endpoints import Waiting
+from wakala.rules.endpoints import By, Waiting
 from wakala.rules.vault import MasterKey
 
 
@@ -24,7 +24,7 @@ async def test_what_waits_in_the_last_of_many_lanes_is_moved_like_that_in_the_fi
     names = [f"{own.id} host-{number:03}" for number in range(PAGE_LIMIT_ROWS + 1)]
     mine = await asyncio.gather(*(staged(journal, lane=name, created_us=NOW_US - 1) for name in [own.id, *names]))
     others = [await staged(journal, lane=lane, created_us=NOW_US - 1) for lane in ("app_0", "app_2", "app_2 host")]
-    desk = Desk(journal, MasterKey(bytes(32)), Source(lambda: NOW_US, os.urandom))
+    desk = Desk(journal, MasterKey(bytes(32)), Source(lambda: NOW_US, os.urandom), By.APP)
     held = await desk.set_url(own, await desk.endpoint(own), "https://new.example/", waiting)
     assert held == (len(mine) if waiting is Waiting.HOLD else 0)
     found = [await journal.notification(one.id) for one in mine]

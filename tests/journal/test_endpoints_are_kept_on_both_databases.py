@@ -1,12 +1,13 @@
 """Endpoints, keys, health and cursors: the same on SQLite and PostgreSQL."""
 
+import pytest
 from msgspec.structs import replace
 
 from journal.making import ACCEPTED, NOW_US, SCOPE, after, app, new_id, notification, opening, payment
 from wakala.journal.endpoints import Consumer, EndpointEvent
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import DeliveryState
-from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, Waiting
+from wakala.rules.endpoints import By, Endpoint, EndpointState, Health, SigningKey, Waiting
 from wakala.rules.payment import Scope
 
 
@@ -37,6 +38,14 @@ async def test_an_endpoint_changes_state_once_and_keeps_its_terms(journal: Journ
         ("key_1", NOW_US + 9),
         ("key_2", None),
     ]
+
+
+@pytest.mark.parametrize("by", [*By, None])
+async def test_who_did_it_stands_in_an_endpoints_history_where_it_is_known(journal: Journal, by: By | None) -> None:
+    endpoint = Endpoint("end_app_1", "org_1", "app_1", "")
+    told = replace(event(endpoint, "endpoint.paused"), by=by)
+    await journal.endpoints.record_event(told)
+    assert await journal.endpoints.events_of(endpoint, 10) == [told]
 
 
 async def test_an_endpoint_is_disabled_where_it_leads_and_nowhere_else(journal: Journal) -> None:

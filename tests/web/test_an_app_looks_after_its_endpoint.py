@@ -11,6 +11,7 @@ from standardwebhooks import Webhook
 from services.gateway import LIVE, PAYBILL, SANDBOX, House, basic, eventually, is_problem
 from wakala.administration import NewApp
 from wakala.rules.accounts import Environment
+from wakala.rules.endpoints import By, Endpoint
 
 BASE = f"{SANDBOX}/endpoints"
 
@@ -169,3 +170,15 @@ async def test_a_live_endpoint_is_changed_as_live_only(house: House) -> None:
     assert (await post(house, "pause", base=f"{LIVE}/endpoints")).status_code == 200
     assert (await post(house, "pause", base=f"{LIVE}/endpoints", Shortcode="600984")).status_code == 200
     is_problem(await post(house, "pause", base=f"{LIVE}/endpoints", Shortcode=PAYBILL), 422)
+
+
+async def test_what_an_app_changes_stands_in_the_history_as_done_by_the_app(house: House) -> None:
+    """Whoever looks for what was done with a key that leaked sees it apart from what the operator did."""
+    await done(house, "pause", Reason="holiday")
+    await done(house, "resume")
+    await done(house, "rotate")
+    await done(house, "callbackurl", CallbackUrl=f"{house.merchant.url}/new")
+    app = house.app.app
+    events = await house.gateway.journal.endpoints.events_of(Endpoint("", app.organisation_id, app.id, ""), 10)
+    assert {one.name.partition(".")[2] for one in events} == {"paused", "resumed", "rotated", "moved"}
+    assert {one.by for one in events} == {By.APP}

@@ -15,7 +15,7 @@ from wakala.identity import system_source
 from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing
 from wakala.rules.accounts import App, Environment, Shortcode
-from wakala.rules.endpoints import Endpoint, Health
+from wakala.rules.endpoints import By, Endpoint, Health
 from wakala.rules.signing import Signer
 from wakala.wire.endpoint_view import Defaults, Told, endpoint_view
 from wakala.wire.view import time_text
@@ -42,7 +42,7 @@ async def endpoint_desk(
     """The desk, with an app's endpoint on it: its own, or that of a shortcode."""
     async with opened(settings) as (journal, source):
         master = master_key(settings)
-        administration, desk = Administration(journal, master, source), Desk(journal, master, source)
+        administration, desk = Administration(journal, master, source), Desk(journal, master, source, By.OPERATOR)
         directory = await directory_of(settings, journal)
         known = await administration.app(app)
         branch = await _branch(administration, known, shortcode, environment)
@@ -88,12 +88,13 @@ async def read_endpoint(
         administration = Administration(journal, master, source)
         known = await administration.app(app)
         branch = await _branch(administration, known, shortcode, environment)
-        endpoint = await Desk(journal, master, source).endpoint(known, branch)
+        endpoint = await Desk(journal, master, source, By.OPERATOR).endpoint(known, branch)
         health = {one.lane: one for one in await journal.endpoints.health()}
         events = await journal.endpoints.events_of(endpoint, EVENTS_ROWS)
         view = _view(endpoint, await directory_of(settings, journal), health, settings)
         view["Events"] = [
-            {"At": time_text(event.at_us), "Name": event.name, "Detail": event.detail} for event in events
+            {"At": time_text(event.at_us), "Name": event.name, "By": event.by, "Detail": event.detail}
+            for event in events
         ]
         return view
 

@@ -10,7 +10,7 @@ from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, r
 from wakala.errors import CallerError
 from wakala.rules.accounts import Environment
 from wakala.rules.addresses import require_web_address
-from wakala.rules.endpoints import Waiting
+from wakala.rules.endpoints import By, Waiting
 
 endpoints = typer.Typer(help="Where notifications go: terms, health, test, pause, move, rotate.", no_args_is_help=True)
 
@@ -19,6 +19,7 @@ Number = Annotated[str | None, typer.Option("--shortcode", help="The endpoint of
 Env = Annotated[Environment, typer.Option(help="Of the shortcode: sandbox or live.")]
 BY_CLI = "by the command line"
 DEFAULT = "default"
+WHO = {By.APP: "its app, by the API", By.OPERATOR: "the command line", By.GATEWAY: "Wakala itself"}
 
 
 @endpoints.command("list")
@@ -59,9 +60,9 @@ def show(app: App, shortcode: Number = None, environment: Env = Environment.SAND
     keys = [[key["Version"], moment(key["CreatedAt"]), moment(key["SignsUntil"])] for key in found["Keys"]]
     typer.echo()
     print_table("Keys", ["Version", "Since (UTC)", "Signs until (UTC)"], keys, "It signs with the app's first secret.")
-    events = [[moment(event["At"]), event["Name"], event["Detail"]] for event in found["Events"]]
+    events = [[moment(one["At"]), one["Name"], WHO.get(one["By"], ""), one["Detail"]] for one in found["Events"]]
     typer.echo()
-    print_table("Events", ["At (UTC)", "What", "Details"], events, "Nothing happened to it yet.")
+    print_table("Events", ["At (UTC)", "What", "By", "Details"], events, "Nothing happened to it yet.")
 
 
 @endpoints.command("health")

@@ -22,7 +22,7 @@ from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import Endpoint, EndpointState, Target, target_of
+from wakala.rules.endpoints import By, Endpoint, EndpointState, Target, target_of
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Scope
 from wakala.wire.trace import hidden
@@ -111,7 +111,8 @@ class AtDesk:
 async def notification_desk(settings: Settings) -> AsyncIterator[AtDesk]:
     """The desk, for notifications of every app."""
     async with opened(settings) as (journal, source):
-        desk, directory = Desk(journal, master_key(settings), source), await directory_of(settings, journal)
+        desk = Desk(journal, master_key(settings), source, By.OPERATOR)
+        directory = await directory_of(settings, journal)
         yield AtDesk(settings, journal, source, desk, directory, await journal.apps(), await journal.organisations())
 
 

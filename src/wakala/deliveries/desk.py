@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from wakala.deliveries.events import event_of
 from wakala.errors import FieldFault, InvalidFieldsError, NotFoundError
 from wakala.identity import Source, first_id
-from wakala.journal.endpoints import PAGE_ROWS, Consumer
+from wakala.journal.endpoints import PAGE_ROWS, Consumer, EndpointEvent
 from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
 from wakala.rules.addresses import require_web_address
 from wakala.rules.delivery import DeliveryState, Notification
-from wakala.rules.endpoints import Endpoint, EndpointState, SigningKey, Waiting, owner_of, require_sane, terms_text
+from wakala.rules.endpoints import By, Endpoint, EndpointState, SigningKey, Waiting, owner_of, require_sane, terms_text
 from wakala.rules.overlap import OVERLAP_S, overlap_ends_us
 from wakala.rules.payment import Scope
 from wakala.rules.signing import (
@@ -58,12 +58,16 @@ class Window:
 
 
 class Desk:
-    """One method per thing that is done with an endpoint or with notifications that were staged."""
+    """One method per thing that is done with an endpoint or with staged notifications; ``by`` is who does it."""
 
-    def __init__(self, journal: Journal, master: MasterKey, source: Source) -> None:
+    def __init__(self, journal: Journal, master: MasterKey, source: Source, by: By) -> None:
         self._journal = journal
         self._master = master
         self._source = source
+        self._by = by
+
+    def _event(self, endpoint: Endpoint, name: str, detail: str) -> EndpointEvent:
+        return event_of(self._source, endpoint, name, detail, self._by)
 
     async def endpoint(self, app: App, shortcode: Shortcode | None = None) -> Endpoint:
         """As stored, or as an app or shortcode has it that never set anything."""
@@ -86,7 +90,7 @@ class Desk:
             rate_limit_per_s=endpoint.rate_limit_per_s,
             concurrency_limit=endpoint.concurrency_limit,
         )
-        await self._journal.endpoints.save(terms, event_of(self._source, endpoint, "endpoint.terms", terms_text(terms)))
+        await self._journal.endpoints.save(terms, self._event(endpoint, "endpoint.terms", terms_text(terms)))
 
     async def set_url(self, app: App, endpoint: Endpoint, url: str, waiting: Waiting) -> int:
         """Another URL from the next attempt on; ``waiting`` says what becomes of what waits. How many are held.
@@ -107,7 +111,7 @@ class Desk:
                 moved = replace(moved, old_url=url_before, moved_us=now_us)
             elif waiting is Waiting.HOLD:
                 moved = replace(moved, moved_us=now_us)
-            event = event_of(self._source, one, "endpoint.moved", f"To {url} ; what waited: {waiting}.")
+            event = self._event(one, "endpoint.moved", f"To {url} ; what waited: {waiting}.")
             await self._journal.endpoints.save(moved, event, app_url=None if one.shortcode_id else url)
         return sum([await self._after_move(one, waiting, now_us, is_elsewhere=is_elsewhere) for one in moving])
 
@@ -173,7 +177,7 @@ class Desk:
     async def pause(self, endpoint: Endpoint, reason: str = "") -> bool:
         """Nothing is sent until `resume`; everything is stored and waits. False: it was paused already."""
         paused = replace(endpoint, state=EndpointState.PAUSED, reason=reason)
-        event = event_of(self._source, endpoint, "endpoint.paused", reason)
+        event = self._event(endpoint, "endpoint.paused", reason)
         return await self._journal.endpoints.set_state(paused, event)
 
     async def resume(self, endpoint: Endpoint, *, is_elsewhere: bool = False) -> bool:
@@ -184,7 +188,7 @@ class Desk:
         if (await self._as_it_is(endpoint)).state is EndpointState.ACTIVE:
             return False
         active = replace(endpoint, state=EndpointState.ACTIVE, reason="")
-        event = event_of(self._source, endpoint, "endpoint.resumed", "")
+        event = self._event(endpoint, "endpoint.resumed", "")
         await self._begin_anew(active, is_elsewhere=is_elsewhere)
         return await self._journal.endpoints.set_state(active, event)
 
@@ -234,8 +238,8 @@ class Desk:
         for age_us, (old, ends_us) in enumerate(shared, start=1):  # what ends sooner by an earlier change still does
             ended_us = until_us if ends_us is None else min(ends_us, until_us)
             keys.append(self._sealed(app, endpoint, old, version, now_us - age_us, ended_us))
-        event = event_of(
-            self._source, endpoint, "endpoint.rotated", f"{version}; the key before signs for {overlap_s:.0f} s more."
+        event = self._event(
+            endpoint, "endpoint.rotated", f"{version}; the key before signs for {overlap_s:.0f} s more."
         )
         await self._journal.endpoints.rotate(endpoint, keys, version, until_us, event)
 

@@ -2,10 +2,10 @@
 
 from wakala.identity import Source
 from wakala.journal.endpoints import EndpointEvent
-from wakala.rules.endpoints import Endpoint
+from wakala.rules.endpoints import By, Endpoint
 
 
-def event_of(source: Source, endpoint: Endpoint, name: str, detail: str) -> EndpointEvent:
+def event_of(source: Source, endpoint: Endpoint, name: str, detail: str, by: By) -> EndpointEvent:
     """Now, to this endpoint; ``detail`` is a sentence for a person."""
     return EndpointEvent(
         id=source.new_id("eev"),
@@ -15,4 +15,5 @@ def event_of(source: Source, endpoint: Endpoint, name: str, detail: str) -> Endp
         at_us=source.now_us(),
         name=name,
         detail=detail,
+        by=by,
     )

@@ -14,6 +14,7 @@ from wakala.journal.journal import Journal
 from wakala.rules.delivery import GONE, Attempted
 from wakala.rules.endpoints import (
     DISABLE_AFTER_S,
+    By,
     Endpoint,
     EndpointState,
     Health,
@@ -154,7 +155,8 @@ class Standing:
             if not await self._was_told(endpoint, health, notice_s):
                 hours = notice_s // 3_600
                 detail = f"Nothing but failures for {hours} h; the last one: {reason}."
-                await self._journal.endpoints.record_event(event_of(self._source, endpoint, FAILING, detail))
+                event = event_of(self._source, endpoint, FAILING, detail, By.GATEWAY)
+                await self._journal.endpoints.record_event(event)
                 log.warning("endpoint of %s has failed for %s h: %s", self._directory.name_of(endpoint), hours, reason)
             self._noticed_s[health.lane] = notice_s
         if is_over:
@@ -174,7 +176,7 @@ class Standing:
 
     async def _disable(self, endpoint: Endpoint, reason: str) -> None:
         """For what it did as ``endpoint`` says it was; nothing happens where it has moved or is paused by now."""
-        event = event_of(self._source, endpoint, "endpoint.disabled", reason)
+        event = event_of(self._source, endpoint, "endpoint.disabled", reason, By.GATEWAY)
         if await self._journal.endpoints.disable(endpoint, reason, event):
             name = self._directory.name_of(endpoint)
             log.warning("endpoint of %s is disabled: %s Its notifications are kept and wait.", name, reason)

@@ -12,7 +12,7 @@ from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.rows import notification_of
 from wakala.rules.alerts import AlertType, of_endpoint
 from wakala.rules.delivery import Notification
-from wakala.rules.endpoints import Endpoint, EndpointState, Health, SigningKey, Waiting
+from wakala.rules.endpoints import By, Endpoint, EndpointState, Health, SigningKey, Waiting
 from wakala.rules.payment import Scope
 
 PAGE_ROWS = 200  # of notifications that are looked through at once
@@ -21,7 +21,7 @@ FIRST_ID = ""  # sorts before every ID
 
 
 class EndpointEvent(msgspec.Struct, frozen=True):
-    """One thing that happened to an endpoint, and why."""
+    """One thing that happened to an endpoint, and why. Who did it was not always written down."""
 
     id: str
     organisation_id: str
@@ -30,6 +30,7 @@ class EndpointEvent(msgspec.Struct, frozen=True):
     at_us: int
     name: str
     detail: str
+    by: By | None = None
 
 
 class Consumer(msgspec.Struct, frozen=True):
@@ -87,7 +88,7 @@ class EndpointJournal:
     async def events_of(self, endpoint: Endpoint, limit: int) -> list[EndpointEvent]:
         """What happened to one endpoint, newest first."""
         row = (endpoint.organisation_id, *_key(endpoint), min(limit, PAGE_ROWS))
-        return [EndpointEvent(*found) for found in await self._database.fetch("endpoint_events_of", row)]
+        return [_event_of(found) for found in await self._database.fetch("endpoint_events_of", row)]
 
     async def _change(self, key: str, guard: Write | None, writes: list[Write], event: EndpointEvent) -> bool:
         moved = Write("directory_moved", ())
@@ -221,6 +222,11 @@ def _event_writes(event: EndpointEvent) -> tuple[Write, ...]:
 
 
 _ALERTS = {one.value: one for one in (AlertType.ENDPOINT_FAILING, AlertType.ENDPOINT_DISABLED)}
+
+
+def _event_of(row: Sequence[Any]) -> EndpointEvent:
+    columns = [*row[:7], By(row[7]) if row[7] else None]
+    return EndpointEvent(*columns)
 
 
 def _endpoint_row(e: Endpoint) -> Row:

@@ -34,6 +34,14 @@ class EndpointState(StrEnum):
     DISABLED = "disabled"  # by Wakala: it said 410, or failed for days
 
 
+class By(StrEnum):
+    """Who did something to an endpoint."""
+
+    APP = "app"  # the app itself, with its key
+    OPERATOR = "operator"  # who runs the gateway, by the command line
+    GATEWAY = "gateway"  # Wakala, for what the endpoint did
+
+
 class Waiting(StrEnum):
     """What becomes of notifications that wait while the URL is changed; the caller chooses."""
 
