@@ -42,6 +42,19 @@ def test_a_number_that_stands_by_itself_is_masked_wherever_it_is(text: str) -> N
     assert "345678" not in hidden(text).replace("*****678", "")
 
 
+@pytest.mark.parametrize("moment", ["30112026211530123", "30112026211530" + "1", "301120262115301"])
+def test_m_pesas_id_of_a_push_ends_in_the_number_and_is_masked_there(moment: str) -> None:
+    """As M-Pesa makes them (daraja.md 7.9); who was given a link to a payment's page is not given the number too."""
+    shown = hidden({"CheckoutRequestID": f"ws_CO_{moment}712345678", "Body": f'{{"ID":"ws_CO_{moment}112345678"}}'})
+    assert shown["CheckoutRequestID"] == f"ws_CO_{moment}7*****678"
+    assert shown["Body"] == f'{{"ID":"ws_CO_{moment}1*****678"}}'
+
+
+@pytest.mark.parametrize("known", ["ws_CO_191220191020363925", "ws_CO_DMZ_12321_23423476", "ws_CO_1"])
+def test_an_older_id_of_a_push_bears_no_number_and_stays_as_it_is(known: str) -> None:
+    assert hidden(known) == known
+
+
 @pytest.mark.parametrize("stars", ["", "*****"])
 def test_a_hash_that_anybody_can_undo_is_masked_like_the_number(stars: str) -> None:
     whole = hash_of("254712345678")

@@ -16,6 +16,8 @@ from wakala.wire.view import both, payment_view, time_text
 # and fractions have such in them; and whatever is a number where the field's name says that it is one.
 _PHONE = re.compile(r"(?<![0-9])(?:00)?2540?([17][0-9]{8})(?![0-9])")
 _LOCAL_PHONE = re.compile(r"(?<![\w.])0([17][0-9]{8})(?!\w)")
+# M-Pesa's IDs of pushes: a moment to the millisecond, or shorter, then the customer's last nine digits (daraja.md 7.9).
+_CHECKOUT_PHONE = re.compile(r"(ws_CO_[0-9]{15,17})([17][0-9]{8})(?![0-9])")
 _PHONE_FIELD = re.compile(
     r'((?:msisdn|phone|phone_?number|contact|requester|nominatednumber)\\{0,3}"\s*:\s*\\{0,3}"?)([^"\\,}\]\n]{9,40})',
     re.IGNORECASE,
@@ -202,7 +204,7 @@ def hidden(value: Any) -> Any:
     """With the phone numbers masked, wherever they stand."""
     if isinstance(value, str):
         plain = _LOCAL_PHONE.sub(_masked, _PHONE.sub(_masked, _PHONE_FIELD.sub(_masked_field, value)))
-        return _HASHED_PHONE.sub(r"\1*****", plain)
+        return _HASHED_PHONE.sub(r"\1*****", _CHECKOUT_PHONE.sub(_masked_end, plain))
     if isinstance(value, list):
         return [hidden(item) for item in value]
     if isinstance(value, dict):
@@ -212,6 +214,10 @@ def hidden(value: Any) -> Any:
 
 def _masked(found: re.Match[str]) -> str:
     return mask("254" + found[1])
+
+
+def _masked_end(found: re.Match[str]) -> str:
+    return found[1] + mask("254" + found[2]).removeprefix("254")
 
 
 def _masked_field(found: re.Match[str]) -> str:
