@@ -12,10 +12,11 @@ from wakala.config import Settings, master_key
 from wakala.errors import CallerError
 from wakala.identity import Source, first_id, made_at_us
 from wakala.journal.journal import LAST_ID, Journal
-from wakala.rules.delivery import DeliveryState, Notification
+from wakala.rules.delivery import Notification
 from wakala.rules.payment import Payment, Scope
+from wakala.wire.notification import notification_view
 from wakala.wire.trace import hidden, shown_phone
-from wakala.wire.view import payment_view, time_text
+from wakala.wire.view import payment_view
 
 
 async def read_requests(settings: Settings, wanted: Narrowed) -> Page[Any]:
@@ -66,29 +67,13 @@ async def read_notifications(settings: Settings, wanted: Narrowed) -> Page[Any]:
         numbers = {shortcode.id: shortcode.number for shortcode in await journal.shortcodes()}
         shown = [
             {
-                **notification_view(one),
+                **notification_view(one, made_at_us(one.id)),
                 "App": apps.get(one.scope.app_id),
                 "Shortcode": numbers.get(one.scope.shortcode_id),
             }
             for one in page.rows
         ]
         return Page(shown, page.before, page.is_cut)
-
-
-def notification_view(notification: Notification) -> dict[str, Any]:
-    """As the API tells it, without the body."""
-    is_waiting = notification.state is DeliveryState.WAITING
-    return {
-        "NotificationID": notification.id,
-        "PaymentID": notification.payment_id,
-        "Type": notification.type,
-        "State": notification.state.value,
-        "Attempts": notification.attempts,
-        "CreatedAt": time_text(made_at_us(notification.id)),
-        "NextAttemptAt": time_text(notification.due_us) if is_waiting else None,
-        "LastStatus": notification.last_status,
-        "LastError": notification.last_error,
-    }
 
 
 async def whose_is(settings: Settings, journal: Journal, source: Source, wanted: Narrowed) -> Whose:

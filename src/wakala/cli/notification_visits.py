@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from wakala.cli.endpoint_visits import directory_of
-from wakala.cli.list_visits import notification_view, whose_is
+from wakala.cli.list_visits import whose_is
 from wakala.cli.naming import told_names, typed_endpoint, typed_names
 from wakala.cli.narrowing import Narrowed, us_of
 from wakala.cli.visits import opened
@@ -18,13 +18,14 @@ from wakala.deliveries.deliveries import url_of_its_own
 from wakala.deliveries.desk import Desk, Window
 from wakala.directory import Directory
 from wakala.errors import NotFoundError
-from wakala.identity import Source
+from wakala.identity import Source, made_at_us
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import By, Endpoint, EndpointState, Target, target_of
 from wakala.rules.exchange import Exchange
 from wakala.rules.payment import Scope
+from wakala.wire.notification import notification_view
 from wakala.wire.trace import hidden
 from wakala.wire.view import time_text
 
@@ -136,7 +137,7 @@ async def _whole(at: AtDesk, notification: Notification) -> dict[str, Any]:
     scope, shortcode = notification.scope, at.directory.shortcode(notification.scope.shortcode_id)
     app = at.directory.app(scope.app_id)
     view = {
-        **notification_view(notification),
+        **notification_view(notification, made_at_us(notification.id)),
         "Organisation": at.organisations.get(scope.organisation_id),
         "App": app.name if app else None,
         "Shortcode": shortcode.number if shortcode else None,

@@ -41,6 +41,7 @@ from wakala.web.paging import (
 )
 from wakala.web.plumbing import Handler, Incoming
 from wakala.wire.api import HttpAnswer, plain
+from wakala.wire.notification import notification_view
 from wakala.wire.view import time_text
 
 _NAME = re.compile(NAME)
@@ -264,18 +265,8 @@ def _us(moment: dt.datetime) -> int:
 
 
 def _view(notification: Notification) -> dict[str, Any]:
-    return {
-        "NotificationID": notification.id,
-        "PaymentID": notification.payment_id,
-        "Type": notification.type,
-        "State": notification.state.value,
-        "Attempts": notification.attempts,
-        "CreatedAt": time_text(made_at_us(notification.id)),
-        "NextAttemptAt": time_text(notification.due_us) if notification.state is DeliveryState.WAITING else None,
-        "LastStatus": notification.last_status,
-        "LastError": notification.last_error,
-        "Body": msgspec.Raw(notification.body),
-    }
+    view = notification_view(notification, made_at_us(notification.id))
+    return view | {"Body": msgspec.Raw(notification.body)}
 
 
 @dataclass(frozen=True, slots=True)

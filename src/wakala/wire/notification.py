@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from wakala.rules.accounts import BodyFormat, Side
+from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.payment import PLAIN, Evidence, Kind, Payment, State
 from wakala.rules.receipt import us_to_nairobi
 from wakala.rules.sides import originator_id
@@ -39,6 +40,22 @@ def headers_of(body: bytes, shortcode: str) -> tuple[tuple[str, str], ...]:
         return (("Content-Type", "application/json"),)
     told = (("Content-Type", "application/json;charset=UTF-8"),)
     return (*told, ("Businessshortcode", shortcode)) if body.startswith(_PUSH_RESULT) else told
+
+
+def notification_view(notification: Notification, made_us: int) -> dict[str, Any]:
+    """A notification as the API tells it, without its body; ``made_us`` is when it was staged first."""
+    is_waiting = notification.state is DeliveryState.WAITING
+    return {
+        "NotificationID": notification.id,
+        "PaymentID": notification.payment_id,
+        "Type": notification.type,
+        "State": notification.state.value,
+        "Attempts": notification.attempts,
+        "CreatedAt": time_text(made_us),
+        "NextAttemptAt": time_text(notification.due_us) if is_waiting else None,
+        "LastStatus": notification.last_status,
+        "LastError": notification.last_error,
+    }
 
 
 def render_test(body_format: BodyFormat, now_us: int) -> bytes:
