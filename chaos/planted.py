@@ -17,6 +17,7 @@ import wakala.deliveries.deliveries as deliveries_module
 import wakala.journal.sqlite as sqlite_module
 import wakala.rules.decisions as decision_rules
 import wakala.upstream.daraja as daraja_module
+from wakala.errors import RequestInFlightError
 from wakala.journal.database import Operation, sql
 from wakala.journal.journal import Journal
 from wakala.journal.rows import Claim, notification_of
@@ -264,11 +265,14 @@ def answer_a_repeat_with_news() -> Iterator[None]:
 @_fault
 def leave_a_repeat_in_flight() -> Iterator[None]:
     """Whose first answer never came, because its gateway died, is told for ever to wait for it."""
+    real = Payments._repeat
 
-    def is_abandoned(_: Payments, _first: Payment) -> bool:
-        return False
+    async def repeat(self: Payments, first: Payment | None, again: Payment) -> Payment:
+        if first is not None and first.answer is None:
+            raise RequestInFlightError
+        return await real(self, first, again)
 
-    with _swapped(Payments, "_is_abandoned", is_abandoned):
+    with _swapped(Payments, "_repeat", repeat):
         yield
 
 

@@ -33,6 +33,7 @@ from wakala.rules.exchange import Exchange
 from wakala.rules.facts import (
     DATABASE_AWAY,
     INTERRUPTED,
+    Accepted,
     Fact,
     GaveUp,
     LostSight,
@@ -67,6 +68,8 @@ from wakala.upstream.facts import retry_us
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
 _INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
+_UNHEARD = "M-Pesa's answer did not reach this gateway; what came of it is told by its notification."
+_TAKEN = "M-Pesa's answer did not reach this gateway, but its outcome did."
 _STAYED = "The database did not answer, so it was not sent."
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
@@ -206,8 +209,8 @@ class Payments:
         match repeat_of(first, again.fingerprint):
             case Repeat.SPENT:
                 raise RequestIdSpentError
-            case Repeat.IN_FLIGHT if self._is_abandoned(first):
-                return await self.settle(first, LostSight(INTERRUPTED, _INTERRUPTED))
+            case Repeat.IN_FLIGHT if first.state.is_final or self._is_abandoned(first):
+                return await self.settle(first, _in_place_of_an_answer(first))
             case Repeat.IN_FLIGHT:
                 raise RequestInFlightError
             case Repeat.SAME:
@@ -574,6 +577,16 @@ def _registration(payment: Payment) -> Registration:
         validation_url=details.get("ValidationURL", "") if is_daraja else "",
         app_id=payment.scope.app_id,
     )
+
+
+def _in_place_of_an_answer(first: Payment) -> Fact:
+    """What is told of a payment of which M-Pesa has spoken, though nobody here has its answer.
+
+    Where it ended and bears M-Pesa's own ID, M-Pesa took it; who asked by Daraja's paths is not told to try again.
+    """
+    if first.state is not State.EXPIRED and first.state.is_final and first.checkout_request_id:
+        return Accepted(first.merchant_request_id or "", first.checkout_request_id, _TAKEN)
+    return LostSight(INTERRUPTED, _UNHEARD if first.state.is_final else _INTERRUPTED)
 
 
 def _claimed(fact: Fact, claims: str | None, after: Payment) -> Claim | None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from services.gateway import House, eventually, is_problem, running_gateway
+from wakala.rules.facts import Settled, TimedOut
+from wakala.rules.payment import Evidence
 
 RULES = {"hang_seconds": 8.0}
 
@@ -50,8 +52,7 @@ async def test_a_gateway_that_died_while_it_waited_leaves_an_answer(
     house = await opened(stack, tmp_path, database_url, **slow)
     waiting = asyncio.create_task(house.push("R-1"))
     await eventually(house.prompts)
-    await house.customer("approve")
-    await house.request_in("R-1", "succeeded")
+    await says_nothing_of_use(house, "R-1")
 
     told: dict[str, Any] = {}
 
@@ -67,17 +68,65 @@ async def test_a_gateway_that_died_while_it_waited_leaves_an_answer(
     assert house.prompts() == 1
 
 
-async def test_while_the_first_one_is_waited_for_there_is_nothing_to_repeat(
+async def says_nothing_of_use(house: House, request_id: str) -> None:
+    """M-Pesa's queue gave the request up, which settles nothing."""
+    [organisation] = await house.gateway.journal.organisations()
+    sent = await house.gateway.journal.payment_by_request(organisation, "sandbox", request_id)
+    assert sent is not None
+    await house.gateway.payments.settle(sent, TimedOut("It timed out in M-Pesa's queue."))
+
+
+async def test_while_the_first_one_is_waited_for_and_nothing_is_settled_there_is_nothing_to_repeat(
     stack: AsyncExitStack, tmp_path: Path, database_url: str
 ) -> None:
-    house = await opened(stack, tmp_path, database_url, daraja={"answer_limit_s": 600})
+    house = await opened(stack, tmp_path, database_url, daraja={"answer_limit_s": 600}, finisher={"poll_s": 600})
     await house.box.control("rules", {"hang_seconds": 600.0})
     waiting = asyncio.create_task(house.push("R-1"))
     await eventually(house.prompts)
     is_problem(await house.push("R-1"), 409, "request_in_flight")
-    await house.customer("approve")
-    await house.request_in("R-1", "succeeded")
+    await says_nothing_of_use(house, "R-1")
     is_problem(await house.push("R-1"), 409, "request_in_flight")
     assert house.prompts() == 1
     waiting.cancel()
     await asyncio.wait({waiting})
+
+
+@pytest.mark.parametrize(("answers", "outcome"), [("approve", "succeeded"), ("cancel", "failed")])
+async def test_what_has_its_outcome_answers_a_repeat_at_once_and_as_taken(
+    stack: AsyncExitStack, tmp_path: Path, database_url: str, answers: str, outcome: str
+) -> None:
+    """Whether whoever waited for M-Pesa's answer was cut off or waits still; who waits is told the same."""
+    house = await opened(stack, tmp_path, database_url, daraja={"answer_limit_s": 600})
+    waiting = asyncio.create_task(house.push("R-1"))
+    await eventually(house.prompts)
+    await house.customer(answers)
+    view = await house.request_in("R-1", outcome)
+
+    again = await house.push("R-1")
+
+    assert (again.status_code, again.json()["State"]) == (202, "pending")
+    assert again.json()["CheckoutRequestID"] == view["CheckoutRequestID"]
+    assert (await house.push("R-1")).json() == again.json()
+    first = await waiting
+    assert (first.status_code, first.json()) == (202, again.json())
+    assert (await house.request("R-1"))["State"] == outcome
+    assert house.prompts() == 1
+
+
+async def test_what_has_its_outcome_without_an_id_of_m_pesas_answers_a_repeat_at_once(
+    stack: AsyncExitStack, tmp_path: Path, database_url: str
+) -> None:
+    """A C2B confirmation names no request: that M-Pesa gave an answer is not known."""
+    house = await opened(stack, tmp_path, database_url, daraja={"answer_limit_s": 600})
+    waiting = asyncio.create_task(house.push("R-1"))
+    await eventually(house.prompts)
+    [organisation] = await house.gateway.journal.organisations()
+    sent = await house.gateway.journal.payment_by_request(organisation, "sandbox", "R-1")
+    assert sent is not None
+    confirmed = Settled(Evidence.C2B_CONFIRMATION, paid=True, code="0", description="Confirmed.", receipt="UCE1Q0Z8MN")
+    await house.gateway.payments.settle(sent, confirmed)
+
+    again = await house.push("R-1")
+
+    assert (again.status_code, again.json()["State"]) == (202, "unknown")
+    assert (await waiting).json() == again.json()
