@@ -251,10 +251,13 @@ class Payments:
         return await self._heard(payment, asked, answered)
 
     async def _heard(self, payment: Payment, asked: Asked, answered: Answered | None = None) -> Payment:
-        """What a call brought, written at once, or once the database is back."""
+        """What a call brought, written at once, or once the database is back. Where a stop cuts that short, at its end.
+
+        M-Pesa says it once: without its ID a push cannot even be asked about.
+        """
         try:
             return await self._carried(payment, asked, answered)
-        except DatabaseAwayError:
+        except (DatabaseAwayError, asyncio.CancelledError):
             if len(self._unwritten) < RECENT_LIMIT_PAYMENTS:
                 self._unwritten.append((payment, asked))
             raise
@@ -271,7 +274,10 @@ class Payments:
         )
 
     async def write_late(self) -> None:
-        """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
+        """What M-Pesa answered while the database was away, or in the moment in which a stop cut its writing short.
+
+        A process that ends before the database is back asks instead.
+        """
         while self._unwritten:
             payment, asked = self._unwritten.popleft()
             try:
@@ -279,7 +285,7 @@ class Payments:
                     # It may be held on the disk already, and sent again by somebody since, whose sending stands.
                     is_unsent = isinstance(asked.fact, Unsent)
                     await self._carried(payment, asked, is_of_this_version=is_unsent)
-            except DatabaseAwayError:
+            except (DatabaseAwayError, asyncio.CancelledError):
                 self._unwritten.appendleft((payment, asked))
                 raise
 
@@ -355,9 +361,9 @@ class Payments:
                     billing_url=(payment.callback_url or "") if bills else None,
                     refuses_initiator=is_refusal,
                 )
-            except DatabaseFaultError as fault:
+            except (DatabaseFaultError, asyncio.CancelledError) as fault:
                 self._recent.pop(payment.id, None)
-                if isinstance(fault, DatabaseAwayError):
+                if isinstance(fault, DatabaseAwayError | asyncio.CancelledError):
                     self._outbox.doubt(owed)
                     raise
                 fact = await self._without_taken_receipt(payment, fact)

@@ -70,6 +70,7 @@ RETRY_REST_S = 1.0  # how soon it is seen that a database is there which was awa
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
 FINISH_SHARE = 0.5  # of the workers' time: attempts and questions that are under way
 LAST_WORDS_SHARE = 0.15  # of the workers' time: giving back, and closing connections
+HEARD_LIMIT_S = 2.0  # for what M-Pesa has said to be written, also in a hurry; a commit takes milliseconds
 CUT_SHORT_LIMIT_S = 1.0  # for what is cut short to end; a client of a database that hangs says goodbye to it first
 SECOND_US = 1_000_000
 MIB_BYTES = 1_048_576
@@ -362,6 +363,10 @@ class Gateway:
         works = [self.courier.stop(), self.finisher.stop(), *(loop.stop() for loop in self._loops)]
         await self._finish(works, limit_s * FINISH_SHARE)
         await self.courier.cut_short()
+        if self._has_begun:  # also what was cut short just now
+            self._has_begun = False
+            heard = [self.payments.write_late(), self.shelter.step()]
+            await self._finish(heard, min(HEARD_LIMIT_S, limit_s * LAST_WORDS_SHARE), in_any_case=True)
         last = [self.courier.hand_back(), self.payments.hand_back(), self.standing.step()]
         await self._finish(last, limit_s * LAST_WORDS_SHARE)
         lines = (self.to_merchants, self.to_mpesa, self.to_operator)
@@ -369,12 +374,17 @@ class Gateway:
         await self.spill.close()
         await self.database.close(max(1.0, ends_s - asyncio.get_running_loop().time()))
 
-    async def _finish(self, works: Sequence[Coroutine[Any, Any, object]], limit_s: float) -> None:
-        """Side by side, until all is done, its time is over or somebody is in a hurry; then it is cut short."""
+    async def _finish(
+        self, works: Sequence[Coroutine[Any, Any, object]], limit_s: float, *, in_any_case: bool = False
+    ) -> None:
+        """Side by side, until all is done, its time is over or somebody is in a hurry; then it is cut short.
+
+        ``in_any_case``: a hurry waits for it.
+        """
         tasks = [asyncio.create_task(work) for work in works]
         hurry = asyncio.create_task(self._hurry.wait())
         everything = asyncio.gather(*tasks, return_exceptions=True)
-        waiting: set[asyncio.Future[Any]] = {everything, hurry}
+        waiting: set[asyncio.Future[Any]] = {everything} if in_any_case else {everything, hurry}
         await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         for fault in await _ended(tasks):

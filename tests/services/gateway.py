@@ -81,6 +81,7 @@ class House:
     box: Box
     admin: Administration
     app: NewApp
+    server: uvicorn.Server
     secrets: dict[str, str] = field(default_factory=dict)
 
     async def raw(self, request: bytes) -> httpx2.Response:
@@ -101,6 +102,12 @@ class House:
     async def attempts_ended(self) -> None:
         """Wait until the last attempt is written and noted in its endpoint's account; then a clock may be moved."""
         await eventually(lambda: not self.gateway.courier._in_hand)
+
+    def cut_off(self) -> None:
+        """What a second signal does: nobody is waited for any more. `Gateway.stop` follows."""
+        self.gateway.hurry()
+        for task in self.server.server_state.tasks:
+            task.cancel()
 
     async def settle_directory(self) -> None:
         """Have the gateway see what an administrator changed, without waiting for its next look."""
@@ -202,7 +209,7 @@ def new_key(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
+async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[uvicorn.Server]:
     """The gateway's application on a listening socket, as `wakala.serving` serves it."""
     config = uvicorn.Config(
         gateway.app,
@@ -220,7 +227,7 @@ async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[Non
     running = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started)
     try:
-        yield
+        yield server
     finally:
         server.should_exit = True
         await running
@@ -248,9 +255,9 @@ async def running_gateway(
             await gateway.start()
             admin = Administration(gateway.journal, master_key(settings), gateway.source)
             try:
-                async with served(gateway, listener), _client(f"http://127.0.0.1:{port}") as client:
+                async with served(gateway, listener) as server, _client(f"http://127.0.0.1:{port}") as client:
                     app = await admin.add_app("demo", "shop", f"{merchant.url}/wakala", BodyFormat.WAKALA)
-                    house = House(str(client.base_url).rstrip("/"), gateway, client, merchant, box, admin, app)
+                    house = House(str(client.base_url).rstrip("/"), gateway, client, merchant, box, admin, app, server)
                     house.secrets["master key"] = key
                     await house.add_shortcode()
                     yield house

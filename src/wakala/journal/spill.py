@@ -147,7 +147,9 @@ class Spill:
         return False
 
     async def close(self) -> None:
-        """Remove the files in which nothing is left to do."""
+        """Remove the files in which nothing is left to do. What is in memory alone goes there, if the disk takes it."""
+        while self._memory and await self.keep(self._memory[0]):
+            self._memory.popleft()
         if self._writing is not None:
             await self._writing
         is_aside = await self._put_aside()

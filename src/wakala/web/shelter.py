@@ -7,6 +7,7 @@ without the database.
 What meets a bug of ours is kept as well: raw, in quarantine.
 """
 
+import asyncio
 import logging
 import time
 
@@ -63,6 +64,10 @@ class Shelter:
                 if not is_kept:
                     raise
                 return inbound.acknowledgement(kind, incoming.body)
+            except asyncio.CancelledError:  # at a stop that waits no longer, which handles it before it ends
+                if inbound.gave(incoming, kind):
+                    self._spill.remember(_record(kind, incoming))
+                raise
             except WakalaError:
                 raise
             except Exception:
@@ -72,9 +77,7 @@ class Shelter:
         return handle
 
     async def _kept(self, kind: str, incoming: Incoming) -> bool:
-        parameters = incoming.parameters | {"secret": ""}
-        path = f"{incoming.path.rpartition('/')[0]}/"
-        record = _encoder.encode(Sheltered(kind, replace(incoming, path=path, parameters=parameters)))
+        record = _record(kind, incoming)
         if await self._spill.keep(record):
             log.warning("the database is away: a %s callback is kept in the spill file", kind)
             return True
@@ -120,3 +123,9 @@ class Shelter:
                 continue
             return
         await self._handlers[kind](incoming)
+
+
+def _record(kind: str, incoming: Incoming) -> bytes:
+    parameters = incoming.parameters | {"secret": ""}
+    path = f"{incoming.path.rpartition('/')[0]}/"
+    return _encoder.encode(Sheltered(kind, replace(incoming, path=path, parameters=parameters)))
