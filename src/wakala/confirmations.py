@@ -266,7 +266,7 @@ class Confirmations:
         """
         shortcode = self._directory.shortcode(waiting.shortcode_id)
         if shortcode is None:
-            return
+            raise LookupError(f"the shortcode {waiting.shortcode_id} is not known here")
         now_us = self._source.now_us()
         told = json.loads(waiting.notice)
         payer_name, words = told.pop("payer_name"), told.pop("words", "")

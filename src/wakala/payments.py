@@ -7,6 +7,7 @@ query) becomes a fact and goes through `settle`, so there is one place where a p
 
 import asyncio
 import json
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ from wakala.rules.signing import fingerprint, mac
 from wakala.rules.vault import NONCE_LENGTH_BYTES
 from wakala.upstream.door import Asked, Callback, Upstream
 from wakala.upstream.facts import retry_us
+
+log = logging.getLogger("wakala.payments")
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
@@ -510,7 +513,11 @@ class Payments:
         for payment in [one for one in self._owned.values() if not is_leased(one, now_us)]:
             del self._owned[payment.id]
         owned = [self._let_go(one, now_us) for one in self._owned.values()]
-        await asyncio.gather(*stayed, *owned)
+        for fault in await asyncio.gather(*stayed, *owned, return_exceptions=True):
+            if isinstance(fault, DatabaseFaultError) and not isinstance(fault, DatabaseAwayError):
+                log.warning("what became of a payment is looked at again: %s", fault.sentence)
+            elif fault is not None:
+                raise fault
 
     async def _look(self, stayed: Payment) -> None:
         found = await self._journal.payment(stayed.id)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from wakala.confirmations import Confirmations
 from wakala.directory import Directory
-from wakala.errors import WakalaError
+from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import Shortcode
@@ -101,10 +101,10 @@ class Pulling:
         return entered
 
     async def _enter_or_keep(self, row: PulledPayment, shortcode: Shortcode, page: Exchange) -> bool:
-        """A row that meets a bug of ours goes into quarantine and keeps no other from its turn."""
+        """A row that meets a bug of ours, or that the database refuses, goes into quarantine and holds up no other."""
         try:
             return await self._enter(row, shortcode, page)
-        except WakalaError:
+        except DatabaseAwayError:
             raise
         except Exception:
             log.exception("payment %s in the list of %s could not be entered", row.receipt, shortcode.number)

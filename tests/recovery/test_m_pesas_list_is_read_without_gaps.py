@@ -12,6 +12,7 @@ from aiohttp import web
 
 from deliveries.conftest import Clock
 from journal.making import exchange
+from recovery.test_what_always_fails_holds_up_nothing_behind_it import refuse
 from services.gateway import CUSTOMER, PAYBILL, House, running_gateway
 from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
@@ -190,6 +191,21 @@ async def test_a_row_that_meets_a_bug_of_ours_is_kept_in_quarantine_and_keeps_no
     assert paid is not None
     [kept] = await house.gateway.journal.quarantined()
     assert json.loads(kept.answer_body or b"")["receipt"] == bad
+
+
+async def test_a_row_that_the_database_refuses_is_kept_in_quarantine_and_holds_up_no_other(
+    house: House, clock: Clock
+) -> None:
+    shortcode = await granted(house)
+    order = {"number": PAYBILL, "msisdn": CUSTOMER, "amount": 70}
+    bad, good = [(await house.box.control("c2b/pay", order | {"account": one}))["receipt"] for one in ("BAD", "INV-7")]
+    refuse(house, "INSERT ON payments", f"new.receipt = '{bad}'")
+    clock.advance(SETTLE_S + 1)
+    assert await reading(house).pull(shortcode) == 1
+    assert await house.gateway.journal.payment_by_receipt(collecting_scope(shortcode), good) is not None
+    [kept] = await house.gateway.journal.quarantined()
+    assert json.loads(kept.answer_body or b"")["receipt"] == bad
+    assert await house.gateway.journal.pulled_until(shortcode.id) is not None
 
 
 @asynccontextmanager

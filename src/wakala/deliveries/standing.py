@@ -8,7 +8,7 @@ import logging
 
 from wakala.deliveries.events import event_of
 from wakala.directory import Directory
-from wakala.errors import DatabaseAwayError, WakalaError
+from wakala.errors import DatabaseAwayError, DatabaseFaultError, WakalaError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.rules.delivery import GONE, Attempted
@@ -113,7 +113,9 @@ class Standing:
         self._returned.add(lane)
         try:
             await self._journal.bring_forward(lane, self._source.now_us())
-        except DatabaseAwayError:
+        except DatabaseFaultError as fault:
+            if not isinstance(fault, DatabaseAwayError):
+                log.warning("what waits for %s is not brought forward yet: %s", lane, fault.sentence)
             return
         self._returned.discard(lane)
 
@@ -126,6 +128,7 @@ class Standing:
         """Write down what changed, tell what has failed for long, disable what has failed for days."""
         for lane in sorted(self._returned):
             await self._bring_forward(lane)
+        failed: WakalaError | None = None  # one that the database refuses keeps no other from its turn
         for lane in sorted(self._unsaved):
             # Both before anything is waited for: an endpoint that moves meanwhile is not judged by what it did before.
             endpoint, health = self._directory.endpoint(*owner_of(lane)), self.record(lane).health
@@ -133,9 +136,13 @@ class Standing:
             try:
                 await self._journal.endpoints.save_health(health)
                 await self._judge(endpoint, health)
-            except WakalaError:
+            except WakalaError as fault:
                 self._unsaved.add(lane)  # the next turn says what this one could not
-                raise
+                if isinstance(fault, DatabaseAwayError):
+                    raise
+                failed = fault
+        if failed is not None:
+            raise failed
         return False
 
     async def _judge(self, endpoint: Endpoint | None, health: Health) -> None:

@@ -253,6 +253,12 @@ class Journal:
         """Confirmations that have waited long enough for a push to claim them."""
         return [Confirmation(*row) for row in await self._database.fetch("confirmations_due", (now_us, limit))]
 
+    async def put_off_confirmation(self, waiting: Confirmation, until_us: int) -> None:
+        """It could not be given to anybody: it is due again then."""
+        place = (waiting.organisation_id, waiting.environment, waiting.receipt, waiting.shortcode_id)
+        guard = Write("confirmation_put_off", (until_us, *place, waiting.due_us))
+        await self._database.commit(Operation(waiting.receipt, guard))
+
     # ── notifications ──
 
     async def record_attempt(

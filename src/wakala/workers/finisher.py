@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Awaitable
 
 from wakala.confirmations import Confirmations
+from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
-from wakala.journal.journal import Journal
+from wakala.journal.journal import Confirmation, Journal
 from wakala.journal.rows import ShortcodeDue
 from wakala.payments import Payments
 from wakala.rules.accounts import Environment
@@ -22,6 +23,7 @@ log = logging.getLogger("wakala.finisher")
 
 ASK_LIMIT = 16  # questions to M-Pesa at once, so that a backlog after an outage does not become a spike
 CONFIRMATIONS_LIMIT = 100  # how many are collected in one turn
+FAILED_REST_MIN_S, FAILED_REST_MAX_S = 60, 900  # of one that fails: as long again as it has waited, within these
 LOOK_S = 1.0  # while payments wait for a hand: how soon it is seen that one of another shortcode is due
 
 
@@ -44,13 +46,25 @@ class Finisher:
         self._in_hand = {task: payment for task, payment in self._in_hand.items() if not task.done()}
         is_more = await self._begin_due(now_us)
         for waiting in await self._journal.confirmations_due(now_us, CONFIRMATIONS_LIMIT):
-            await _alone(self._confirmations.collect(waiting), waiting.receipt)
+            await self._collect(waiting, now_us)
         return is_more and await self._one_ends()
 
     async def stop(self) -> None:
         """Begin nothing more and finish what is in hand. Who waits no longer cancels, and it is cut short."""
         self._is_stopping = True
         await asyncio.gather(*self._in_hand)
+
+    async def _collect(self, waiting: Confirmation, now_us: int) -> None:
+        """One that fails comes back later: a hundred of them would keep all behind them from their turn."""
+        try:
+            await self._confirmations.collect(waiting)
+        except DatabaseAwayError:
+            raise
+        except Exception:
+            log.exception("the confirmation %s could not be given to anybody; it is tried again", waiting.receipt)
+            waited_s = (now_us - waiting.received_us) // 1_000_000
+            rest_s = min(max(waited_s, FAILED_REST_MIN_S), FAILED_REST_MAX_S)
+            await self._journal.put_off_confirmation(waiting, now_us + rest_s * 1_000_000)
 
     async def _begin_due(self, now_us: int) -> bool:
         """True where something due found no hand. Of two shortcodes the one with less in hand is first."""
