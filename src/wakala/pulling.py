@@ -25,7 +25,11 @@ from wakala.wire.daraja_results import PulledPayment
 
 log = logging.getLogger("wakala.pulling")
 
-PAGES_LIMIT = 1_000  # of a hundred rows; a list without an end is left for the next turn
+PAGES_LIMIT = 1_000  # of a hundred rows; beyond them the list is asked for in halves
+WINDOW_MIN_US = (
+    60_000_000  # nobody is paid a hundred thousand times a minute: such a list has no end, and is left alone
+)
+SECOND_US = 1_000_000
 CUSTOMER_PAYMENTS = "c2b"  # how M-Pesa's word for them begins; the list may hold other movements
 
 
@@ -71,7 +75,10 @@ class Pulling:
         return None if is_ahead else read_us
 
     async def pull(self, shortcode: Shortcode) -> int:
-        """Enter what is missing since the last reading; how many were. Only a list read to its end moves the mark."""
+        """Enter what is missing since the last reading; how many were. Only a list read to its end moves the mark.
+
+        One that is too long for that is read in halves, the earlier first, each of which moves it to its own end.
+        """
         until_us = self._source.now_us() - self._patience.settle_us
         read_us = await self._read_us(shortcode, until_us)
         if read_us is not None and until_us - read_us < self._patience.interval_us:
@@ -79,6 +86,23 @@ class Pulling:
         since_us = until_us + self._patience.settle_us - self._patience.look_back_us
         if read_us is not None:
             since_us = max(since_us, read_us - self._patience.overlap_us)
+        entered, ends_us = 0, [until_us]
+        while ends_us:
+            count, is_whole = await self._read(shortcode, since_us, ends_us[-1])
+            entered += count
+            if is_whole:
+                since_us = ends_us.pop()
+                if read_us is None or since_us > read_us:
+                    await self._journal.mark_pulled(shortcode.id, since_us)
+                since_us -= SECOND_US  # M-Pesa is asked in whole seconds; whether it counts a border is its own affair
+            elif is_whole is None or ends_us[-1] - since_us < WINDOW_MIN_US:
+                break
+            else:
+                ends_us.append((since_us + ends_us[-1]) // 2)
+        return entered
+
+    async def _read(self, shortcode: Shortcode, since_us: int, until_us: int) -> tuple[int, bool | None]:
+        """How many were missing, and whether it was read to its end; None where M-Pesa did not say."""
         scope = collecting_scope(shortcode)
         seen: set[str] = set()
         entered = 0
@@ -90,15 +114,15 @@ class Pulling:
                 await self._journal.record_exchange(exchange)
             if isinstance(rows, str):
                 log.warning("the payments to %s could not be listed: %s", shortcode.number, rows)
-                return entered
+                return entered, None
             fresh = [row for row in rows if row.receipt not in seen]
             if not fresh:
-                await self._journal.mark_pulled(shortcode.id, until_us)
-                break
+                return entered, True
             seen.update(row.receipt for row in fresh)
             for row in fresh:
                 entered += await self._enter_or_keep(row, shortcode, exchanges[-1])
-        return entered
+        log.warning("the payments to %s have no end within %s pages", shortcode.number, PAGES_LIMIT)
+        return entered, False
 
     async def _enter_or_keep(self, row: PulledPayment, shortcode: Shortcode, page: Exchange) -> bool:
         """A row that meets a bug of ours, or that the database refuses, goes into quarantine and holds up no other."""
