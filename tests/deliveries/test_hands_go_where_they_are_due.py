@@ -15,6 +15,7 @@ from deliveries.conftest import Clock
 from deliveries.test_a_backlog_is_fetched_as_it_can_be_sent import paid, pause, resume
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import desk_of
 from services.gateway import House, eventually, running_gateway
+from wakala.workers.lanes import Turnstile
 
 
 @dataclass
@@ -160,16 +161,26 @@ async def test_nor_is_one_that_a_hand_comes_to_after_what_is_fresh(
 
 
 async def test_a_hand_that_stands_in_line_when_all_stops_begins_nothing_more(tmp_path: Path) -> None:
-    async with one_shop(tmp_path, lane_limit=4, backlog_limit_per_s=0.1) as (house, counter):
+    async with one_shop(tmp_path, lane_limit=4) as (house, counter):
         await pause(house, house.app)
         await paid(house, house.app, 8)
         await looks_no_more(house)
         await resume(house, house.app)
         counter.gate.set()
-        await house.gateway.courier.step()
-        await eventually(lambda: counter.order)
-        await house.gateway.courier.stop()
-        assert len(counter.order) < 4, "the fourth hand stood in line for half a minute"
+        courier = house.gateway.courier
+        lets_through(courier._turnstile, 0)  # whatever time passes, nobody comes through before all stops
+        await courier.step()
+        await eventually(lambda: len(courier._turnstile._line) == 4)
+        stopping = asyncio.create_task(courier.stop())
+        await eventually(lambda: courier._stopping)
+        lets_through(courier._turnstile, 1)
+        await stopping
+        assert counter.order == []
+
+
+def lets_through(turnstile: Turnstile, count: float) -> None:
+    """So many a tick from now on."""
+    turnstile._least = turnstile._most = turnstile._allowance = count
 
 
 async def test_what_found_no_token_is_sent_once_there_is_one_though_memory_is_full(house: House, clock: Clock) -> None:
