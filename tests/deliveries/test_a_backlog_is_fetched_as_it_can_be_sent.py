@@ -1,6 +1,8 @@
 """What waits in the journal is found whatever waits before it, and nobody claims what he could not send soon."""
 
 import asyncio
+import gc
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from msgspec.structs import replace
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import desk_of
 from services.gateway import SANDBOX, House, eventually
 from wakala.administration import NewApp
+from wakala.errors import DatabaseAwayError
 from wakala.workers.courier import RATE_AHEAD_S
 
 
@@ -88,6 +91,71 @@ async def test_the_next_page_is_fetched_before_the_present_one_is_sent(
     await house.merchant.received("/wakala", 20)
     assert left[0] == 0
     assert any(left)
+
+
+@dataclass
+class AwayOnceClaimed:
+    """The journal gives one page; then the database is away until `is_back`, and says so when `says` is set."""
+
+    house: House
+    asked: int = 0
+    is_back: bool = False
+    says: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def begin(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        claim = self.house.gateway.journal.claim_notifications
+
+        async def away(*given: Any) -> Any:
+            self.asked += 1
+            if self.asked == 1 or self.is_back:
+                return await claim(*given)
+            await self.says.wait()
+            raise DatabaseAwayError
+
+        monkeypatch.setattr(self.house.gateway.journal, "claim_notifications", away)
+
+
+@pytest.fixture
+async def away(house: House, monkeypatch: pytest.MonkeyPatch) -> AwayOnceClaimed:
+    """Of ten notifications of a lane a page of four is claimed; the next one is asked for while they are sent."""
+    (worker,) = [loop for loop in house.gateway._loops if loop.name == "courier"]
+    await worker.stop()
+    await pause(house, house.app)
+    await paid(house, house.app, 10)
+    await resume(house, house.app)
+    monkeypatch.setattr(house.gateway.courier, "_lane_limit", 2)
+    made = AwayOnceClaimed(house)
+    made.begin(monkeypatch)
+    return made
+
+
+async def test_a_database_that_is_away_is_asked_for_the_next_page_once_and_then_left_to_the_next_look(
+    house: House, away: AwayOnceClaimed, caplog: pytest.LogCaptureFixture
+) -> None:
+    courier = house.gateway.courier
+    away.says.set()
+    await courier.step()
+    await house.merchant.received("/wakala", 4)
+    await eventually(lambda: not courier._tasks)
+    assert away.asked == 2, "not by each hand that was free again"
+    gc.collect()
+    assert "Task exception was never retrieved" not in caplog.text
+    away.is_back = True
+    await courier.step()
+    await house.merchant.received("/wakala", 10)
+
+
+async def test_a_lane_whose_next_page_was_not_to_be_had_is_forgotten_once_nothing_runs_in_it(
+    house: House, away: AwayOnceClaimed
+) -> None:
+    courier = house.gateway.courier
+    await courier.step()
+    await house.merchant.received("/wakala", 4)
+    await eventually(lambda: courier._running == 0)
+    assert house.app.app.id in courier._lanes, "while it is asked for nobody else makes it anew"
+    away.says.set()
+    await eventually(lambda: not courier._tasks)
+    assert courier._lanes == {}
 
 
 async def test_others_have_their_turn_between_two_pages_of_lanes(house: House) -> None:
