@@ -49,6 +49,7 @@ from wakala.workers.courier import Courier
 from wakala.workers.doubts import FIRST_REST_S, Doubts
 from wakala.workers.finisher import Finisher
 from wakala.workers.loop import Loop
+from wakala.workers.outage import Outage
 from wakala.workers.outbox import LeasedOutbox
 from wakala.workers.pruner import Ages, Pruner
 from wakala.workers.puller import Puller
@@ -341,8 +342,9 @@ class Gateway:
         await self.standing.load()
         if self.database.dialect == "sqlite":  # one process: whatever was under way stopped with the one before
             await self.journal.release_leases(self.source.now_us())
+        outage = Outage()
         for loop in self._loops:
-            loop.start()
+            loop.start(outage)
         self._has_begun = True
 
     def leave(self) -> None:

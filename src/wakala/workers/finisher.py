@@ -113,6 +113,8 @@ async def _alone(work: Awaitable[object], what: str) -> bool:
     """One that cannot be finished keeps nobody else from it."""
     try:
         await work
+    except DatabaseAwayError:  # so does the next turn, and says so for all
+        return False
     except Exception:
         log.exception("%s could not be finished in this turn", what)
         return False

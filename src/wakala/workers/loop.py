@@ -5,7 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from wakala.errors import WakalaError
+from wakala.errors import DatabaseAwayError, WakalaError
+from wakala.workers.outage import Outage
 
 log = logging.getLogger("wakala.workers")
 
@@ -23,9 +24,9 @@ class Loop:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin in the background."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
+    def start(self, outage: Outage | None = None) -> None:
+        """Begin in the background. ``outage`` speaks for all workers that have it in common."""
+        self._task = asyncio.create_task(self._run(outage or Outage()), name=self.name)
 
     async def stop(self) -> None:
         """Finish the turn and end. Who waits no longer cancels, and the turn is cut short."""
@@ -34,16 +35,21 @@ class Loop:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    async def _run(self) -> None:
+    async def _run(self, outage: Outage) -> None:
         while not self._stopping.is_set():
             rest_s = self._rest_s
             try:
-                if await self._step():
+                is_more = await self._step()
+                outage.passed(self.name)
+                if is_more:
                     continue
             except WakalaError as error:
                 if self._stopping.is_set():  # it was cut short; what was open is on the disk
                     return
-                log.warning("%s: %s", self.name, error.sentence)
+                if isinstance(error, DatabaseAwayError):
+                    outage.met(self.name, error)
+                else:
+                    log.warning("%s: %s", self.name, error.sentence)
                 rest_s = max(rest_s, FAULT_PAUSE_S)
             except Exception:
                 log.exception("%s: a turn failed; the next one follows", self.name)

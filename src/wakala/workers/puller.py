@@ -3,7 +3,7 @@
 import logging
 
 from wakala.directory import Directory
-from wakala.errors import DatabaseFaultError
+from wakala.errors import DatabaseAwayError, DatabaseFaultError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.pulling import Pulling
@@ -28,6 +28,8 @@ class Puller:
         for shortcode in self._directory.shortcodes_with(Product.PULL):
             try:
                 await self._pull(shortcode)
+            except DatabaseAwayError:
+                raise
             except DatabaseFaultError as fault:
                 log.warning("the payments to %s could not be listed: %s", shortcode.number, fault.sentence)
             except Exception:
