@@ -11,6 +11,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,27 @@ def _check_times(settings: Settings) -> None:
         )
     if deliveries.lane_limit < 1:
         raise ConfigurationError("deliveries.lane_limit must be 1 or more, or nobody is notified.")
+    _check_times_of_m_pesa(settings)
+
+
+def _check_times_of_m_pesa(settings: Settings) -> None:
+    daraja, finisher, pull = settings.daraja, settings.finisher, settings.pull
+    if daraja.answer_limit_s >= finisher.send_lease_s:
+        raise ConfigurationError(
+            f"daraja.answer_limit_s ({daraja.answer_limit_s:g}) must be shorter than finisher.send_lease_s "
+            f"({finisher.send_lease_s:g}), or what M-Pesa refuses late is taken for unknown before, and stays open."
+        )
+    moments_s = (0.0, *finisher.schedule_s, finisher.expire_s)
+    if any(later <= sooner for sooner, later in pairwise(moments_s)):
+        raise ConfigurationError(
+            f"finisher.schedule_s must rise from question to question, and finisher.expire_s ({finisher.expire_s:g}) "
+            "must lie after the last of them, or a payment expires before M-Pesa was asked."
+        )
+    if pull.interval_s + pull.settle_s >= pull.look_back_s:
+        raise ConfigurationError(
+            f"pull.interval_s ({pull.interval_s:g}) and pull.settle_s ({pull.settle_s:g}) together must be shorter "
+            f"than pull.look_back_s ({pull.look_back_s:g}), or payments between two readings are never seen."
+        )
 
 
 _NETWORKS = (

@@ -215,7 +215,8 @@ async def test_two_gateways_on_one_postgresql_share_the_work(town: Town) -> None
 
 @only_on_postgres
 async def test_a_gateway_that_dies_leaves_its_work_to_the_other(town: Town) -> None:
-    short = {"finisher__send_lease_s": "1", "deliveries__lease_s": "1", "deliveries__answer_limit_s": "0.8"}
+    short = {"deliveries__lease_s": "1", "deliveries__answer_limit_s": "0.8"}
+    short |= {"finisher__send_lease_s": "2", "daraja__answer_limit_s": "1.8"}
     dying, living = await town.serve(None, **short), await town.serve(free_port(), **short)
     await town.autopilot()
     town.merchant.gate.clear()

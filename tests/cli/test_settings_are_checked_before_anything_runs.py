@@ -54,6 +54,13 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[server]\nleave_s = 30", "server.leave_s (30) is part of server.graceful_stop_s (30): make it shorter"),
         ("[deliveries]\nlease_s = 15", "deliveries.answer_limit_s (15) must be shorter than deliveries.lease_s (15)"),
         ("[deliveries]\nvalidation_limit_s = 8", "must be shorter than the 8 s that M-Pesa waits"),
+        ("[daraja]\nanswer_limit_s = 60", "answer_limit_s (60) must be shorter than finisher.send_lease_s (60)"),
+        ("[finisher]\nsend_lease_s = 30", "answer_limit_s (30) must be shorter than finisher.send_lease_s (30)"),
+        ("[finisher]\nschedule_s = [20, 20]", "finisher.schedule_s must rise from question to question"),
+        ("[finisher]\nschedule_s = [0, 20]", "finisher.schedule_s must rise"),
+        ("[finisher]\nexpire_s = 900", "finisher.expire_s (900) must lie after the last of them"),
+        ("[pull]\ninterval_s = 172_680", "pull.interval_s (172680) and pull.settle_s (120) together must be shorter"),
+        ("[pull]\nlook_back_s = 720", "than pull.look_back_s (720), or payments between two readings are never seen"),
         ("[deliveries]\nlane_limit = 0", "deliveries.lane_limit must be 1 or more"),
         ("[database]\nurl = 'mysql://x'", "sqlite:/// or postgresql://"),
         ("[retention]\nundelivered_days = -1", "undelivered_days (-1) must be a number from 0 up. 0 is never."),
@@ -67,6 +74,19 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
 )
 def test_a_wrong_value_is_refused_by_its_name(tmp_path: Path, text: str, said: str) -> None:
     assert said in refusal(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[daraja]\nanswer_limit_s = 59",
+        "[finisher]\nschedule_s = []",
+        "[finisher]\nexpire_s = 901",
+        "[pull]\ninterval_s = 172_679",
+    ],
+)
+def test_what_is_shorter_by_a_second_is_taken(tmp_path: Path, text: str) -> None:
+    load(written(tmp_path, text), {})
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

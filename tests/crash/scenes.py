@@ -17,7 +17,8 @@ RUNNER = str(Path(__file__).with_name("crashing_gateway.py"))
 SHORT = {
     "finisher__schedule_s": "0.3,0.6,1,1.5,2",
     "finisher__expire_s": "5",
-    "finisher__send_lease_s": "0.5",  # on PostgreSQL what a killed gateway had in hand is free when its lease ends
+    "daraja__answer_limit_s": "1.8",
+    "finisher__send_lease_s": "2",  # on PostgreSQL what a killed gateway had in hand is free when its lease ends
     "deliveries__lease_s": "1",
     "deliveries__answer_limit_s": "0.8",
 }

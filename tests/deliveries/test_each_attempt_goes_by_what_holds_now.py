@@ -81,3 +81,16 @@ async def test_an_endpoint_may_be_given_more_or_less_time_than_the_others(tmp_pa
         await house.push("SLOW")
         waiting = await noted(house, "SLOW", DeliveryState.WAITING, attempts=1)
         assert f"within {own_s or usual_s} s" in (waiting.last_error or "")
+
+
+async def test_no_attempt_lasts_longer_than_its_lease_whatever_its_endpoint_says(tmp_path: Path) -> None:
+    """After it another courier makes the attempt anew."""
+    async with running_gateway(tmp_path, deliveries={"answer_limit_s": 0.2, "lease_s": 0.4}) as house:
+        await house.autopilot("pay")
+        desk = desk_of(house)
+        await desk.set_terms(replace(await desk.endpoint(house.app.app), answer_limit_s=30))
+        await house.settle_directory()
+        house.merchant.silent.add("/wakala")
+        await house.push("SLOW")
+        waiting = await noted(house, "SLOW", DeliveryState.WAITING, attempts=1)
+        assert "within 0.4 s" in (waiting.last_error or "")

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.timeout(300)  # a dozen programs are started in turn, o
 
 COUNT = 20
 # M-Pesa is not asked: what settles a payment here is its callback and nothing else.
-SILENT = {"finisher__schedule_s": "600", "finisher__expire_s": "900", "finisher__send_lease_s": "1"}
+SILENT = {"finisher__schedule_s": "600", "finisher__expire_s": "900"}
+SILENT |= {"finisher__send_lease_s": "2", "daraja__answer_limit_s": "1.8"}
 ON_DISK, IN_MEMORY = "callback is kept in the spill file", "remembered: True"
 
 

@@ -161,7 +161,7 @@ class Deliveries:
             notification_id=notification.id,
             scope=notification.scope,
         )
-        limit_s = endpoint.answer_limit_s or self._answer_limit_s
+        limit_s = min(endpoint.answer_limit_s or self._answer_limit_s, self._lease_us / 1_000_000)  # then it is others'
         reply = await self._outgoing.send("POST", url, exchange.request_headers, notification.body, total_s=limit_s)
         exchange, attempted = outcome(exchange, reply, now_us)
         ended_us = self._source.now_us()
