@@ -64,7 +64,8 @@ class Finisher:
             log.exception("the confirmation %s could not be given to anybody; it is tried again", waiting.receipt)
             waited_s = (now_us - waiting.received_us) // 1_000_000
             rest_s = min(max(waited_s, FAILED_REST_MIN_S), FAILED_REST_MAX_S)
-            await self._journal.put_off_confirmation(waiting, now_us + rest_s * 1_000_000)
+            put_off = self._journal.put_off_confirmation(waiting, now_us + rest_s * 1_000_000)
+            await _alone(put_off, waiting.receipt)
 
     async def _begin_due(self, now_us: int) -> bool:
         """True where something due found no hand. Of two shortcodes the one with less in hand is first."""
