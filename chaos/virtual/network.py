@@ -54,6 +54,7 @@ class Network:
         self.attempts: list[Attempt] = []
         self.under_way: dict[Process, int] = {}  # calls of a gateway that have not come back
         self._open: dict[Process, list[asyncio.Future[Answer | None]]] = {}
+        self._serving: dict[Process, list[asyncio.Task[None]]] = {}
         self._attempting: dict[Process, dict[int, tuple[str, int]]] = {}
         self._chance = chance
         self._weather = weather
@@ -177,12 +178,18 @@ class Network:
         future: asyncio.Future[Answer | None] = self.loop.create_future()
         self._open.setdefault(process, []).append(future)
         app, core = self.listening[process]
-        process.spawn(_asgi(app, core, request, process, future))
+        self._serving.setdefault(process, []).append(process.spawn(_asgi(app, core, request, process, future)))
         try:
             async with asyncio.timeout(patience_s):
                 return await future
         except TimeoutError:
             return None
+
+    def cut_short(self, process: Process) -> None:
+        """A gateway stops and waits for nobody: nobody listens, and what it was asked is cancelled."""
+        self.listening.pop(process, None)
+        for task in self._serving.pop(process, []):
+            task.cancel()
 
     def cut_off(self, process: Process) -> None:
         """A gateway died: nobody listens, and whoever waited for it hears that the connection is gone."""

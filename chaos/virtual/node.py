@@ -37,6 +37,7 @@ class Node:
         self._world = world
         self.name = f"gateway-{number}"
         self._chance = world.chance(self.name)
+        self._hurry = world.chance(f"hurry of {self.name}")
         self._process: Process | None = None
         self._stores: list[Store] = []
         self._gateways: list[Gateway] = []
@@ -73,6 +74,21 @@ class Node:
             return
         world.network.tell(f"{self.name} listens")
         world.network.listening[process] = (gateway.app, core)
+        if world.plan.is_hurried:
+            process.spawn(self._stop_in_a_hurry(process, gateway))
+
+    async def _stop_in_a_hurry(self, process: Process, gateway: Gateway) -> None:
+        """At some moment of the storm it is told to stop, and told again: it writes what it has heard, and ends."""
+        left_s = self._hurry.random() * 2 * self._world.plan.storm_s - self._world.loop.now_s
+        if left_s < 0:
+            return
+        await asyncio.sleep(left_s)
+        self._world.network.tell(f"{self.name} is told to stop, twice")
+        gateway.leave()
+        gateway.hurry()
+        self._world.network.cut_short(process)
+        await gateway.stop()
+        process.die("at the end of its stop")
 
     def _died(self, process: Process, how: str) -> None:
         world = self._world

@@ -38,9 +38,10 @@ class Process:
         self._loop = loop
         self._on_death = on_death
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run as a part of the process."""
-        self._loop.create_task(work, context=self.context.copy())
+        task: asyncio.Task[None] = self._loop.create_task(work, context=self.context.copy())
+        return task
 
     def die(self, how: str) -> None:
         """At once: whatever is scheduled is dropped, whatever runs stops at its next await."""

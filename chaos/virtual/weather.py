@@ -78,6 +78,7 @@ class Plan:
     hop_s: float = 0.02  # a usual way across the internet, one direction; each call draws up to twice that
     prices: Prices = FREE
     rests: Rests = Rests()
+    is_hurried: bool = False  # gateways are told to stop, twice
     leap_s: float = 0.0  # the clock of one gateway is that much ahead (or behind) for a part of the storm
 
 
@@ -107,6 +108,7 @@ def plan(seed: int) -> Plan:
         schedule_s=LONG_SCHEDULE_S if chance.random() < 0.1 else SHORT_SCHEDULE_S,
         weather=weather,
     )
+    drawn = replace(drawn, is_hurried=Random(f"{seed} hurry").random() < SOME)
     return _with_a_leap(drawn) if Random(f"{seed} leap").random() < SOME else drawn  # a die that changes no other
 
 
