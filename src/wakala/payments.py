@@ -34,7 +34,6 @@ from wakala.rules.exchange import Exchange
 from wakala.rules.facts import (
     DATABASE_AWAY,
     INTERRUPTED,
-    Accepted,
     Fact,
     GaveUp,
     LostSight,
@@ -59,7 +58,7 @@ from wakala.rules.payment import (
     Step,
     is_leased,
 )
-from wakala.rules.repeats import Repeat, repeat_of
+from wakala.rules.repeats import STOPPED, Repeat, in_place_of_an_answer, repeat_of
 from wakala.rules.sides import side_of
 from wakala.rules.signing import fingerprint, mac
 from wakala.rules.vault import NONCE_LENGTH_BYTES
@@ -70,9 +69,6 @@ log = logging.getLogger("wakala.payments")
 
 RECENT_LIMIT_PAYMENTS = 4_096  # about 4 MB; at 100 payments a second more than half a minute of them
 
-_INTERRUPTED = "The gateway stopped while sending; whether it went out is not known."
-_UNHEARD = "M-Pesa's answer did not reach this gateway; what came of it is told by its notification."
-_TAKEN = "M-Pesa's answer did not reach this gateway, but its outcome did."
 _STAYED = "The database did not answer, so it was not sent."
 _OF_SHORTCODE = frozenset({"c2b_confirmation", "c2b_validation", "bill_payment"})
 _DECIDES_WHO_IS_TOLD = frozenset({"c2b/registerurl"}) | BILL_OPT_INS
@@ -213,7 +209,7 @@ class Payments:
             case Repeat.SPENT:
                 raise RequestIdSpentError
             case Repeat.IN_FLIGHT if first.state.is_final or self._is_abandoned(first):
-                return await self.settle(first, _in_place_of_an_answer(first))
+                return await self.settle(first, in_place_of_an_answer(first))
             case Repeat.IN_FLIGHT:
                 raise RequestInFlightError
             case Repeat.SAME:
@@ -254,10 +250,7 @@ class Payments:
         return await self._heard(payment, asked, answered)
 
     async def _heard(self, payment: Payment, asked: Asked, answered: Answered | None = None) -> Payment:
-        """What a call brought, written at once, or once the database is back. Where a stop cuts that short, at its end.
-
-        M-Pesa says it once: without its ID a push cannot even be asked about.
-        """
+        """What a call brought, written at once, once the database is back, or at the end of a stop that cut it."""
         try:
             return await self._carried(payment, asked, answered)
         except (DatabaseAwayError, asyncio.CancelledError):
@@ -277,10 +270,7 @@ class Payments:
         )
 
     async def write_late(self) -> None:
-        """What M-Pesa answered while the database was away, or in the moment in which a stop cut its writing short.
-
-        A process that ends before the database is back asks instead.
-        """
+        """What M-Pesa answered while the database was away. A process that ends before it is back asks instead."""
         while self._unwritten:
             payment, asked = self._unwritten.popleft()
             try:
@@ -493,7 +483,7 @@ class Payments:
         """Its sending was begun and not ended: whether it left is not known, unless it is one that stayed here."""
         stayed = self._stayed.get(payment.id)
         if stayed is None or (stayed.version, stayed.updated_us) != (payment.version, payment.updated_us):
-            return await self.settle(payment, LostSight(INTERRUPTED, _INTERRUPTED))
+            return await self.settle(payment, LostSight(INTERRUPTED, STOPPED))
         return await self._take_back(stayed)
 
     async def _take_back(self, stayed: Payment) -> Payment:
@@ -590,16 +580,6 @@ def _registration(payment: Payment) -> Registration:
         validation_url=details.get("ValidationURL", "") if is_daraja else "",
         app_id=payment.scope.app_id,
     )
-
-
-def _in_place_of_an_answer(first: Payment) -> Fact:
-    """What is told of a payment of which M-Pesa has spoken, though nobody here has its answer.
-
-    Where it ended and bears M-Pesa's own ID, M-Pesa took it; who asked by Daraja's paths is not told to try again.
-    """
-    if first.state is not State.EXPIRED and first.state.is_final and first.checkout_request_id:
-        return Accepted(first.merchant_request_id or "", first.checkout_request_id, _TAKEN)
-    return LostSight(INTERRUPTED, _UNHEARD if first.state.is_final else _INTERRUPTED)
 
 
 def _claimed(fact: Fact, claims: str | None, after: Payment) -> Claim | None:

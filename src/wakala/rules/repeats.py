@@ -2,7 +2,12 @@
 
 from enum import StrEnum
 
-from wakala.rules.payment import Payment
+from wakala.rules.facts import INTERRUPTED, Accepted, LostSight
+from wakala.rules.payment import Payment, State
+
+STOPPED = "The gateway stopped while sending; whether it went out is not known."
+_UNHEARD = "M-Pesa's answer did not reach this gateway; what came of it is told by its notification."
+_TAKEN = "M-Pesa's answer did not reach this gateway, but its outcome did."
 
 
 class Repeat(StrEnum):
@@ -18,3 +23,13 @@ def repeat_of(first: Payment, fingerprint: str) -> Repeat:
     if first.fingerprint != fingerprint:
         return Repeat.SPENT
     return Repeat.SAME if first.answer is not None else Repeat.IN_FLIGHT
+
+
+def in_place_of_an_answer(first: Payment) -> Accepted | LostSight:
+    """What is told of a payment of which M-Pesa has spoken, though nobody here has its answer.
+
+    Where it ended and bears M-Pesa's own ID, M-Pesa took it; who asked by Daraja's paths is not told to try again.
+    """
+    if first.state in {State.SUCCEEDED, State.FAILED} and first.checkout_request_id:
+        return Accepted(first.merchant_request_id or "", first.checkout_request_id, _TAKEN)
+    return LostSight(INTERRUPTED, _UNHEARD if first.state.is_final else STOPPED)
