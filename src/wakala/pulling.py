@@ -26,9 +26,7 @@ from wakala.wire.daraja_results import PulledPayment
 log = logging.getLogger("wakala.pulling")
 
 PAGES_LIMIT = 1_000  # of a hundred rows; beyond them the list is asked for in halves
-WINDOW_MIN_US = (
-    60_000_000  # nobody is paid a hundred thousand times a minute: such a list has no end, and is left alone
-)
+WINDOW_MIN_US = 60_000_000  # nobody is paid so often in a minute: a list without an end, which is left alone
 SECOND_US = 1_000_000
 CUSTOMER_PAYMENTS = "c2b"  # how M-Pesa's word for them begins; the list may hold other movements
 

@@ -17,9 +17,7 @@ BEFORE, AFTER = b"\nwakala backup: SHA-256 ", b" of all before this line\n"
 LINE_BYTES = len(BEFORE) + 64 + len(AFTER)
 _LINE = re.compile(re.escape(BEFORE) + rb"([0-9a-f]{64})" + re.escape(AFTER))
 PIECE_BYTES = 1_048_576  # read at once: memory stays flat whatever the size of the backup
-TAIL_BYTES = (
-    65_536  # where a line may stand that is not the last any more: a tape or a copy by blocks fills up with zeros
-)
+TAIL_BYTES = 65_536  # where a line may stand that is not the last any more: a copy by blocks fills up with zeros
 
 
 @dataclass(frozen=True, slots=True)
