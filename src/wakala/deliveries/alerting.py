@@ -4,6 +4,8 @@ The key comes from the key file, so its public half is all that the receiver nee
 """
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -61,6 +63,14 @@ class Alerting:
             return True
         error = await self._send(alert, await self._payment_of(alert))
         await self._record(alert, error)
+        return error is None
+
+    async def sum_up(self, alerts: Sequence[Alert]) -> bool:
+        """Told in one sentence, for nobody reads hundreds. False where it could not be told."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(alert.type for alert in alerts).most_common())
+        error = await self.say(AlertType.MANY, f"And {len(alerts)} more at once: {kinds}. See `wakala alert list`.")
+        for alert in alerts:
+            await self._record(alert, error)
         return error is None
 
     async def say(self, type_: AlertType, sentence: str) -> str | None:

@@ -20,7 +20,8 @@ class AlertType(StrEnum):
     ENDPOINT_FAILING = "endpoint.failing"
     ENDPOINT_DISABLED = "endpoint.disabled"
     PAYMENT_FLAGGED = "payment.flagged"
-    # In no journal: there is none at that moment, or nothing has happened.
+    # In no journal: they sum up what is there, there is none at that moment, or nothing has happened.
+    MANY = "alert.many"
     DATABASE_AWAY = "database.away"
     DATABASE_BACK = "database.back"
     TEST = "alert.test"

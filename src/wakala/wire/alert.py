@@ -14,6 +14,9 @@ _MENTIONS = str.maketrans("<>@", "???")  # a stranger's words must not ring ever
 _PLAIN = re.compile(r"[\w.:/#-]+", re.ASCII)
 
 
+IN_NO_JOURNAL = {AlertType.MANY, AlertType.DATABASE_AWAY, AlertType.DATABASE_BACK, AlertType.TEST}
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where it happened, by the names that the operator gave: "" where it has none."""
 
@@ -30,7 +33,7 @@ class Place(msgspec.Struct, frozen=True):
 
 def sentence_of(alert: Alert, place: Place, payment: Payment | None) -> str:
     """What happened and what to do, for a person who knows nothing yet."""
-    if alert.type in {AlertType.TEST, AlertType.DATABASE_AWAY, AlertType.DATABASE_BACK}:
+    if alert.type in IN_NO_JOURNAL:
         return alert.detail
     if alert.type == AlertType.PAYMENT_FLAGGED:
         return _of_payment(alert, place, payment)

@@ -10,11 +10,13 @@ from wakala.deliveries.alerting import Alerting
 from wakala.errors import DatabaseAwayError
 from wakala.identity import Source
 from wakala.journal.journal import Journal
-from wakala.rules.alerts import AlertType
+from wakala.rules.alerts import Alert, AlertType
 
 log = logging.getLogger("wakala.alerts")
 
 TURN_LIMIT = 5  # told by one process in a row; each may take as long as the receiver is given
+SUMMED_LIMIT = 200  # behind those, in one sentence
+REST_US = 60_000_000  # after a turn that told something: nobody reads six a second
 SPARE_S = 10  # beyond that, for writing it down
 AWAY_TOLD_US = 60_000_000  # a server that is started anew is back by then, and nobody need get up for it
 MINUTE_US = 60_000_000
@@ -42,30 +44,37 @@ class Alerter:
         self._public_url = public_url
         self._away_us: int | None = None  # since when
         self._has_told = False
+        self._rests_until_us = 0  # on the steady clock
 
     async def step(self) -> bool:
-        """True while there may be more."""
+        """Never asks for another turn at once."""
         try:
             await self._require_database()
         except DatabaseAwayError:
             await self._tell_that_it_is_away()
             raise
         await self._tell_that_it_is_back()
-        now_us = self._source.now_us()
-        if not await self._journal.alerts.due(now_us, 1):
+        now_us, steady_us = self._source.now_us(), self._source.steady_us()
+        if 0 < steady_us < self._rests_until_us or not await self._journal.alerts.due(now_us, 1):
             return False
         # Longer than a turn; a process that dies in it keeps the next from telling for so long.
-        lease_us = int((TURN_LIMIT * self._alerting.limit_s + SPARE_S) * 1_000_000)
+        lease_us = int(((TURN_LIMIT + 1) * self._alerting.limit_s + SPARE_S) * 1_000_000)
         if not await self._journal.retention.claim_duty(DUTY, now_us, lease_us):
             return False
         try:
-            due = await self._journal.alerts.due(now_us, TURN_LIMIT)
-            for alert in due:
-                if not await self._alerting.tell(alert):
-                    return False
-            return len(due) == TURN_LIMIT
+            if await self._tell(await self._journal.alerts.due(now_us, TURN_LIMIT + SUMMED_LIMIT)):
+                self._rests_until_us = steady_us + REST_US
         finally:
             await self._journal.retention.release_duty(DUTY, now_us + lease_us)
+        return False
+
+    async def _tell(self, due: list[Alert]) -> bool:
+        """The longest due one by one, a crowd behind them in one sentence; until one cannot be told."""
+        for alert in due[:TURN_LIMIT]:
+            if not await self._alerting.tell(alert):
+                return False
+        more = due[TURN_LIMIT:]
+        return not more or await self._alerting.sum_up(more)
 
     async def _tell_that_it_is_away(self) -> None:
         now_us = self._source.steady_us()
