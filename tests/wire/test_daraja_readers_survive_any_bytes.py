@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wakala.errors import MalformedUpstreamError
@@ -159,7 +159,12 @@ USUAL_VALUES: dict[str, list[object]] = {
 }
 
 
+USUAL = tuple({"Name": name, "Value": values[0]} for name, values in USUAL_VALUES.items())
+
+
 @given(USUAL_ITEMS, st.integers() | ODD, ODD, ODD, ODD)
+@example(USUAL, 10**30, "", "", "0")
+@example(USUAL, -(10**30) + 1, "", "", "0")
 def test_the_short_way_for_usual_callbacks_reads_what_the_long_way_reads(
     listed: tuple[object, ...], code: object, told: str, merchant: str, checkout: str
 ) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from wakala.errors import MalformedUpstreamError
 from wakala.rules.receipt import nairobi_to_us
-from wakala.wire.loose_json import inner, read_object, text
+from wakala.wire.loose_json import NUMBER_LIMIT, inner, read_object, text
 from wakala.wire.loose_values import read_cents, read_msisdn, read_receipt
 from wakala.wire.stk_results import DecodedResult, decode_result
 
@@ -124,6 +124,8 @@ def _usual_callback(outer: _Outer) -> StkCallback:
     key = read_receipt(receipt)
     if len(told.CallbackMetadata.Item) != len(_USUAL) or None in {paid_us, number, cents, key} or not checkout:
         raise ValueError("unusual")
+    if abs(told.ResultCode) >= NUMBER_LIMIT:
+        raise ValueError("no code")
     result = decode_result(told.ResultCode, text(told.ResultDesc) or "")
     return StkCallback(merchant, checkout, result, cents, key, paid_us, number, {})
 
