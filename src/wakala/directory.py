@@ -190,6 +190,11 @@ class Directory:
         return self._endpoints.get((app_id, shortcode_id)) or self._endpoints.get((app_id, ""))
 
     @property
+    def apps(self) -> tuple[App, ...]:
+        """All of them, of every organisation."""
+        return tuple(self._apps.values())
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them."""
         return tuple(self._endpoints.values())

@@ -11,7 +11,7 @@ from wakala.wire.alert import Place, alert_body, sentence_of
 
 AT_US = 1_795_000_000_000_000
 SCOPE = Scope("org_1", "app_1", "sc_1", "live")
-SHOP = Place("my shop", "174379", "live")
+SHOP = Place("my shop", "174379", "live", "'my shop' --shortcode 174379 --environment live")
 PAYMENT = Payment(
     id="pay_0123456789ab0123456789abcdef",
     scope=SCOPE,
@@ -43,16 +43,11 @@ def flagged(payment: Payment, before: Payment | None = None) -> Alert:
     return alert
 
 
-@pytest.mark.parametrize(
-    ("place", "command"),
-    [
-        (SHOP, "`wakala endpoint resume 'my shop' --shortcode 174379 --environment live`"),
-        (Place("shop", "174379", "sandbox"), "`wakala endpoint resume shop --shortcode 174379`"),
-        (Place("shop"), "`wakala endpoint resume shop`"),
-    ],
-)
-def test_the_command_that_helps_can_be_copied(place: Place, command: str) -> None:
-    assert command in sentence_of(of_endpoint("It answered 410 Gone."), place, None)
+def test_the_command_that_helps_can_be_copied() -> None:
+    assert sentence_of(of_endpoint("It answered 410 Gone."), SHOP, None) == (
+        "The endpoint of my shop for 174379 (live) is disabled. It answered 410 Gone. Its notifications are kept and "
+        "wait; once it is well: `wakala endpoint resume 'my shop' --shortcode 174379 --environment live`."
+    )
 
 
 def test_a_payment_is_named_by_what_a_person_knows_it_by() -> None:

@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 import typer
 
 from wakala.cli.context import CONTEXT, Json, moment, print_json, print_table, run
-from wakala.cli.naming import told_names, typed_names
 from wakala.config import Settings, master_key
 from wakala.errors import WakalaError
 from wakala.identity import Source
-from wakala.journal.alerts import NO_END_US
-from wakala.journal.journal import Journal
+from wakala.journal.journal import NO_END_US, Journal
 from wakala.outgoing import NoReply, Outgoing, Reply, refusal, resolve
 from wakala.rules.accounts import App, Environment, Shortcode, Side
+from wakala.rules.naming import told_names, typed_names
 from wakala.rules.payment import Scope
 from wakala.rules.vault import require_its_key
 from wakala.upstream.broker import Broker

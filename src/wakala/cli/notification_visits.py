@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from wakala.cli.endpoint_visits import directory_of
 from wakala.cli.list_visits import whose_is
-from wakala.cli.naming import told_names, typed_endpoint, typed_names
 from wakala.cli.narrowing import Narrowed, us_of
 from wakala.cli.visits import opened
 from wakala.config import Settings, master_key
@@ -24,6 +23,7 @@ from wakala.rules.accounts import App
 from wakala.rules.delivery import DeliveryState, Notification
 from wakala.rules.endpoints import By, Endpoint, EndpointState, Target, target_of
 from wakala.rules.exchange import Exchange
+from wakala.rules.naming import told_names, typed_endpoint, typed_names
 from wakala.rules.payment import Scope
 from wakala.wire.notification import notification_view
 from wakala.wire.trace import hidden

@@ -16,6 +16,7 @@ from wakala.identity import Source
 from wakala.journal.journal import Journal
 from wakala.outgoing import Outgoing, Reply
 from wakala.rules.alerts import Alert, AlertType, attempted, is_stale, unwritten
+from wakala.rules.naming import typed_endpoint, typed_names
 from wakala.rules.payment import Payment, Scope
 from wakala.rules.signing import Signer
 from wakala.rules.vault import MasterKey
@@ -107,4 +108,6 @@ class Alerting:
         app = self._directory.app(scope.app_id)
         shortcode = self._directory.shortcode(scope.shortcode_id) if scope.shortcode_id else None
         environment = scope.environment or (shortcode.environment if shortcode else "")
-        return Place(app.name if app else scope.app_id, shortcode.number if shortcode else "", environment)
+        name = typed_names(self._directory.apps).get(scope.app_id, scope.app_id)
+        number = shortcode.number if shortcode else ""
+        return Place(app.name if app else scope.app_id, number, environment, typed_endpoint(name, shortcode))

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from wakala.journal.database import Database, Operation, Write
+from wakala.journal.rows import LAST_ID
 from wakala.rules.alerts import Alert
 from wakala.rules.payment import Scope
 
 LIST_LIMIT_ROWS = 200
-LAST_ID = "zzz"  # sorts after every ID, byte by byte and as people sort
-NO_END_US = 2**63 - 1  # later than every moment
 
 
 class AlertJournal:

@@ -15,7 +15,7 @@ from wakala.journal.alerts import AlertJournal, alert_write
 from wakala.journal.database import Database, Operation, Row, Write
 from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.retention import RetentionJournal
-from wakala.journal.rows import Claim, Confirmation, Event, ShortcodeDue
+from wakala.journal.rows import LAST_ID, NO_END_US, Claim, Confirmation, Event, ShortcodeDue
 from wakala.rules import alerts
 from wakala.rules.accounts import App, AppSecret, Registration, Shortcode
 from wakala.rules.decisions import Change
@@ -26,8 +26,6 @@ from wakala.rules.payment import Payment, Scope
 TRACE_LIMIT_EXCHANGES = 500  # a payment has about eight; a merchant who retries for days adds a dozen
 PAGE_LIMIT_ROWS = 200
 CANDIDATE_LIMIT_ROWS = 200  # pushes of one amount at one shortcode that a confirmation is compared with
-NO_END_US = 2**63 - 1  # later than every moment
-LAST_ID = "zzz"  # sorts after every ID, byte by byte and as people sort: the start of a newest-first listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,4 +502,4 @@ def _first_payment(found: Sequence[Row]) -> Payment | None:
     return rows.payment_of(found[0]) if found else None
 
 
-__all__ = ["LAST_ID", "ApiAnswer", "Claim", "Confirmation", "Event", "Journal", "Scope", "after_restore"]
+__all__ = ["LAST_ID", "NO_END_US", "ApiAnswer", "Claim", "Confirmation", "Event", "Journal", "Scope", "after_restore"]

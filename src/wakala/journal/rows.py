@@ -21,6 +21,8 @@ from wakala.rules.exchange import (
 )
 from wakala.rules.payment import Answer, Evidence, Face, Flag, Kind, Payment, Scope, State
 
+NO_END_US = 2**63 - 1  # later than every moment
+LAST_ID = "zzz"  # sorts after every ID, byte by byte and as people sort: the start of a newest-first listing
 _encode = msgspec.json.Encoder().encode
 
 

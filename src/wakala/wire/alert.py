@@ -1,7 +1,6 @@
 """What an operator is told: JSON whose ``text`` is the whole sentence, which chats such as Slack show as it comes."""
 
 import re
-import shlex
 
 import msgspec
 
@@ -23,12 +22,7 @@ class Place(msgspec.Struct, frozen=True):
     app: str = ""
     shortcode: str = ""
     environment: str = ""
-
-    @property
-    def arguments(self) -> str:
-        """As the commands about endpoints take it."""
-        which = shlex.quote(self.app) + (f" --shortcode {self.shortcode}" if self.shortcode else "")
-        return f"{which} --environment live" if self.shortcode and self.environment == "live" else which
+    typed: str = ""  # as the commands about endpoints take it
 
 
 def sentence_of(alert: Alert, place: Place, payment: Payment | None) -> str:
@@ -44,9 +38,9 @@ def sentence_of(alert: Alert, place: Place, payment: Payment | None) -> str:
     if alert.type == AlertType.ENDPOINT_DISABLED:
         return (
             f"{whose} is disabled. {detail} Its notifications are kept and wait; once it is well: "
-            f"`wakala endpoint resume {place.arguments}`."
+            f"`wakala endpoint resume {place.typed}`."
         )
-    return f"{whose} fails. {detail} See what it meets: `wakala endpoint test {place.arguments}`."
+    return f"{whose} fails. {detail} See what it meets: `wakala endpoint test {place.typed}`."
 
 
 def _of_payment(alert: Alert, place: Place, payment: Payment | None) -> str:
