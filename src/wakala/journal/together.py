@@ -136,8 +136,18 @@ def _spread(name: str, types: Types, place: int, *, keyed: bool = False) -> str:
     if update := _UPDATE.fullmatch(text):
         rest = iter(values)
         change, where = (re.sub(r"\$\d+", lambda _: next(rest), piece) for piece in (update[1], update[2]))
-        return f"{change} {source}{_where(where, condition)}{update[3] or ''}"
+        return f"{change} {source}{_where(where, _few(where), condition)}{update[3] or ''}"
     raise ValueError(f"{name} is no statement that can be joined")
+
+
+def _few(where: str) -> str:
+    """True of every row, and for the planner of hardly any: so it looks them up by their key, one by one.
+
+    It takes a batch for a hundred rows and a new table for a few, which are sooner read whole. That plan is kept while
+    the table grows: until PostgreSQL looks again, a minute or more later, each batch would read all that there is.
+    """
+    key = where.partition(" AND ")[0].rpartition(" = ")[2]
+    return f"{key} = {key} || ''"
 
 
 def _where(*conditions: str) -> str:
