@@ -8,6 +8,9 @@ from bare_sqlite import tell
 from bare_store import BATCH_ROWS_MAX, Batch, Delivered, Event, Found, Step, Waiting
 
 WRITERS_COUNT = 2  # while one waits for the disk, the other gathers
+# Rows are found by their keys, however many there are: without statistics the server would read a whole table a batch.
+PLANS = {"plan_cache_mode": "force_generic_plan"}
+PLANS |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 SCHEMA = """
 CREATE TABLE payments(id text PRIMARY KEY, app text NOT NULL, request_id text NOT NULL, reference text NOT NULL,
   amount bigint NOT NULL, msisdn text NOT NULL, state text NOT NULL, checkout text, receipt text,
@@ -53,7 +56,7 @@ class PostgresStore:
 
     async def start(self) -> None:
         self.loop = asyncio.get_running_loop()
-        connections = [await asyncpg.connect(self.url) for _ in range(WRITERS_COUNT)]
+        connections = [await asyncpg.connect(self.url, server_settings=PLANS) for _ in range(WRITERS_COUNT)]
         await connections[0].execute(SCHEMA)
         self.writers = [self.loop.create_task(self._write(connection)) for connection in connections]
 

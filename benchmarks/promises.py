@@ -91,11 +91,19 @@ def judge(
 
 
 def judge_turns(
-    bench: "Bench", name: str, database: str, what: str, turns: list[float], bound: float, unit: str = ""
+    bench: "Bench",
+    name: str,
+    database: str,
+    what: str,
+    turns: list[float],
+    bound: float,
+    unit: str = "",
+    *,
+    is_least: bool = False,
 ) -> None:
     """What was compared within each turn, by the middle one of them: the machine is not the same from turn to turn."""
     print(f"    by turns: {_listed(turns)}{unit}", flush=True)
-    bench.report.judge(Promise(name, database, what, median_high(turns), bound, unit=unit))
+    bench.report.judge(Promise(name, database, what, median_high(turns), bound, is_least, unit))
 
 
 def _listed(values: list[float]) -> str:
@@ -106,14 +114,14 @@ def _listed(values: list[float]) -> str:
 
 
 def speed(bench: "Bench") -> None:
-    """Against the bare path and the Django app in the same round, as far as they were measured."""
+    """Against the bare path in the same turn and the Django app in the same round, as far as they were measured."""
     rounds = bench.report.rounds
 
     def against(name: str, database: str, other: tuple[str, str], what: str, least: float) -> None:
         if (name, database) in rounds and other in rounds:
             pairs = zip(rounds[name, database], rounds[other], strict=True)
-            ratio = median_high([ours["rate_per_s"] / theirs["rate_per_s"] for ours, theirs in pairs])
-            judge(bench, name, database, what, ratio, least, is_least=True)
+            turns = [ours["rate_per_s"] / theirs["rate_per_s"] for ours, theirs in pairs]
+            judge_turns(bench, name, database, what, turns, least, is_least=True)
 
     for database in ("sqlite", "postgresql"):
         django = "rate over the Django app's"

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -154,17 +154,43 @@ class Bench:
             output = _output([sys.executable, str(HERE / "inserts.py"), where, str(self.plan.seconds)])
         self.report.note("insert", database, json.loads(output))
 
-    def bare_path(self, database: Database) -> None:
+    @contextmanager
+    def bare_path(self, database: Database) -> Iterator[gateway.Running]:
+        """The least code that can do a whole payment, as a server."""
         port, peer_port = free_port(), free_port()
         with self.store(database) as url:
             environment = {"BARE_STORE": url or str(self.fresh("bare")), "BARE_PORT": str(port)}
             environment["BARE_PEER_PORT"] = str(peer_port)
             command = [sys.executable, *UVICORN, "--port", str(port)]
             with machine.server(command, port, self.folder / "bare.log", environment) as process:
-                running = gateway.Running(process.pid, port, peer_port, targets.bare())
-                self.note("bare_path", database, self.drive(self.full(running, database)))
+                yield gateway.Running(process.pid, port, peer_port, targets.bare())
 
-    # Wakala
+    # Whole payments, by the bare path and by Wakala
+
+    def whole_payments(self, database: Database) -> None:
+        """In turn, with both servers up: what else the machine does meets both. Then what only Wakala has."""
+        loads: dict[str, Load] = {}
+        with ExitStack() as servers:
+            if self.wanted("bare_path"):
+                loads["bare_path"] = self.full(servers.enter_context(self.bare_path(database)), database)
+            if self.wanted("full_loop", "intake", "callback_ingest", "callback_half_load"):
+                url = servers.enter_context(self.store(database))
+                running = servers.enter_context(gateway.install(self.fresh("wakala"), url).serve())
+                loads["full_loop"] = self.full(running, database)
+            for _ in range(self.plan.turns):
+                for name, load in loads.items():
+                    self.note(name, database, self.drive(load))
+            if "full_loop" in loads:
+                self.parts(database, loads["full_loop"])
+
+    def parts(self, database: Database, full: Load) -> None:
+        """The first half of a payment, and the second."""
+        self.note("intake", database, self.drive(msgspec.structs.replace(full, mode="intake", in_flight=32)))
+        ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
+        saturated = self.drive(ingest)
+        self.note("callback_ingest", database, saturated)
+        half = msgspec.structs.replace(ingest, callbacks_per_s=saturated.rate_per_s / 2)
+        self.note("callback_half_load", database, self.drive(half))
 
     def full(self, running: gateway.Running, database: Database, *, payments: int = 0) -> Load:
         """Whole payments for the plan's time, or as many as asked for."""
@@ -181,17 +207,6 @@ class Bench:
             warmup_s=0 if payments else 0.7,
             payments=payments or 10**9,
         )
-
-    def wakala(self, database: Database) -> None:
-        with self.store(database) as url, gateway.install(self.fresh("wakala"), url).serve() as running:
-            full = self.full(running, database)
-            self.note("full_loop", database, self.drive(full))
-            self.note("intake", database, self.drive(msgspec.structs.replace(full, mode="intake", in_flight=32)))
-            ingest = msgspec.structs.replace(full, mode="callback", in_flight=32, payments=self.plan.callbacks)
-            saturated = self.drive(ingest)
-            self.note("callback_ingest", database, saturated)
-            half = msgspec.structs.replace(ingest, callbacks_per_s=saturated.rate_per_s / 2)
-            self.note("callback_half_load", database, self.drive(half))
 
     def payouts(self) -> None:
         """Whole payouts by each of M-Pesa's sides: CPU should differ little. Over plain HTTP, on SQLite."""
@@ -220,7 +235,8 @@ class Bench:
             full = msgspec.structs.replace(
                 self.full(running, "postgresql"), ends="callback", in_flight=peers.IN_FLIGHT, warmup_s=1.5
             )
-            self.note("mainfinity_full_loop", "postgresql", self.drive(full))
+            for _ in range(self.plan.turns):
+                self.note("mainfinity_full_loop", "postgresql", self.drive(full))
             ingest = msgspec.structs.replace(full, mode="callback", payments=self.plan.callbacks // 4)
             self.note("mainfinity_callback_ingest", "postgresql", self.drive(ingest))
 
@@ -274,9 +290,9 @@ class Bench:
             print(f"Round {number} of {self.plan.rounds}", flush=True)
             self.hello()  # always, for it is the unit of CPU
             for database in DATABASES:
-                self.ceiling(database)
-                if self.wanted("full_loop", "intake", "callback_ingest", "callback_half_load"):
-                    self.wakala(database)
+                if self.wanted("insert"):
+                    self.insert(database)
+                self.whole_payments(database)
             if self.wanted("stk_daraja_mock", "stk_simulator"):
                 self.simulators()
             if self.wanted("mainfinity_full_loop", "mainfinity_callback_ingest"):
@@ -300,12 +316,6 @@ class Bench:
                 promises.backlog(self, database)
             if self.with_ten_million or not self.only.isdisjoint(("ten_million_empty", "ten_million_full")):
                 promises.ten_million(self, database)
-
-    def ceiling(self, database: Database) -> None:
-        if self.wanted("insert"):
-            self.insert(database)
-        if self.wanted("bare_path"):
-            self.bare_path(database)
 
 
 def _output(command: list[str]) -> str:
