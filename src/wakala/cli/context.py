@@ -18,6 +18,7 @@ from wakala.config import Settings, load
 Result = TypeVar("Result")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_CONFIG = Path("wakala.toml")
+MIB_BYTES = 1_048_576
 PIPE_WIDTH = sys.maxsize  # nobody looks at a pipe, and grep wants all of a row in one line
 
 

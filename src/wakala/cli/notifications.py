@@ -136,6 +136,7 @@ def replay(
     Without --state that is everything that was made in the window, also what the merchants have already.
     """
     from wakala.cli import notification_visits as visits  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.progress import shown  # noqa: PLC0415
 
     filters = (app, shortcode, state, type_, since, until)
     if bool(notification_id) == (since is not None) or (notification_id and any(filters)):
@@ -148,7 +149,8 @@ def replay(
     if notification_id:
         reach, none = run(visits.reach_of_one(settings, notification_id)), f"{notification_id} is on its way right now."
     else:
-        reach, none = run(visits.reach_of(settings, wanted)), wanted.nothing("notification")
+        with shown("Counting what would be sent again"):
+            reach, none = run(visits.reach_of(settings, wanted)), wanted.nothing("notification")
     for sentence in reach.obstacles:
         say(sentence)
     count = reach.count
@@ -158,7 +160,8 @@ def replay(
         if notification_id:
             count = run(visits.replay_one(settings, notification_id))
         else:
-            count = run(visits.replay_all(settings, wanted, reach.until_us))
+            with shown(f"Putting {_number(reach.count)} in line again"):
+                count = run(visits.replay_all(settings, wanted, reach.until_us))
     if json_output:
         print_json({"DryRun": dry_run, "Count": count})
     elif not count:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wakala.cli.context import CONTEXT, Json, print_json, run, say
+from wakala.cli.context import CONTEXT, MIB_BYTES, Json, print_json, run, say
 from wakala.config import Settings, master_key
 from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from wakala.journal.database import Database
     from wakala.journal.digest import Proof
 
-MIB_BYTES = 1_048_576
 SIGNALLED = 128  # as a shell tells of a signal by an exit code
 
 
@@ -90,18 +89,22 @@ def _ended_in_order() -> Iterator[None]:
 
 def _copied(settings: Settings, partial: Path, target: Path, *, force: bool = False) -> tuple[int, str]:
     """Write the file; its schema's number and its SHA-256. What fails leaves nothing behind."""
-    from wakala.journal import archive, digest  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.progress import shown  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal import archive, digest  # noqa: PLC0415
 
     try:
         path = settings.sqlite_path
         if path is None:
-            archive.dump_postgres(settings.database.url, partial)
+            with shown(f"Copying the database to {target}", partial):
+                archive.dump_postgres(settings.database.url, partial)
         elif path.exists():
-            archive.copy_sqlite(path, partial)
+            with shown(f"Copying the database to {target}", partial, path):
+                archive.copy_sqlite(path, partial)
         else:
             raise ConfigurationError(f"There is no database at {path}: nothing to back up.")
-        schema = archive.contents(partial).schema
-        sha256 = digest.append(partial)
+        with shown(f"Reading {target} for its digest"):
+            schema = archive.contents(partial).schema
+            sha256 = digest.append(partial)
         archive.publish(partial, target, over=force)
     except FileExistsError as error:
         raise _taken(target) from error
@@ -153,12 +156,14 @@ def _checked(settings: Settings, file: Path) -> tuple[int, "Proof"]:
 
     Its schema's number, and what proves it.
     """
-    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.progress import shown  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal import archive  # noqa: PLC0415
     from wakala.journal.migrations import known  # noqa: PLC0415
     from wakala.rules.vault import unseal  # noqa: PLC0415
 
-    proof = archive.proven(file)
-    found = archive.contents(file)
+    with shown(f"Reading {file}, whether it is whole"):
+        proof = archive.proven(file)
+        found = archive.contents(file)
     ours = "postgres" if settings.sqlite_path is None else "sqlite"
     if found.dialect != ours:
         raise ConfigurationError(
@@ -194,7 +199,8 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
     At each moment one of the two is in its place, whole: who is killed here leaves nothing for a start to begin anew.
     What fails leaves nothing behind, above all on a disk that was too small for both.
     """
-    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.progress import shown  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal import archive  # noqa: PLC0415
     from wakala.journal.sqlite import SqliteDatabase, gateway_lock  # noqa: PLC0415
 
     partial = path.with_name(path.name + ".partial")
@@ -202,7 +208,8 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
         if not force:
             await _refuse_used(SqliteDatabase(path), str(path))
         try:
-            archive.unpack_sqlite(file, partial)
+            with shown(f"Copying {file} beside the database", partial, file):
+                archive.unpack_sqlite(file, partial)
             await _settled(SqliteDatabase(partial))
             archive.fold_log(partial)
             _set_aside(path)
@@ -250,7 +257,8 @@ def _logs(path: Path) -> tuple[Path, Path]:
 
 
 async def _restored_postgres(settings: Settings, file: Path, schema: int, *, force: bool) -> None:
-    from wakala.journal import archive  # noqa: PLC0415 - keeps --help quick
+    from wakala.cli.progress import shown  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal import archive  # noqa: PLC0415
     from wakala.journal.postgres import PostgresDatabase  # noqa: PLC0415
 
     url = settings.database.url
@@ -263,7 +271,8 @@ async def _restored_postgres(settings: Settings, file: Path, schema: int, *, for
         await target.close()
     if not force:
         await _refuse_used(PostgresDatabase(url), "the database that the settings name")
-    archive.load_postgres(url, file, schema, now_us)
+    with shown(f"Putting {file} into the database, in one transaction"):
+        archive.load_postgres(url, file, schema, now_us)
 
 
 async def _refuse_used(store: "Database", what: str) -> None:
