@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from wakala.rules.decisions import Change
 from wakala.rules.payment import Payment, State, Step
 
 PAGE_BYTES = 4_096
+MOST_COMMITS = 3_000
+LARGE_PAGES = 4_000  # so many steps that somebody commits between two of them
 
 
 @pytest.fixture
@@ -46,6 +49,38 @@ async def unsent(journal: Journal) -> Payment:
 
 
 # ── SQLite ──
+
+
+async def test_a_copy_that_is_made_in_steps_is_of_one_moment_and_ends_whatever_is_written_meanwhile(
+    store: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "STEP_PAGES", 1)
+    wrote, ended = threading.Event(), threading.Event()
+    other = apsw.Connection(str(store._path))
+    other.execute("CREATE TABLE large AS SELECT zeroblob(?) AS content", (LARGE_PAGES * PAGE_BYTES,))
+    other.execute("CREATE TABLE written (number)")
+
+    def write() -> None:
+        for number in range(MOST_COMMITS):
+            other.execute("INSERT INTO written VALUES (?)", (number,))
+            wrote.set()
+            if ended.is_set():
+                break
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert wrote.wait(30)
+        archive.copy_sqlite(store._path, tmp_path / "backup")
+    finally:
+        ended.set()
+        writer.join()
+        other.close()
+    copied = apsw.Connection(str(tmp_path / "backup"))
+    numbers = [number for (number,) in copied.execute("SELECT number FROM written ORDER BY number")]
+    copied.close()
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) < MOST_COMMITS  # it did not begin anew until nobody wrote any more
 
 
 async def test_a_copy_of_a_running_gateways_database_is_one_file_with_all_that_was_committed(

@@ -27,6 +27,7 @@ from wakala.journal.postgres import GATEWAY_NAME
 
 SEALED = (("shortcodes", "consumer_key"), ("apps", "webhook_secret"))
 POSTGRES_MAGIC, SQLITE_MAGIC = b"PGDMP", b"SQLite format 3\0"
+STEP_PAGES = 4_096  # 16 MiB: between two of them a copy can be given up
 HEAD_BYTES = 100
 WRITTEN_BY = slice(18, 19)  # in the head of a database of SQLite
 BY_LOG = b"\2"
@@ -149,9 +150,11 @@ def _copy(source: Path, opened: Callable[[], apsw.Connection], target: Path, mar
     try:
         theirs = opened()
         with closing(theirs), closing(apsw.Connection(str(target))) as ours:
+            # What is read stays as it is at this moment: else each commit of the gateway would make it begin anew.
+            theirs.execute("BEGIN").execute("SELECT count(*) FROM sqlite_schema").fetchall()
             with ours.backup("main", theirs, "main") as copying:
                 while not copying.done:
-                    copying.step(-1)  # all at once: in steps each commit of the gateway would make it begin anew
+                    copying.step(STEP_PAGES)
             ours.pragma("journal_mode", "delete")
             ours.pragma("application_id", int.from_bytes(mark))
     except apsw.FullError as error:
