@@ -115,12 +115,9 @@ def _listed(values: list[float]) -> str:
 
 def speed(bench: "Bench") -> None:
     """Against the bare path in the same turn and the Django app in the same round, as far as they were measured."""
-    rounds = bench.report.rounds
 
     def against(name: str, database: str, other: tuple[str, str], what: str, least: float) -> None:
-        if (name, database) in rounds and other in rounds:
-            pairs = zip(rounds[name, database], rounds[other], strict=True)
-            turns = [ours["rate_per_s"] / theirs["rate_per_s"] for ours, theirs in pairs]
+        if turns := bench.report.turns((name, database), other):
             judge_turns(bench, name, database, what, turns, least, is_least=True)
 
     for database in ("sqlite", "postgresql"):
@@ -129,7 +126,7 @@ def speed(bench: "Bench") -> None:
         against("full_loop", database, ("mainfinity_full_loop", "postgresql"), django, DJANGO_LEAST)
         theirs = ("mainfinity_callback_ingest", "postgresql")
         against("callback_ingest", database, theirs, django, DJANGO_CALLBACKS_LEAST)
-        if half := rounds.get(("callback_half_load", database)):
+        if half := bench.report.rounds.get(("callback_half_load", database)):
             p99_ms = median_high([figures["p99_ms"] for figures in half])
             judge(bench, "callback_half_load", database, "p99 in ms", p99_ms, CALLBACK_P99_MOST_MS)
 

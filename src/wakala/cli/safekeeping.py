@@ -94,14 +94,13 @@ def _copied(settings: Settings, partial: Path, target: Path, *, force: bool = Fa
 
     try:
         path = settings.sqlite_path
-        if path is None:
-            with shown(f"Copying the database to {target}", partial):
-                archive.dump_postgres(settings.database.url, partial)
-        elif path.exists():
-            with shown(f"Copying the database to {target}", partial, path):
-                archive.copy_sqlite(path, partial)
-        else:
+        if path is not None and not path.exists():
             raise ConfigurationError(f"There is no database at {path}: nothing to back up.")
+        with shown(f"Copying the database to {target}", partial, path):
+            if path is None:
+                archive.dump_postgres(settings.database.url, partial)
+            else:
+                archive.copy_sqlite(path, partial)
         with shown(f"Reading {target} for its digest"):
             schema = archive.contents(partial).schema
             sha256 = digest.append(partial)
