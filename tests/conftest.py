@@ -1,13 +1,15 @@
-"""What every test may ask for: an empty PostgreSQL database, and a browser.
+"""What every test may ask for: a PostgreSQL database, and a browser.
 
 The browser lives as long as the session, so the tests that use it run on the session's event loop; they are marked so
 by themselves. Async fixtures that such a test asks for must live there too: ``@pytest_asyncio.fixture(loop_scope=
 "session")``. A test that mixes the two loops would hang, so it is refused at collection.
 """
 
+import asyncio
 import inspect
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
 import pytest
@@ -74,14 +76,35 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def postgres_schema(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of a database with today's schema and no row: to copy it takes a fifth of the time to make one."""
     with postgres_server.database() as url:
+        with ThreadPoolExecutor(1) as thread:  # whoever asks may be in a loop
+            thread.submit(asyncio.run, _migrated(url)).result()
+        yield url.rpartition("/")[2]
+
+
+async def _migrated(url: str) -> None:
+    from wakala.journal.migrations import migrate  # noqa: PLC0415 - not before coverage begins to count
+    from wakala.journal.postgres import PostgresDatabase  # noqa: PLC0415
+
+    store = PostgresDatabase(url)
+    await store.open()
+    await migrate(store)
+    await store.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_schema: str) -> Iterator[str]:
+    """A database with today's schema and no row."""
+    with postgres_server.database(like=postgres_schema) as url:
         yield url
 
 
-@pytest.fixture(scope="module")
-def module_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+@pytest.fixture
+def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database that nobody has made anything in."""
     with postgres_server.database() as url:
         yield url
 

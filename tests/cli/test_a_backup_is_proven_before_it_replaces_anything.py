@@ -23,7 +23,7 @@ NAME = "an-app-of-that-name"
 @pytest.fixture(params=["sqlite", "postgres"])
 def installed(wakala: Command, request: pytest.FixtureRequest) -> Command:
     """An installation with one app and a backup of it; what came later is a second app."""
-    more = () if request.param == "sqlite" else ("--database-url", request.getfixturevalue("postgres_url"))
+    more = () if request.param == "sqlite" else ("--database-url", request.getfixturevalue("empty_postgres_url"))
     assert wakala("init", *more).code == 0
     assert wakala("app", "create", "--name", NAME).code == 0
     assert wakala("backup", "backup").code == 0

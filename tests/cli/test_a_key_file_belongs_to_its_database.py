@@ -110,7 +110,7 @@ VALUES ('app_1', 'org_1', 'shop', 'key', {digest}, 'v1.0123abcd.nonce.sealed', '
 def older_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of the first schema, whose secrets another key sealed."""
     url: str = (
-        f"sqlite:///{tmp_path}/older.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+        f"sqlite:///{tmp_path}/older.db" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
     )
     asyncio.run(visited(url, sealed_by_another))
     return url

@@ -15,7 +15,7 @@ WORK = ("Copying", "Reading", "Putting")
 def kind(wakala: Command, request: pytest.FixtureRequest) -> str:
     """An installation with an app, on one of the databases."""
     kind = str(request.param)
-    more = () if kind == "sqlite" else ("--database-url", request.getfixturevalue("postgres_url"))
+    more = () if kind == "sqlite" else ("--database-url", request.getfixturevalue("empty_postgres_url"))
     assert wakala("init", *more).code == 0
     assert wakala("app", "create", "--name", "shop").code == 0
     return kind

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from demo.till import KEY, KEY_SECRET, Till
+from simulator.box import NO_TLS
 from wakala.demo import wording
 from wakala.demo.orders import new_order_id
 from wakala.demo.phones import parse_phone, spell_phone
@@ -22,13 +23,13 @@ PAID: dict[str, Any] = {"MpesaReceiptNumber": "UKN4K7P2QX"}
 async def order(till: Till, **fields: str) -> tuple[str, httpx2.Response]:
     """Order a tin of tea as a browser would; its ID, and the page that the shopper sees."""
     form = {"product": "chai", "order": new_order_id(), "lang": "en", "phone": "0712 345 678"} | fields
-    async with httpx2.AsyncClient(follow_redirects=True) as client:
+    async with httpx2.AsyncClient(follow_redirects=True, verify=NO_TLS) as client:
         return form["order"], await client.post(f"{till.shop_url}/orders", data=form)
 
 
 async def seen(till: Till, order_id: str) -> tuple[dict[str, Any], str]:
     """The order as JSON and as the words of its page."""
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_TLS) as client:
         page = (await client.get(f"{till.shop_url}/orders/{order_id}")).text
         state = (await client.get(f"{till.shop_url}/orders/{order_id}.json")).json()
     return state, re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
@@ -76,7 +77,7 @@ async def test_a_notification_at_the_edge_of_its_age_is_believed(till: Till, age
 
 
 async def test_an_unsigned_notification_is_refused(till: Till) -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_TLS) as client:
         for headers in ({}, {"webhook-id": "a", "webhook-timestamp": "²", "webhook-signature": "v1,\u00ff"}):
             encoded = {name.encode(): value.encode() for name, value in headers.items()}
             answer = await client.post(f"{till.shop_url}/wakala", content=b"{}", headers=encoded)
@@ -106,7 +107,7 @@ async def test_a_failure_shows_the_cause_the_next_step_and_a_way_to_try_again(ti
     _, page = await seen(till, order_id)
     assert "Haijalipwa" in page
     assert "Mteja alighairi. Omba tena." in page
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_TLS) as client:
         form = (await client.get(f"{till.shop_url}/buy/chai?again={order_id}")).text
     assert 'value="0712 345 678"' in form
     assert order_id not in form, "a new try is a new order"
@@ -175,7 +176,7 @@ async def test_every_spelling_of_a_number_is_understood(typed: str) -> None:
 
 async def test_a_form_on_another_site_cannot_make_phones_ring(till: Till) -> None:
     form = {"product": "chai", "order": new_order_id(), "phone": "0712345678"}
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_TLS) as client:
         for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://elsewhere.example"}):
             assert (await client.post(f"{till.shop_url}/orders", data=form, headers=headers)).status_code == 403
         form["order"] = "my own id"
@@ -184,7 +185,7 @@ async def test_a_form_on_another_site_cannot_make_phones_ring(till: Till) -> Non
 
 
 async def test_unknown_addresses_get_a_page_and_health_gets_an_answer(till: Till) -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_TLS) as client:
         for path in ("/orders/NOBODYKNOW", "/buy/gold", "/static/none.css", "/nowhere"):
             answer = await client.get(till.shop_url + path, headers={"accept-language": "sw"})
             assert answer.status_code == 404

@@ -275,7 +275,7 @@ async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "sqlite":
         store = SqliteDatabase(tmp_path / "journal.db")
     else:
-        store = PostgresDatabase(request.getfixturevalue("postgres_url"))
+        store = PostgresDatabase(request.getfixturevalue("empty_postgres_url"))
     await store.open()
     yield store
     await store.close()

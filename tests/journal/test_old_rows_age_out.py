@@ -472,8 +472,8 @@ async def test_a_row_that_is_written_while_its_week_is_made_is_kept_in_it(
     await watcher.close()
 
 
-async def test_exchanges_of_before_the_partitions_are_there_after_the_migration(postgres_url: str) -> None:
-    store = PostgresDatabase(postgres_url)
+async def test_exchanges_of_before_the_partitions_are_there_after_the_migration(empty_postgres_url: str) -> None:
+    store = PostgresDatabase(empty_postgres_url)
     await store.open()
     try:
         await migrate(store, up_to=6)

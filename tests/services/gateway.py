@@ -20,7 +20,8 @@ import httpx2
 import msgspec
 import uvicorn
 
-from simulator.box import Box, Merchant, running_box, running_merchant, until
+from services.quick_server import QuickServer
+from simulator.box import NO_TLS, Box, Merchant, running_box, running_merchant
 from wakala.administration import Administration, NewApp, ShortcodeDetails
 from wakala.cli.visits import prepare
 from wakala.config import Settings, master_key, write_private
@@ -223,14 +224,12 @@ async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[uvi
         log_config=None,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    await until(lambda: server.started)
+    server = QuickServer(config)
+    await server.begin(listener)
     try:
         yield server
     finally:
-        server.should_exit = True
-        await running
+        await server.end()
 
 
 @asynccontextmanager
@@ -266,7 +265,7 @@ async def running_gateway(
 
 
 def _client(url: str) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False)
+    return httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False, verify=NO_TLS)
 
 
 async def eventually(condition: Callable[[], Any]) -> None:

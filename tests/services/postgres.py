@@ -70,10 +70,13 @@ class PostgresServer:
         return f"postgresql://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of an empty database that is dropped at the end, whoever is still connected."""
+    def database(self, like: str = "template1") -> Iterator[str]:
+        """The URL of a copy of that database, empty by default; dropped at the end, whoever is still connected.
+
+        Copied file by file: through the log, as PostgreSQL does it by itself, the drop alone would take 0.3 s.
+        """
         name = "wakala_" + secrets.token_hex(6)
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
         try:
             yield self.url(name)
         finally:

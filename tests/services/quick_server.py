@@ -20,13 +20,14 @@ class QuickServer(uvicorn.Server):
         self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running: asyncio.Task[None] | None = None
 
-    async def begin(self) -> str:
-        """Serve in the background; the address, as soon as it listens."""
-        self._running = asyncio.create_task(self.serve())
+    async def begin(self, *sockets: socket.socket) -> str:
+        """Serve in the background, on these sockets or as configured; the address, as soon as it listens."""
+        self._running = asyncio.create_task(self.serve(list(sockets) or None))
         await asyncio.wait((self._running, self._listening), return_when=asyncio.FIRST_COMPLETED)
         if self._running.done():
             raise AssertionError("The server ended before it listened.") from self._running.exception()
-        return f"http://127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}"
+        listening = (*sockets, *self.servers[0].sockets)
+        return f"http://127.0.0.1:{listening[0].getsockname()[1]}"
 
     async def end(self) -> None:
         """Stop, after the requests under way."""
@@ -46,12 +47,21 @@ class QuickServer(uvicorn.Server):
         await self._told_to_end.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, without its pauses; a request that never ends fails the test instead of being cut off."""
-        del sockets
+        """As uvicorn's, without its pauses. Without a limit, a request that never ends fails the test."""
         for server in self.servers:
             server.close()
+        for listening in sockets or ():
+            listening.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         await asyncio.sleep(0)  # idle connections are gone one turn later: without a look at the clock
-        await until(lambda: not self.server_state.connections and not self.server_state.tasks, "the last request's end")
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                await until(self._has_ended, "the last request's end")
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
         await self.lifespan.shutdown()
+
+    def _has_ended(self) -> bool:
+        return not self.server_state.connections and not self.server_state.tasks

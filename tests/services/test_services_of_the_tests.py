@@ -12,8 +12,8 @@ from services.postgres import PostgresServer
 from services.programs import environment
 
 
-async def test_a_database_is_empty_and_writes_to_the_disk(postgres_url: str) -> None:
-    connection = await asyncpg.connect(postgres_url)
+async def test_a_database_is_empty_and_writes_to_the_disk(empty_postgres_url: str) -> None:
+    connection = await asyncpg.connect(empty_postgres_url)
     try:
         assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
         assert await connection.fetchval("SHOW fsync") == "on"

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from services.quick_server import QuickServer
 from wakala.web import rendering
 
 START = datetime(2026, 11, 23, 18, 0, 0, 123456, tzinfo=UTC)
@@ -386,18 +387,11 @@ STATES: Mapping[str, Callable[[], Trace]] = {
 @asynccontextmanager
 async def serving(app: Starlette) -> AsyncIterator[str]:
     """The app over real HTTP on a free port of the loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        if running.done():
-            running.result()
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    server = QuickServer(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield await server.begin()
     finally:
-        server.should_exit = True
-        await running
+        await server.end()
 
 
 def gateway_pages(traces: Mapping[str, Trace]) -> Starlette:

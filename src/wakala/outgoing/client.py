@@ -48,7 +48,7 @@ class Outgoing:
         self._deadlines = Deadlines()
 
     async def open(self) -> None:
-        """Make the pool, and read the certificates that the system trusts."""
+        """Make the pool."""
         self._dialler = Dialler(self._judge)
         self._pool = Pool(self._dialler)
 

@@ -8,7 +8,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from wakala.outgoing.connection import Connection, words
@@ -41,12 +41,16 @@ class Dialler:
         self.judge = judge
         self._lookups: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
         self._threads = ThreadPoolExecutor(LOOKUPS_LIMIT, "wakala-names")
-        self._tls = trust_of_the_system()
         self._of_terms: OrderedDict[TlsTerms, ssl.SSLContext] = OrderedDict()
 
     def close(self) -> None:
         """Let the threads go, also those whose names nobody answers for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        """Of whoever has no terms of their own. Read at the first connection by TLS, for it takes 0.03 s."""
+        return trust_of_the_system()
 
     async def dial(
         self,
@@ -93,7 +97,7 @@ class Dialler:
 
     def _context(self, terms: TlsTerms | None) -> ssl.SSLContext:
         if terms is None:
-            return self._tls
+            return self._trust
         context = self._of_terms.pop(terms, None)
         if context is None:
             try:

@@ -138,7 +138,7 @@ def _time_element(text: str, shown: str) -> Markup:
 
 @cache
 def templates() -> Environment:
-    """All templates, compiled, so that a page only fills one in. To ask once before the first page costs 0.1 s."""
+    """All templates, compiled, so that a page only fills one in. The first time it takes 0.1 s."""
     folder = resources.files("wakala.web").joinpath("templates")
     texts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.name.endswith(".html")}
     environment = Environment(
