@@ -223,8 +223,8 @@ async def test_what_happens_to_an_endpoint_happens_to_no_other(journal: Journal)
     states = {one.id: one.state for one in await journal.endpoints.endpoints()}
     untouched = {of_a_shortcode.id: EndpointState.ACTIVE, other.id: EndpointState.ACTIVE}
     assert states == {mine.id: EndpointState.DISABLED, **untouched}
-    assert await journal.endpoints.set_state(mine, event(mine, "endpoint.resumed"))
-    assert await journal.endpoints.set_state(replace(mine, state=EndpointState.PAUSED), event(mine, "endpoint.paused"))
+    for state, name in ((EndpointState.ACTIVE, "endpoint.resumed"), (EndpointState.PAUSED, "endpoint.paused")):
+        assert await journal.endpoints.set_state(mine, state, "", event(mine, name))
     states = {one.id: one.state for one in await journal.endpoints.endpoints()}
     assert states == {mine.id: EndpointState.PAUSED, **untouched}
     told = [one.name for one in await journal.endpoints.events_of(mine, 3)]

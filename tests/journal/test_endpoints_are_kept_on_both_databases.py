@@ -20,9 +20,9 @@ async def test_an_endpoint_changes_state_once_and_keeps_its_terms(journal: Journ
     known = app()
     await journal.add_app(known)
     endpoint = Endpoint(f"end_{known.id}", "org_1", known.id, "", schedule_s=(1, 2.5), answer_limit_s=3)
-    paused = replace(endpoint, state=EndpointState.PAUSED, reason="holiday")
-    assert await journal.endpoints.set_state(paused, event(endpoint, "endpoint.paused"))
-    assert not await journal.endpoints.set_state(paused, event(endpoint, "endpoint.paused"))
+    paused = (EndpointState.PAUSED, "holiday", event(endpoint, "endpoint.paused"))
+    assert await journal.endpoints.set_state(endpoint, *paused)
+    assert not await journal.endpoints.set_state(endpoint, *paused)
     moved = replace(endpoint, concurrency_limit=7, waiting=Waiting.HOLD)
     await journal.endpoints.save(moved, event(endpoint, "endpoint.moved"), app_url="https://new.example/")
     assert await journal.endpoints.endpoints() == [

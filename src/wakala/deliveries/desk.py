@@ -70,15 +70,18 @@ class Desk:
         return event_of(self._source, endpoint, name, detail, self._by)
 
     async def endpoint(self, app: App, shortcode: Shortcode | None = None) -> Endpoint:
-        """As stored, or as an app or shortcode has it that never set anything."""
+        """As stored. One of a shortcode that is not is as its app's: what is done first changes nothing else."""
         if shortcode is not None and shortcode.organisation_id != app.organisation_id:
             raise NotFoundError(f"{shortcode.number} does not belong to the organisation of {app.name}.")
         shortcode_id = shortcode.id if shortcode else ""
-        for known in await self._journal.endpoints.endpoints():
-            if (known.app_id, known.shortcode_id) == (app.id, shortcode_id):
-                return known
-        name = f"end_{app.id}.{shortcode_id}" if shortcode_id else f"end_{app.id}"
-        return Endpoint(name, app.organisation_id, app.id, shortcode_id, created_us=self._source.now_us())
+        known = {one.shortcode_id: one for one in await self._journal.endpoints.endpoints() if one.app_id == app.id}
+        if shortcode_id in known:
+            return known[shortcode_id]
+        fresh = Endpoint(f"end_{app.id}", app.organisation_id, app.id, "", created_us=self._source.now_us())
+        if not shortcode_id:
+            return fresh
+        as_the_app = replace(known.get("", fresh), url="", created_us=fresh.created_us)
+        return replace(as_the_app, id=f"end_{app.id}.{shortcode_id}", shortcode_id=shortcode_id)
 
     async def set_terms(self, endpoint: Endpoint) -> None:
         """Schedule, time-out, rate and concurrency, from the next attempt on."""
@@ -97,7 +100,8 @@ class Desk:
 
         An endpoint that was disabled is called again: whoever names a new URL expects that. A paused one stays paused.
         Naming the URL in force again is no second move: what was meant for the URL before still is. Only `HOLD` takes
-        what waits now. Those of the app's shortcodes that lead where the app does move with it.
+        what waits now. Those of the app's shortcodes that lead where the app does move with it. A shortcode's first own
+        URL is called though the app's is paused.
         """
         require_web_address(url)
         now_us = self._source.now_us()
@@ -107,8 +111,8 @@ class Desk:
         moving = [*await self._led_by(endpoint), endpoint]  # the app's URL moves last: until then all is as it was
         for one in moving:
             moved = replace(one, url=url if endpoint.shortcode_id else "", waiting=waiting)
-            if is_elsewhere:
-                moved = replace(moved, old_url=url_before, moved_us=now_us)
+            if is_elsewhere:  # what is stored keeps its state
+                moved = replace(moved, old_url=url_before, moved_us=now_us, state=EndpointState.ACTIVE, reason="")
             elif waiting is Waiting.HOLD:
                 moved = replace(moved, moved_us=now_us)
             event = self._event(one, "endpoint.moved", f"To {url} ; what waited: {waiting}.")
@@ -176,9 +180,8 @@ class Desk:
 
     async def pause(self, endpoint: Endpoint, reason: str = "") -> bool:
         """Nothing is sent until `resume`; everything is stored and waits. False: it was paused already."""
-        paused = replace(endpoint, state=EndpointState.PAUSED, reason=reason)
         event = self._event(endpoint, "endpoint.paused", reason)
-        return await self._journal.endpoints.set_state(paused, event)
+        return await self._journal.endpoints.set_state(endpoint, EndpointState.PAUSED, reason, event)
 
     async def resume(self, endpoint: Endpoint, *, is_elsewhere: bool = False) -> bool:
         """Called again, after a pause or after it was disabled; what waited is sent. False: it was active already.
@@ -187,10 +190,11 @@ class Desk:
         """
         if (await self._as_it_is(endpoint)).state is EndpointState.ACTIVE:
             return False
-        active = replace(endpoint, state=EndpointState.ACTIVE, reason="")
         event = self._event(endpoint, "endpoint.resumed", "")
-        await self._begin_anew(active, is_elsewhere=is_elsewhere)
-        return await self._journal.endpoints.set_state(active, event)
+        if endpoint.shortcode_id:  # what waits from before it had an endpoint of its own does so in the app's lane
+            await self._gather(endpoint)
+        await self._begin_anew(endpoint, is_elsewhere=is_elsewhere)
+        return await self._journal.endpoints.set_state(endpoint, EndpointState.ACTIVE, "", event)
 
     # ── keys ──
 

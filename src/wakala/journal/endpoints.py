@@ -61,9 +61,9 @@ class EndpointJournal:
             writes.append(Write("app_callback_url", row))
         await self._change(endpoint.app_id, None, writes, event)
 
-    async def set_state(self, endpoint: Endpoint, event: EndpointEvent) -> bool:
+    async def set_state(self, endpoint: Endpoint, state: EndpointState, reason: str, event: EndpointEvent) -> bool:
         """Paused or resumed. False: it was so already, and nothing is told twice."""
-        row = (endpoint.state, endpoint.reason, endpoint.app_id, endpoint.shortcode_id, endpoint.state)
+        row = (state, reason, endpoint.app_id, endpoint.shortcode_id, state)
         return await self._set(endpoint, Write("endpoint_state", row), event)
 
     async def disable(self, endpoint: Endpoint, reason: str, event: EndpointEvent) -> bool:
@@ -77,9 +77,8 @@ class EndpointJournal:
         return await self._change(found[0].id, guard, [], event)
 
     async def _ensure(self, endpoint: Endpoint) -> None:
-        """A row to change; where there was none it says what was true before: active, on the installation's terms."""
-        fresh = msgspec.structs.replace(endpoint, state=EndpointState.ACTIVE, reason="")
-        await self._database.commit(Operation(fresh.id, None, (Write("endpoint_add", _endpoint_row(fresh)),)))
+        """A row to change; where there was none it says what was true before."""
+        await self._database.commit(Operation(endpoint.id, None, (Write("endpoint_add", _endpoint_row(endpoint)),)))
 
     async def record_event(self, event: EndpointEvent) -> None:
         """Something to be told that changes nothing."""
