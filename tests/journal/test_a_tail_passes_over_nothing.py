@@ -1,6 +1,7 @@
 """Who follows the exchanges sees each of them, and is told a cursor that has passed none which he has not seen."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from services.waiting import until
 from wakala.cli import tail_visits
 from wakala.cli.tail_visits import PREFIX, Wanted, _filter, _Tail
 from wakala.config import Settings, write_private
+from wakala.errors import DatabaseAwayError
 from wakala.identity import first_id
+from wakala.journal.database import Row
 from wakala.journal.journal import PAGE_LIMIT_ROWS, Journal
 from wakala.rules.accounts import Environment
 from wakala.rules.payment import Scope
@@ -79,6 +82,32 @@ async def test_what_came_while_it_stood_still_is_shown_however_much_it_is(
     screen.ended.set()
     await following
     assert sorted(screen.shown) == first + meanwhile
+
+
+async def test_what_is_about_to_be_shown_when_the_database_goes_away_is_shown_when_it_is_back(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await journal.add_organisation("org_1", "one", NOW_US)
+    made = payment("ORDER-17")
+    assert await journal.open_payment(opening(made), None)
+    told = exchange(made, status=200)
+    await journal.record_exchange(told)
+    database, screen = journal._database, Screen()
+
+    async def fetch(statement: str, row: Row = ()) -> Sequence[Row]:
+        if statement == "payment_by_id":
+            monkeypatch.delattr(database, "fetch")
+            raise DatabaseAwayError
+        return await type(database).fetch(database, statement, row)
+
+    monkeypatch.setattr(database, "fetch", fetch, raising=False)
+    following = asyncio.create_task(screen.tail(journal).follow(first_id(PREFIX, 0), screen.ended))
+    await until(lambda: len(screen.warned) > 0, "the database goes away")
+    later = await written(journal, 1)
+    await until(lambda: later[0] in screen.shown, "what came later", LIMIT_S)
+    screen.ended.set()
+    await following
+    assert screen.shown == [told.id, *later]
 
 
 async def test_a_request_of_that_name_is_followed_in_each_organisation_or_in_the_apps_own(

@@ -101,8 +101,11 @@ class _Tail:
         start = self._window_start()
         for exchange_id in follower.unseen(await self._journal.exchange_ids(follower.cursor, WINDOW_ROWS)):
             exchange = await self._journal.exchange(exchange_id)
-            if exchange is not None and follower.show(exchange, start):
-                await self._tell(exchange)
+            if exchange is None:
+                continue
+            view = await self._view(exchange)  # before it counts as shown: the database may go away in between
+            if follower.show(exchange, start):
+                self._tell(view)
         follower.move(start)
 
     async def _catch_up(self, follower: Follower) -> bool:
@@ -111,7 +114,7 @@ class _Tail:
         page = [one for one in await self._journal.exchanges_after(follower.cursor) if one.id < start]
         for exchange in page:
             if follower.unseen([exchange.id]):
-                await self._tell(exchange)
+                self._tell(await self._view(exchange))
             follower.move(exchange.id)
         await asyncio.sleep(0)  # SQLite answers without a pause, and Ctrl-C wants its turn
         return len(page) == PAGE_LIMIT_ROWS
@@ -119,10 +122,15 @@ class _Tail:
     def _window_start(self) -> str:
         return first_id(PREFIX, self._now_us() - WINDOW_S * 1_000_000)
 
-    async def _tell(self, exchange: Exchange) -> None:
-        if self._wanted.holds(exchange):
-            view = hidden(exchange_view(exchange))
-            self._show({"ID": exchange.id, "RequestID": await self._request_of(exchange), **view})
+    def _tell(self, view: dict[str, Any] | None) -> None:
+        if view is not None:
+            self._show(view)
+
+    async def _view(self, exchange: Exchange) -> dict[str, Any] | None:
+        """None for what nobody asked for."""
+        if not self._wanted.holds(exchange):
+            return None
+        return {"ID": exchange.id, "RequestID": await self._request_of(exchange), **hidden(exchange_view(exchange))}
 
     async def _request_of(self, exchange: Exchange) -> str | None:
         if exchange.payment_id is None:
