@@ -10,18 +10,19 @@ from services.programs import WAKALA, Program
 from services.town import Town, running_town
 from services.waiting import until
 
+AFTER_START = ("--after", "start")
 PHONES = [f"07123450{number:02d}" for number in range(20)]
 
 
-def listen(town: Town, local: Merchant, number: int) -> Program:
+def listen(town: Town, local: Merchant, number: int, *more: str) -> Program:
     key, _, secret = base64.b64decode(town.credentials["Authorization"].partition(" ")[2]).decode().partition(":")
     arguments = ("--forward-to", local.url, "--gateway", town.gateways[-1].url)
     keys = ("--consumer-key", key, "--consumer-secret", secret)
-    return Program([*WAKALA, "listen", *arguments, *keys], {}, town.folder / f"listen-{number}.log")
+    return Program([*WAKALA, "listen", *arguments, *keys, *more], {}, town.folder / f"listen-{number}.log")
 
 
-async def listening(town: Town, local: Merchant, number: int) -> Program:
-    program = listen(town, local, number)
+async def listening(town: Town, local: Merchant, number: int, *more: str) -> Program:
+    program = listen(town, local, number, *more)
     await until(lambda: "Listening" in program.said, lambda: f"a listener. It said:\n{program.said}")
     return program
 
@@ -76,6 +77,22 @@ async def test_nothing_is_lost_and_the_order_is_kept(tmp_path: Path) -> None:
         assert "L-0  200" in (tmp_path / "town" / "listen-0.log").read_text()
         secret = base64.b64decode(town.credentials["Authorization"].partition(" ")[2]).decode().partition(":")[2]
         assert not [log for log in (tmp_path / "town").glob("*.log") if secret in log.read_text()]
+
+
+async def test_who_began_at_a_place_of_his_own_is_told_how_to_go_on_there(tmp_path: Path) -> None:
+    """The gateway's cursor never goes back: without the place he would go on where he had been before."""
+    async with running_town(tmp_path / "town", "sqlite:///wakala.db") as town, running_merchant() as local:
+        local.secret = town.merchant.secret
+        await town.serve()
+        await pay(town, 0, 1)
+        sentences = {(): "`wakala listen` goes on after ntf_", AFTER_START: "`wakala listen --after ntf_"}
+        for number, (more, told) in enumerate(sentences.items()):
+            program = await listening(town, local, number, *more)
+            if more:
+                await heard(local, 1, program)
+            program.send(signal.SIGINT)
+            assert await program.ended() == 0
+            assert told in program.said
 
 
 async def test_what_another_gateway_process_stages_is_heard_too(tmp_path: Path, postgres_url: str) -> None:

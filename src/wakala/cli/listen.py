@@ -38,7 +38,8 @@ def listen(
 ) -> None:
     """Bring an app's notifications to a program on this machine, signed as ever; ends with Ctrl-C.
 
-    It asks the gateway, so no port has to be open. After any break it goes on where it stopped.
+    It asks the gateway, so no port has to be open. After any break it goes on where it stopped; after --after by the
+    place that it names at its end.
     """
     if not consumer_key or not consumer_secret:
         raise CallerError("Set WAKALA_CONSUMER_KEY and WAKALA_CONSUMER_SECRET to those of the app.")
@@ -56,7 +57,7 @@ async def _listen(
     from wakala.outgoing import Outgoing  # noqa: PLC0415 - keeps --help quick
     from wakala.tunnel.feed import Feed  # noqa: PLC0415
     from wakala.tunnel.local import Local  # noqa: PLC0415
-    from wakala.tunnel.tunnel import OLDEST, Tunnel, begin  # noqa: PLC0415
+    from wakala.tunnel.tunnel import NOW, Tunnel, begin  # noqa: PLC0415
 
     outgoing, teller = Outgoing(guarded=False), _Terminal()
     await outgoing.open()
@@ -66,9 +67,18 @@ async def _listen(
             say(f"Listening as {consumer}; notifications go to {forward_to}. Ctrl-C ends it.")
             tunnel = Tunnel(feed, Local(outgoing, forward_to), teller, start, attempts)
             await _until_a_signal(tunnel.run())
-            say(f"Stopped. `wakala listen` goes on after {'the start' if tunnel.after == OLDEST else tunnel.after}.")
+            say(_how_to_go_on(tunnel.after, is_own=after not in {"", NOW}))
     finally:
         await outgoing.close()
+
+
+def _how_to_go_on(place: str, *, is_own: bool) -> str:
+    """The gateway's cursor never goes back: who began at a place of his own goes on there by naming it again."""
+    from wakala.tunnel.tunnel import OLDEST, START  # noqa: PLC0415 - keeps --help quick
+
+    if is_own:
+        return f"Stopped. `wakala listen --after {START if place == OLDEST else place}` goes on there."
+    return f"Stopped. `wakala listen` goes on after {place}."
 
 
 async def _until_a_signal(work: Any) -> None:

@@ -21,6 +21,7 @@ PAUSE_MAX_S = 10.0  # a person waits for his program to be back
 FRESH_S = 60.0  # receivers refuse a signature of five minutes ago
 FORWARD_LIMIT_S = 30.0  # a program under a debugger is slow
 FORGOTTEN = "the gateway has forgotten it meanwhile, as it was old"
+START, NOW = "start", "now"  # in the place of a cursor
 OLDEST = "0"  # as a cursor: sorts before every ID; none at all would be where this reader stopped
 
 
@@ -135,9 +136,9 @@ class Tunnel:
 
 async def begin(source: Source, teller: Teller, wanted: str) -> str:
     """The cursor to begin after: the wanted one, or where this reader stopped; a new one begins with what comes."""
-    if wanted == "start":
+    if wanted == START:
         return OLDEST
-    cursor = wanted if wanted not in {"", "now"} else ""
+    cursor = wanted if wanted not in {"", NOW} else ""
     if not wanted:
         cursor = await insisted(teller, source.cursor)
     if not cursor:
