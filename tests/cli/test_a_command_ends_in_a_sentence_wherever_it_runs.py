@@ -62,6 +62,25 @@ def test_who_has_no_input_at_all_is_not_asked(shell: Shell, arguments: str) -> N
     assert ended.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "notifications show $'ntf_\\xff'",
+        "endpoint pause shop --reason $'\\xff'",
+        "trace $'\\xff'",
+        "notifications --app $'\\xff'",
+        "app create --name $'\\xff'",
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_with_a_sentence(wakala: Command, shell: Shell, arguments: str) -> None:
+    assert wakala("app", "create", "--name", "shop").code == 0
+    ended = shell(f"wakala {arguments}")
+    assert ended.returncode == 1 or "There is no app" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "SQLite" not in ended.stderr, "the database is not to blame"
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_ctrl_c_before_the_command_has_begun_ends_it_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text(
         "import os, signal, time\n"

@@ -105,6 +105,8 @@ def test_a_list_that_is_empty_says_what_was_looked_for(books: Books) -> None:
         (("notifications", "--type", "payment"), 1, "payment.succeeded"),
         (("notifications", "--state", "lost"), 2, "given_up"),
         (("requests", "--since", "midnight"), 2, "2026-11-30T20:15"),
+        (("notifications", "--since", "0001-01-01T00:00:00+03:00"), 2, "2026-11-30T20:15"),
+        (("notifications", "replay", "--since", "2026-11-01", "--until", "9999-12-31T23:00:00-03:00"), 2, "2026-11-30"),
         (("requests", "--since", "2026-11-02", "--until", "2026-11-01"), 1, "--until is not later than --since"),
         (("requests", "--before", "ntf_0123456789ab"), 1, "no place in this list"),
         (("notifications", "--before", "start"), 1, "no place in this list"),

@@ -11,6 +11,7 @@ EXIT_FAILED = 1
 EXIT_NOT_FOUND = 4
 EXIT_BY_STATUS = {401: 3, 403: 3, 404: 4, 409: 5, 502: 6}
 EXIT_INTERRUPTED = 130
+NO_TEXT = "wakala: An argument has bytes that are no UTF-8 text: write it anew, in a terminal that is set to UTF-8."
 
 
 def main() -> None:
@@ -42,8 +43,12 @@ def _run() -> None:
         sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - for as long as the process lasts
     try:
         cli(prog_name="wakala")
+    except UnicodeEncodeError:
+        say(NO_TEXT)
+        sys.exit(EXIT_FAILED)
     except WakalaError as error:
-        say(f"wakala: {error.spoken}")
+        is_text = not isinstance(error.__cause__, UnicodeEncodeError)  # of a database that was given such bytes
+        say(f"wakala: {error.spoken}" if is_text else NO_TEXT)
         for fault in error.faults:
             say(f"  {fault.pointer}: {fault.message}")
         sys.exit(EXIT_BY_STATUS.get(error.status, EXIT_FAILED))

@@ -14,13 +14,13 @@ from wakala.rules.payment import Scope
 
 
 def moment_of(text: str) -> dt.datetime:
-    """As the API takes moments; without a zone it is UTC, as everywhere here."""
+    """As the API takes moments, in UTC; without a zone it is that already, as everywhere here."""
     try:
         given = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return given.astimezone(dt.UTC) if given.tzinfo else given.replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError):  # it may lie in the year 0 there, or in 10000
         wanted = "give a moment such as 2026-11-30, 2026-11-30T20:15 or 2026-11-30T20:15:00+03:00"
         raise typer.BadParameter(f"{text} is none: {wanted}; without a zone it is UTC.") from None
-    return given if given.tzinfo else given.replace(tzinfo=dt.UTC)
 
 
 def us_of(moment: dt.datetime) -> int:
@@ -114,4 +114,4 @@ def say_how_to_go_on(page: Page[Any]) -> None:
 
 
 def _shown(moment: dt.datetime | None) -> str:
-    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
