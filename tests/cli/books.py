@@ -59,13 +59,13 @@ class Books:
     def owe(
         self, name: str, clock: str, *, app: str = "shop", shortcode: str = "174379", receipt: str = "", **changes: Any
     ) -> Notification:
-        """A notification made at that time, of a payment whose RequestID is ``name``."""
+        """A notification made at that time, of a payment whose RequestID is ``name``; of no ``app`` where it is ""."""
         number, at_us = f"{next(self.numbers):016x}", us(clock)
 
         async def work(journal: Journal) -> Notification:
-            owner = next(one for one in await journal.apps() if app in {one.name, one.consumer_key})
+            owner = next(one for one in await journal.apps() if app in {"", one.name, one.consumer_key})
             known = {one.number: one.id for one in await journal.shortcodes()}
-            scope = Scope(owner.organisation_id, owner.id, known[shortcode], "sandbox")
+            scope = Scope(owner.organisation_id, owner.id if app else "", known[shortcode], "sandbox")
             made = payment(name, id=first_id("pay", at_us) + number, scope=scope, receipt=receipt or None)
             changed = opening(made)
             assert await journal.open_payment(changed, None)

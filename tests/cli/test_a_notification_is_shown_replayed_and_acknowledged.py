@@ -166,6 +166,17 @@ def test_what_is_replayed_to_who_is_not_called_says_what_will_happen(books: Book
     assert "`wakala endpoint move 'new one' URL`" in nowhere.err
 
 
+def test_what_no_app_is_told_of_stays_kept_and_says_so(books: Books) -> None:
+    """Nobody would ever take it up: it would wait for good, and never be forgotten."""
+    owed = books.owe("A", "10:00", app="", state=DeliveryState.KEPT, lane="")
+    said = "No app is told of payments to this shortcode, so nobody is sent it: it is kept."
+    assert told(books.wakala("notifications", "show", owed.id, "--json"))["Next"] == said
+    for how in (("--dry-run",), ()):
+        ended = books.wakala("notifications", "replay", owed.id, *how)
+        assert (ended.code, ended.err) == (1, f"wakala: {said}\n")
+    assert books.state_of(owed) is DeliveryState.KEPT
+
+
 def test_an_endpoint_whose_app_shares_its_name_is_named_so_that_it_can_be_typed(books: Books) -> None:
     made = told(books.wakala("app", "create", "--name", "duka", "--callback-url", HOOK, "--json"))
     key = made["ConsumerKey"]

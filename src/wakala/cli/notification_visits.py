@@ -16,7 +16,7 @@ from wakala.config import Settings, master_key
 from wakala.deliveries.deliveries import url_of_its_own
 from wakala.deliveries.desk import Desk, Window
 from wakala.directory import Directory
-from wakala.errors import NotFoundError
+from wakala.errors import CallerError, NotFoundError
 from wakala.identity import Source, made_at_us
 from wakala.journal.journal import Journal
 from wakala.rules.accounts import App
@@ -29,6 +29,7 @@ from wakala.wire.notification import notification_view
 from wakala.wire.trace import hidden
 from wakala.wire.view import time_text
 
+NOBODYS = "No app is told of payments to this shortcode, so nobody is sent it: it is kept."
 TAKEN = frozenset({DeliveryState.DELIVERED, DeliveryState.ACKNOWLEDGED})
 
 
@@ -93,7 +94,7 @@ class AtDesk:
 
     def _obstacle(self, endpoint: Endpoint, url: str | None) -> str:
         if not endpoint.app_id:
-            return "No app is told of payments to this shortcode, so nobody is sent it: it is kept."
+            return NOBODYS
         told = told_names(self.apps, self.organisations)[endpoint.app_id]
         shortcode = self.directory.shortcode(endpoint.shortcode_id) if endpoint.shortcode_id else None
         typed = typed_endpoint(typed_names(self.apps)[endpoint.app_id], shortcode)
@@ -164,6 +165,8 @@ async def _next(at: AtDesk, notification: Notification) -> str:
             return f"Nothing: the merchant, or an operator, said that it was received. {again} again."
         case DeliveryState.GIVEN_UP:
             return f"Nothing: its schedule ended, or its URL said that nobody lives there. {again} again."
+        case DeliveryState.KEPT if not notification.scope.app_id:
+            return NOBODYS
         case DeliveryState.KEPT:
             return f"Nothing: it is kept, for want of a URL or because a move was to hold it. {again}."
         case DeliveryState.WAITING:
@@ -192,6 +195,8 @@ async def reach_of_one(settings: Settings, notification_id: str) -> Reach:
     """What a replay of one would send."""
     async with notification_desk(settings) as at:
         found = await at.found(notification_id)
+        if not found.scope.app_id:  # it would wait in a lane that nobody looks at
+            raise CallerError(NOBODYS)
         sentence = await at.obstacle(found)
         return Reach(1, int(found.state in TAKEN), (sentence,) if sentence else (), 0)
 
