@@ -7,7 +7,7 @@ from deliveries.conftest import Clock
 from deliveries.test_an_endpoint_is_paced_paused_and_signed_for import WAKALA, desk_of, state_of
 from deliveries.test_an_endpoint_that_moves_or_returns_begins_anew import moved_to, note_of, noted
 from deliveries.test_what_waits_for_a_late_try_comes_when_its_endpoint_is_back import late
-from services.gateway import House
+from services.gateway import SANDBOX, House
 from wakala.deliveries.standing import TOLD_EARLY_US, Standing
 from wakala.rules.delivery import Attempted, DeliveryState
 from wakala.rules.endpoints import BREAKER_FAILURES, DISABLE_AFTER_S, FORWARD_AFTER_S, EndpointState, Waiting
@@ -71,6 +71,25 @@ async def test_who_has_nothing_new_to_say_leaves_what_another_process_wrote(hous
     await standing.step()
     (health,) = await journal.endpoints.health()
     assert (health.lane, health.streak) == (lane, 0)
+
+
+async def test_an_app_is_told_what_the_process_saw_that_tried_its_endpoint_last(house: House, clock: Clock) -> None:
+    async def told() -> tuple[int, int]:
+        (view,) = (await house.get(f"{SANDBOX}/endpoints")).json()["Endpoints"]
+        return view["Health"]["Streak"], view["Health"]["LastStatus"]
+
+    journal, source = house.gateway.journal, house.gateway.source
+    other = Standing(journal, house.gateway.directory, source)
+    await noted_as(house, WELL, other, times=3)
+    await other.step()
+    assert await told() == (3, 200)
+    clock.advance(1)
+    await noted_as(house, ILL)
+    assert await told() == (-1, 503), "what this process knows need not be written down yet"
+    clock.advance(1)
+    await noted_as(house, WELL, other)
+    await other.step()
+    assert await told() == (4, 200)
 
 
 async def test_an_endpoint_that_another_process_reached_meanwhile_is_not_disabled(house: House, clock: Clock) -> None:

@@ -122,6 +122,11 @@ class EndpointJournal:
         """How every lane was doing when it was last written down."""
         return [_health_of(row) for row in await self._database.fetch("endpoint_health_all")]
 
+    async def health_of(self, lane: str) -> Health | None:
+        """The same of one lane."""
+        found = await self._database.fetch("endpoint_health_of", (lane,))
+        return _health_of(found[0]) if found else None
+
     async def save_health(self, health: Health) -> None:
         """As one process sees it."""
         row = (*msgspec.structs.astuple(health)[:-1], json.dumps(health.durations_us))

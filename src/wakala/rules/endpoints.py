@@ -239,6 +239,11 @@ class Health(msgspec.Struct, frozen=True):
     durations_us: tuple[int, ...] = ()
 
     @property
+    def last_us(self) -> int:
+        """When the newest attempt ended; 0 where there was none."""
+        return max(self.last_success_us or 0, self.last_failure_us or 0)
+
+    @property
     def is_asked(self) -> bool:
         """True in a lane of C2B validations."""
         return self.lane.startswith("/")

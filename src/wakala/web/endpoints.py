@@ -81,7 +81,7 @@ class Endpoints:
         async def handle(incoming: Incoming) -> HttpAnswer:
             app = self._app(incoming, environment)
             found = [one for one in self._directory.endpoints_of(app.id) if self._is_of(one, environment)]
-            return plain(200, {"Endpoints": [self._view(app, endpoint) for endpoint in found]})
+            return plain(200, {"Endpoints": [await self._view(app, endpoint) for endpoint in found]})
 
         return handle
 
@@ -195,15 +195,15 @@ class Endpoints:
         """As it stands now; this process acts by it at once, others within a second."""
         await self._directory.refresh()
         app = self._directory.app(app.id) or app
-        return plain(200, {"Endpoint": self._view(app, await self._desk.endpoint(app, shortcode)), **more})
+        return plain(200, {"Endpoint": await self._view(app, await self._desk.endpoint(app, shortcode)), **more})
 
-    def _view(self, app: App, endpoint: Endpoint) -> dict[str, Any]:
+    async def _view(self, app: App, endpoint: Endpoint) -> dict[str, Any]:
         told = Told(
             endpoint,
             app.name,
             self._directory.shortcode(endpoint.shortcode_id),
             self._directory.url_of(endpoint),
-            self._standing.record(endpoint.lane).health,
+            await self._standing.newest(endpoint.lane),
             self._directory.keys_of(endpoint),
         )
         return endpoint_view(told, self._defaults)
