@@ -71,7 +71,7 @@ RETRY_REST_S = 1.0  # how soon it is seen that a database is there which was awa
 STOP_LIMIT_S = 10.0  # for the workers, where nobody sends a signal
 FINISH_SHARE = 0.5  # of the workers' time: attempts and questions that are under way
 LAST_WORDS_SHARE = 0.15  # of the workers' time: giving back, and closing connections
-HEARD_LIMIT_S = 2.0  # for what M-Pesa has said to be written, also in a hurry; a commit takes milliseconds
+HEARD_LIMIT_S = 2.0  # for what M-Pesa and merchants said to be written, also in a hurry; a commit takes milliseconds
 CUT_SHORT_LIMIT_S = 1.0  # for what is cut short to end; a client of a database that hangs says goodbye to it first
 SECOND_US = 1_000_000
 MIB_BYTES = 1_048_576
@@ -367,7 +367,7 @@ class Gateway:
         await self.courier.cut_short()
         if self._has_begun:  # also what was cut short just now
             self._has_begun = False
-            heard = [self.payments.write_late(), self.shelter.step()]
+            heard = [self.payments.write_late(), self.deliveries.write_late(), self.shelter.step()]
             await self._finish(heard, min(HEARD_LIMIT_S, limit_s * LAST_WORDS_SHARE), in_any_case=True)
         last = [self.courier.hand_back(), self.payments.hand_back(), self.standing.step()]
         await self._finish(last, limit_s * LAST_WORDS_SHARE)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import apsw
 import pytest
 
 from services.gateway import House, eventually, running_gateway
 from services.silence import NEVER, WHENEVER, silence
+from wakala import runtime
 from wakala.rules.delivery import DeliveryState, Notification
 
 LONG = {"lease_s": 3_600.0, "schedule_s": (0.5, 3_600.0)}
@@ -44,6 +46,23 @@ async def test_what_the_merchant_took_is_not_sent_again(
         assert len(house.merchant.posts) == 1
         deliveries = [one for one in await house.gateway.journal.exchanges_after("") if one.name == "delivery"]
         assert len(deliveries) == 1
+
+
+@pytest.mark.parametrize("when", WHENEVER)
+async def test_what_the_merchant_took_is_written_by_a_stop_at_the_latest(
+    tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "COURIER_REST_S", 3_600.0)
+    async with running_gateway(tmp_path, deliveries=LONG) as house:
+        await house.autopilot("pay")
+        silent = silence(house.gateway.database, monkeypatch, "notification_attempted", when)
+        await house.push("ORDER-1")
+        await eventually(lambda: silent.is_over)
+        await silent.end()
+    reader = apsw.Connection(str(tmp_path / "wakala.db"))
+    assert reader.execute("SELECT state, attempts FROM notifications").fetchall() == [("delivered", 1)]
+    assert reader.execute("SELECT count(*) FROM exchanges WHERE name = 'delivery'").fetchall() == [(1,)]
+    reader.close()
 
 
 @pytest.mark.parametrize("when", WHENEVER)
