@@ -7,6 +7,7 @@ import typer
 from cli.conftest import Command
 from wakala import __version__
 from wakala.cli.commands import cli
+from wakala.rules.endpoints import Waiting
 
 
 def commands(app: typer.Typer = cli, *before: str) -> Iterator[tuple[str, ...]]:
@@ -50,6 +51,16 @@ def test_help_ends_well_and_says_what_the_command_is_for(wakala: Command, name: 
     promise = next((one.help or "" for path, one in leaves() if path == name), "")
     assert plain(promise.partition(".")[0]).strip() in text
     assert name[:1] in GROUPS or len(promise.split()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [(("endpoint", "move"), [f"`{one}`" for one in Waiting]), (("endpoint", "rotate"), ["168", "0 ends it at once"])],
+    ids=["move", "rotate"],
+)
+def test_each_choice_is_explained_where_it_is_made(wakala: Command, name: tuple[str, ...], said: list[str]) -> None:
+    text = plain(wakala(*name, "--help").out)
+    assert [one for one in said if one not in text] == []
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,11 @@ endpoints = typer.Typer(help="Where notifications go: terms, health, test, pause
 App = Annotated[str, typer.Argument(help="The app's name, consumer key or ID.")]
 Number = Annotated[str | None, typer.Option("--shortcode", help="The endpoint of this shortcode, not the app's own.")]
 Env = Annotated[Environment, typer.Option(help="Of the shortcode: sandbox or live.")]
+WAITING = (
+    "What becomes of notifications that wait: `send` brings them to the new URL at once, `hold` keeps them for a "
+    "replay, `finish_old` goes on at the old URL for up to a week."
+)
+OVERLAP = "For how many hours the old key signs beside the new one: up to 168; 0 ends it at once, after a leak."
 BY_CLI = "by the command line"
 DEFAULT = "default"
 WHO = {By.APP: "its app, by the API", By.OPERATOR: "the command line", By.GATEWAY: "Wakala itself"}
@@ -196,7 +201,7 @@ def resume(
 def move(
     app: App,
     url: Annotated[str, typer.Argument(help="The new callback URL.")],
-    waiting: Annotated[Waiting, typer.Option(help="What becomes of notifications that wait.")] = Waiting.SEND,
+    waiting: Annotated[Waiting, typer.Option(help=WAITING)] = Waiting.SEND,
     shortcode: Number = None,
     environment: Env = Environment.SANDBOX,
     force: Annotated[bool, typer.Option("--force", help="Save it although its test failed.")] = False,
@@ -236,7 +241,7 @@ async def move_url(
 @endpoints.command("rotate")
 def rotate(
     app: App,
-    overlap_h: Annotated[float, typer.Option(help="For how long the old key signs beside the new one.")] = 24,
+    overlap_h: Annotated[float, typer.Option(help=OVERLAP)] = 24,
     pair: Annotated[bool, typer.Option("--ed25519", help="A key pair; prints the public half.")] = False,
     shortcode: Number = None,
     environment: Env = Environment.SANDBOX,
