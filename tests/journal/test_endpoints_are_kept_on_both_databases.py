@@ -1,11 +1,15 @@
 """Endpoints, keys, health and cursors: the same on SQLite and PostgreSQL."""
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
 from journal.making import ACCEPTED, NOW_US, SCOPE, after, app, new_id, notification, opening, payment
 from wakala.journal.endpoints import Consumer, EndpointEvent
 from wakala.journal.journal import Journal
+from wakala.journal.migrations import migrate
+from wakala.journal.postgres import PostgresDatabase
 from wakala.rules.delivery import DeliveryState
 from wakala.rules.endpoints import By, Endpoint, EndpointState, Health, SigningKey, Waiting
 from wakala.rules.payment import Scope
@@ -122,3 +126,26 @@ async def test_what_waits_since_before_a_move_is_staged_anew_when_it_is_replayed
         replayed = await journal.notification(note.id)
         assert replayed is not None
         assert (replayed.attempts, replayed.created_us, replayed.due_us) == (attempts, created_us, NOW_US + 2)
+
+
+async def test_where_two_processes_make_a_key_in_one_moment_one_of_them_is_in_force(postgres_url: str) -> None:
+    stores = [PostgresDatabase(postgres_url) for _ in range(2)]
+    for store in stores:
+        await store.open()
+    await migrate(stores[0])
+    one, other = (Journal(store) for store in stores)
+    await one.add_organisation("org_1", "demo", NOW_US)
+    known = app()
+    await one.add_app(known)
+    endpoint = Endpoint(f"end_{known.id}", "org_1", known.id, "")
+
+    async def rotated(journal: Journal) -> None:
+        key = SigningKey(new_id("key"), endpoint.id, known.id, "v1", "sealed", NOW_US)
+        await journal.endpoints.rotate(endpoint, [key], "v1", NOW_US + 5, event(endpoint, "endpoint.rotated"))
+
+    for _ in range(10):
+        await asyncio.gather(rotated(one), rotated(other))
+        keys = await one.endpoints.signing_keys()
+        assert [key.until_us for key in keys].count(None) == 1
+    for store in stores:
+        await store.close()

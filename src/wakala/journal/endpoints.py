@@ -110,11 +110,12 @@ class EndpointJournal:
         """New keys of one version come into force; the ones before sign on until ``old_until_us``."""
         await self._ensure(endpoint)
         writes = [
+            Write("directory_moved", ()),  # first, for it is one row: who comes second ends the key of who came first
             Write("signing_keys_forget", (endpoint.id, event.at_us)),
             Write("signing_keys_end", (old_until_us, endpoint.id, version, old_until_us)),
             *(Write("signing_key_add", msgspec.structs.astuple(key)) for key in added),
         ]
-        await self._change(endpoint.id, None, writes, event)
+        await self._database.commit(Operation(endpoint.id, None, (*writes, *_event_writes(event))))
 
     # ── health ──
 
