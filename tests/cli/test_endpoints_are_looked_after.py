@@ -43,7 +43,7 @@ def test_terms_are_set_one_by_one_and_for_a_shortcode_apart(installed: Command) 
     assert installed("endpoint", "set", "shop", *BRANCH, "--concurrency", "2").code == 0
     own, branch = told(installed("endpoint", "list", "--json"))
     assert (own["Shortcode"], own["ConcurrencyLimit"]) == (None, 4)
-    assert (branch["Shortcode"], branch["ConcurrencyLimit"], branch["RateLimitPerSecond"]) == ("174379", 2, None)
+    assert (branch["Shortcode"], branch["ConcurrencyLimit"], branch["RateLimitPerSecond"]) == ("174379", 2, 0.5)
     assert branch["CallbackUrl"] == HOOK, "without a URL of its own it leads where the app's does"
     back = told(installed("endpoint", "set", "shop", "--schedule", "default", "--rate", "0", "--json"))
     assert (len(back["ScheduleSeconds"]), back["RateLimitPerSecond"], back["ConcurrencyLimit"]) == (11, None, 4)

@@ -187,7 +187,7 @@ async def test_what_is_to_be_held_is_kept_when_its_turn_comes_wherever_it_waits(
     before = await desk.endpoint(house.app.app)
     moved = replace(before, moved_us=house.gateway.source.now_us(), waiting=Waiting.HOLD)
     event = event_of(house.gateway.source, before, "endpoint.moved", "", By.OPERATOR)
-    await journal.endpoints.save(moved, event, app_url=f"{house.merchant.url}/new")
+    await journal.endpoints.move(moved, event, app_url=f"{house.merchant.url}/new")
     await desk.resume(moved)
     await house.gateway._refresh()
     assert await house.gateway.deliveries.attempt(claimed) is None

@@ -218,7 +218,7 @@ async def two_apps(journal: Journal) -> tuple[Endpoint, Endpoint, Endpoint]:
 async def test_what_happens_to_an_endpoint_happens_to_no_other(journal: Journal) -> None:
     mine, of_a_shortcode, other = await two_apps(journal)
     for each in (mine, of_a_shortcode, other):
-        await journal.endpoints.save(each, event(each, "endpoint.moved"))
+        await journal.endpoints.move(each, event(each, "endpoint.moved"))
     assert await journal.endpoints.disable(mine, "gone", event(mine, "endpoint.disabled"))
     states = {one.id: one.state for one in await journal.endpoints.endpoints()}
     untouched = {of_a_shortcode.id: EndpointState.ACTIVE, other.id: EndpointState.ACTIVE}

@@ -27,8 +27,8 @@ async def test_an_endpoint_changes_state_once_and_keeps_its_terms(journal: Journ
     paused = (EndpointState.PAUSED, "holiday", event(endpoint, "endpoint.paused"))
     assert await journal.endpoints.set_state(endpoint, *paused)
     assert not await journal.endpoints.set_state(endpoint, *paused)
-    moved = replace(endpoint, concurrency_limit=7, waiting=Waiting.HOLD)
-    await journal.endpoints.save(moved, event(endpoint, "endpoint.moved"), app_url="https://new.example/")
+    moved = replace(endpoint, waiting=Waiting.HOLD)
+    await journal.endpoints.move(moved, event(endpoint, "endpoint.moved"), app_url="https://new.example/")
     assert await journal.endpoints.endpoints() == [
         replace(moved, state=EndpointState.PAUSED, reason="holiday"),
     ]
@@ -42,6 +42,21 @@ async def test_an_endpoint_changes_state_once_and_keeps_its_terms(journal: Journ
         ("key_1", NOW_US + 9),
         ("key_2", None),
     ]
+
+
+async def test_of_two_who_looked_in_one_moment_each_changes_what_he_came_for(journal: Journal) -> None:
+    await journal.add_organisation("org_1", "demo", NOW_US)
+    known = app()
+    await journal.add_app(known)
+    both = Endpoint(f"end_{known.id}.sc_1", "org_1", known.id, "sc_1", url="https://old.example/", rate_limit_per_s=5)
+    await journal.endpoints.move(both, event(both, "endpoint.moved"))
+    terms = {"schedule_s": (7.0,), "answer_limit_s": 3.0, "rate_limit_per_s": 0.5, "concurrency_limit": 7}
+    place = {"url": "https://new.example/", "old_url": both.url, "moved_us": NOW_US, "waiting": Waiting.FINISH_OLD}
+    await journal.endpoints.move(replace(both, **place), event(both, "endpoint.moved"))
+    await journal.endpoints.set_terms(replace(both, **terms), event(both, "endpoint.terms"))
+    assert await journal.endpoints.endpoints() == [replace(both, **place, **terms)]
+    await journal.endpoints.move(replace(both, **place), event(both, "endpoint.moved"))
+    assert await journal.endpoints.endpoints() == [replace(both, **place, **terms)]
 
 
 @pytest.mark.parametrize("by", [*By, None])
@@ -58,7 +73,7 @@ async def test_an_endpoint_is_disabled_where_it_leads_and_nowhere_else(journal: 
     await journal.add_app(known)
     tried = Endpoint(f"end_{known.id}", "org_1", known.id, "")
     moved = replace(tried, moved_us=NOW_US)
-    await journal.endpoints.save(moved, event(moved, "endpoint.moved"))
+    await journal.endpoints.move(moved, event(moved, "endpoint.moved"))
     assert not await journal.endpoints.disable(tried, "gone", event(tried, "endpoint.disabled"))
     assert await journal.endpoints.endpoints() == [moved]
     assert await journal.endpoints.disable(moved, "gone", event(moved, "endpoint.disabled"))

@@ -86,14 +86,7 @@ class Desk:
     async def set_terms(self, endpoint: Endpoint) -> None:
         """Schedule, time-out, rate and concurrency, from the next attempt on."""
         require_sane(endpoint)
-        terms = replace(
-            await self._as_it_is(endpoint),  # whoever sets them has looked a moment ago: a move meanwhile stays
-            schedule_s=endpoint.schedule_s,
-            answer_limit_s=endpoint.answer_limit_s,
-            rate_limit_per_s=endpoint.rate_limit_per_s,
-            concurrency_limit=endpoint.concurrency_limit,
-        )
-        await self._journal.endpoints.save(terms, self._event(endpoint, "endpoint.terms", terms_text(terms)))
+        await self._journal.endpoints.set_terms(endpoint, self._event(endpoint, "endpoint.terms", terms_text(endpoint)))
 
     async def set_url(self, app: App, endpoint: Endpoint, url: str, waiting: Waiting) -> int:
         """Another URL from the next attempt on; ``waiting`` says what becomes of what waits. How many are held.
@@ -116,7 +109,7 @@ class Desk:
             elif waiting is Waiting.HOLD:
                 moved = replace(moved, moved_us=now_us)
             event = self._event(one, "endpoint.moved", f"To {url} ; what waited: {waiting}.")
-            await self._journal.endpoints.save(moved, event, app_url=None if one.shortcode_id else url)
+            await self._journal.endpoints.move(moved, event, app_url=None if one.shortcode_id else url)
         return sum([await self._after_move(one, waiting, now_us, is_elsewhere=is_elsewhere) for one in moving])
 
     async def _led_by(self, endpoint: Endpoint) -> list[Endpoint]:

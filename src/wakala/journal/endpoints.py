@@ -53,9 +53,13 @@ class EndpointJournal:
         """All endpoints that differ from the default: the directory keeps them in memory."""
         return [_endpoint_of(row) for row in await self._database.fetch("endpoints_all")]
 
-    async def save(self, endpoint: Endpoint, event: EndpointEvent, *, app_url: str | None = None) -> None:
-        """New terms or a new URL. ``app_url`` moves the app's own callback URL in the same transaction."""
-        writes = [Write("endpoint_save", _endpoint_row(endpoint))]
+    async def set_terms(self, endpoint: Endpoint, event: EndpointEvent) -> None:
+        """New terms, and nothing else."""
+        await self._change(endpoint.app_id, None, [Write("endpoint_terms", _endpoint_row(endpoint))], event)
+
+    async def move(self, endpoint: Endpoint, event: EndpointEvent, *, app_url: str | None = None) -> None:
+        """A new URL, and nothing else. ``app_url`` moves the app's own callback URL in the same transaction."""
+        writes = [Write("endpoint_move", _endpoint_row(endpoint))]
         if app_url is not None:
             row = (app_url or None, endpoint.organisation_id, endpoint.app_id)
             writes.append(Write("app_callback_url", row))
