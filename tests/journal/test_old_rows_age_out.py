@@ -180,6 +180,12 @@ async def test_a_duty_is_had_by_one_until_its_lease_ends_or_it_is_given_back(jou
     assert await duties.claim_duty("pull sc_1", NOW_US + 11, 10)
 
 
+async def test_who_looked_at_the_clock_sooner_and_asks_later_does_not_have_a_duty_too(journal: Journal) -> None:
+    """Two gateways look in the same instant, and what is between the look and the commit takes one of them longer."""
+    assert await journal.retention.claim_duty("pull sc_1", NOW_US, 10)
+    assert not await journal.retention.claim_duty("pull sc_1", NOW_US - 1, 10)
+
+
 async def test_a_lease_from_a_clock_that_was_wrong_keeps_nobody_out(journal: Journal) -> None:
     assert await journal.retention.claim_duty("prune", NOW_US + DAY_US, 10)
     assert await journal.retention.claim_duty("prune", NOW_US, 10)

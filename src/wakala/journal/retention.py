@@ -14,9 +14,13 @@ class RetentionJournal:
         self._database = database
 
     async def claim_duty(self, name: str, now_us: int, lease_us: int) -> bool:
-        """Have the duty until ``now_us + lease_us``. False: another process has it, or did it just now."""
+        """Have the duty until ``now_us + lease_us``. False: another process has it, or did it just now.
+
+        Whoever looked at the clock a moment before its owner finds a lease that ends later than its own would, and is
+        kept out all the same: only one that is two leases away is a wrong clock's.
+        """
         until_us = now_us + lease_us
-        guard = Write("duty_claim", (name, until_us, now_us, until_us))
+        guard = Write("duty_claim", (name, until_us, now_us, until_us + lease_us))
         return await self._database.commit(Operation(name, guard))
 
     async def release_duty(self, name: str, lease_end_us: int) -> None:
