@@ -28,7 +28,7 @@ unless `--sandbox-url` names another.
 
 Each may come from the environment instead: `WAKALA__SERVER__PORT=9000` is `port` in the table `[server]`, and lists
 are written with commas. The environment wins over the file. A name that is not here is refused, and so is a value of a
-wrong kind, a negative number, or one without an end. The last part of a name is its unit: `_s` is seconds, `_days`
+wrong kind, a negative number, or one above a billion. The last part of a name is its unit: `_s` is seconds, `_days`
 days, `_mib` MiB, `_per_s` so many a second.
 
 A running gateway reads its settings once, at its start.

@@ -5,7 +5,6 @@ stops the start.
 """
 
 import difflib
-import math
 import os
 import re
 import stat
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -27,6 +27,7 @@ from wakala.rules.vault import KEY_LENGTH_BYTES, MasterKey
 
 ENVIRONMENT_PREFIX = "WAKALA__"
 PORT_MAX = 65_535
+NUMBER_MAX = 1_000_000_000  # thirty years of seconds; a moment much later than that is no number for a database
 
 # M-Pesa's documented callback sources (daraja.md 7.1); the list drifts, so it is a setting.
 MPESA_SOURCES = tuple(
@@ -202,8 +203,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         refuse_loose(path, "it holds the database's password")
     if path is not None and settings.alerts.url:
         refuse_loose(path, "it holds alerts.url, which lets everybody who knows it write to your chat")
-    if settings.sqlite_path is None and not settings.database.url.startswith(("postgresql://", "postgres://")):
-        raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")
+    _check_database(settings.database.url)
     return settings
 
 
@@ -217,15 +217,28 @@ def _content(path: Path) -> str:
 
 
 def _check_numbers(settings: Settings) -> None:
-    """None is negative or without end. Many write -1 for "never"; taken for an age, it would leave nothing."""
+    """None is negative or beyond all use. Many write -1 for "never"; taken for an age, it would leave nothing."""
     for table, held in msgspec.structs.asdict(settings).items():
         if not isinstance(held, msgspec.Struct):
             continue
         for field, value in msgspec.structs.asdict(held).items():
             for one in value if isinstance(value, tuple) else (value,):
-                if isinstance(one, int | float) and not 0 <= one < math.inf:
+                if isinstance(one, int | float) and not 0 <= one <= NUMBER_MAX:
                     never = " 0 is never." if field.endswith("_days") else ""
-                    raise ConfigurationError(f"{table}.{field} ({one:g}) must be a number from 0 up.{never}")
+                    limits = f"must be a number from 0 to {NUMBER_MAX:,}"
+                    raise ConfigurationError(f"{table}.{field} ({one:g}) {limits}.{never}")
+
+
+def _check_database(url: str) -> None:
+    """Which kind it is, and whether it can be taken apart; what is wrong in its parts is told by who connects."""
+    if not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise ConfigurationError("database.url must begin with sqlite:/// or postgresql://.")
+    try:
+        urlsplit(url)
+    except ValueError:  # which may show the password
+        raise ConfigurationError(
+            "database.url is no URL: write it as postgresql://user:password@host:5432/name."
+        ) from None
 
 
 def _check_port(port: int) -> None:

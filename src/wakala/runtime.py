@@ -81,7 +81,7 @@ def horizon(settings: Settings) -> Horizon:
     """Twice the longest that anything is put off by the settings; an endpoint's own waits have a limit."""
     finisher = settings.finisher
     check_s = max(finisher.expire_s, finisher.send_lease_s, finisher.confirmation_wait_s)
-    due_s = max(STEP_LIMIT_S, *settings.deliveries.schedule_s)
+    due_s = max((STEP_LIMIT_S, *settings.deliveries.schedule_s))
     return Horizon(
         int(2 * check_s * SECOND_US), int(2 * settings.deliveries.lease_s * SECOND_US), int(2 * due_s * SECOND_US)
     )

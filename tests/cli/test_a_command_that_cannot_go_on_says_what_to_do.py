@@ -157,3 +157,23 @@ def test_a_tail_of_a_kind_that_there_is_not_is_refused_with_those_that_there_are
     assert ended.code == 1
     for kind in ("nonsense", "delivery", "api_request", "stk_callback", "c2b_confirmation", "b2c_businesspayment"):
         assert kind in ended.err
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://wakala:pass/word@127.0.0.1:1/wakala", "cannot be used. Write it as postgresql://user:password@"),
+        ("postgresql://wakala:pass#word@127.0.0.1:1/wakala", "in a password / is %2F, # is %23"),
+        ("postgresql://127.0.0.1:1/wakala?sslmode=yes", "cannot be used (`sslmode` parameter must be one of: disable"),
+    ],
+)
+def test_a_url_of_the_database_that_the_driver_cannot_use_is_no_database_that_is_away(
+    wakala: Command, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    assert wakala("init").code == 0
+    monkeypatch.setenv("WAKALA__DATABASE__URL", url)
+    for ended in (wakala("serve", "--port", "1"), wakala("migrate"), wakala("requests")):
+        assert ended.code == 1
+        assert ended.err.startswith("wakala: database.url cannot be used")
+        assert said in ended.err
+        assert "pass" not in ended.err.replace("password", "")

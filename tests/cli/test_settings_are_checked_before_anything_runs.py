@@ -4,6 +4,8 @@ import pytest
 
 from wakala.config import load, master_key, write_private
 from wakala.errors import ConfigurationError, LooseSecretError
+from wakala.rules.endpoints import STEP_LIMIT_S
+from wakala.runtime import SECOND_US, horizon
 
 KEY = "ab" * 32
 
@@ -63,10 +65,13 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(
         ("[pull]\nlook_back_s = 720", "than pull.look_back_s (720), or payments between two readings are never seen"),
         ("[deliveries]\nlane_limit = 0", "deliveries.lane_limit must be 1 or more"),
         ("[database]\nurl = 'mysql://x'", "sqlite:/// or postgresql://"),
-        ("[retention]\nundelivered_days = -1", "undelivered_days (-1) must be a number from 0 up. 0 is never."),
+        ("[retention]\nundelivered_days = -1", "undelivered_days (-1) must be a number from 0 to 1,000,000,000. 0 is"),
         ("[retention]\nexchanges_days = nan", "retention.exchanges_days (nan)"),
-        ("[deliveries]\nschedule_s = [5, -1]", "deliveries.schedule_s (-1) must be a number from 0 up."),
+        ("[deliveries]\nschedule_s = [5, -1]", "deliveries.schedule_s (-1) must be a number from 0 to 1,000,000,000."),
         ("[server]\ngraceful_stop_s = inf", "server.graceful_stop_s (inf)"),
+        ("[server]\ngraceful_stop_s = 1e12", "server.graceful_stop_s (1e+12)"),
+        ("[callbacks]\nspill_limit_mib = 1e13", "callbacks.spill_limit_mib (1e+13)"),
+        ("[database]\nurl = 'postgresql://[::1/wakala'", "database.url is no URL: write it as"),
         ("[daraja]\nanswer_limit_s = -1", "daraja.answer_limit_s (-1)"),
         ("[server]\nport = 0", "server.port (0) must be a number from 1 to 65535."),
         ("[server]\nport = 65536", "server.port (65536) must be a number from 1 to 65535."),
@@ -87,6 +92,11 @@ def test_a_wrong_value_is_refused_by_its_name(tmp_path: Path, text: str, said: s
 )
 def test_what_is_shorter_by_a_second_is_taken(tmp_path: Path, text: str) -> None:
     load(written(tmp_path, text), {})
+
+
+def test_one_attempt_and_no_other_is_a_schedule_too(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, "[deliveries]\nschedule_s = []"), {})
+    assert horizon(settings).due_us == 2 * STEP_LIMIT_S * SECOND_US
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -178,6 +178,8 @@ class PostgresDatabase:
             cause = error.__cause__ or error
             # Before anything was taken in a person has to look, unless it is too busy, say.
             raise _fault(cause, is_away=isinstance(cause, _AWAY)) from error
+        except ValueError as error:  # of the URL; the driver's own such errors pass for a server that is away, too
+            raise ConfigurationError(_unusable(error)) from None
         except _FAULTS as error:
             raise _fault(error) from error
         if sentence := too_old(version):
@@ -549,6 +551,15 @@ async def _make_durable(connection: asyncpg.Connection) -> None:
 
 async def _no_reset(_connection: asyncpg.Connection) -> None:
     """Nothing of ours leaves state on a connection, and the reset query would double the cost of a read."""
+
+
+def _unusable(error: ValueError) -> str:
+    """What to do about a URL that the driver cannot use. Words that are not its own may show a part of the password."""
+    why = f" ({error})" if isinstance(error, asyncpg.ClientConfigurationError) else ""
+    return (
+        f"database.url cannot be used{why}. Write it as postgresql://user:password@host:5432/name; in a password / is "
+        "%2F, # is %23, ? is %3F, @ is %40 and % is %25."
+    )
 
 
 def _is_away(error: BaseException) -> bool:
