@@ -1,5 +1,6 @@
 """Migrations: a database from nothing and one from every older version end up alike; who runs on which is checked."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,23 @@ async def test_from_nothing_and_from_an_older_version_is_the_same_on_postgres(
 
 async def test_migrating_twice_does_nothing_more(database: Database) -> None:
     assert await migrate(database) == []
+
+
+async def test_of_programs_that_migrate_at_once_none_fails_and_each_step_is_made_once(
+    postgres_server: PostgresServer,
+) -> None:
+    """As where the containers of several gateways each begin with `wakala migrate`."""
+    with postgres_server.database() as url:
+        stores = [PostgresDatabase(url) for _ in range(4)]
+        for store in stores:
+            await store.open()
+        try:
+            made = await asyncio.gather(*(migrate(store) for store in stores))
+            await require_newest(stores[0])
+        finally:
+            for store in stores:
+                await store.close()
+    assert sorted(one.number for steps in made for one in steps) == list(range(1, NEWEST + 1))
 
 
 async def test_a_schema_that_is_too_old_or_too_new_is_refused_with_a_sentence(database: Database) -> None:

@@ -13,12 +13,17 @@ from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultEr
 from wakala.journal.database import Database
 
 _NAME = re.compile(r"(\d{4})_(\w+)\.(sqlite|postgres)\.sql")
-_LEDGER = "CREATE TABLE IF NOT EXISTS migrations (number {int} PRIMARY KEY, name {text} NOT NULL)"
+_LEDGER = {
+    "sqlite": "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+    # Whether it exists is asked before it is made: two who ask at once would both make it, and one of them would fail.
+    "postgres": "SELECT pg_advisory_xact_lock(20260314);"
+    "CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, name text NOT NULL)",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema, for one database. ``sql`` ends with its line in the ledger."""
+    """One step of the schema, for one database. ``sql`` begins with its line in the ledger."""
 
     number: int
     name: str
@@ -49,16 +54,24 @@ async def applied(database: Database) -> int:
 
 
 async def migrate(database: Database, up_to: int | None = None) -> list[Migration]:
-    """Bring the schema to the newest version (or ``up_to``) and say what was done."""
-    number_type, text_type = ("integer", "text") if database.dialect == "postgres" else ("INTEGER", "TEXT")
-    await database.script(_LEDGER.format(int=number_type, text=text_type))
+    """Bring the schema to the newest version (or ``up_to``) and say what was done here.
+
+    Several programs may do so at once: each step is made by one of them, and the others go on after it.
+    """
+    await database.script(_LEDGER[database.dialect])
     done: list[Migration] = []
     have = await applied(database)
     for migration in known(database.dialect):
         if migration.number <= have or (up_to is not None and migration.number > up_to):
             continue
-        await database.script(migration.sql)
-        done.append(migration)
+        try:
+            await database.script(migration.sql)
+        except DatabaseFaultError:
+            have = await applied(database)
+            if have < migration.number:
+                raise
+        else:
+            done.append(migration)
     return done
 
 
@@ -78,9 +91,9 @@ async def require_newest(database: Database) -> None:
 
 def _migration(number: int, name: str, dialect: str, sql: str) -> Migration:
     ledger = f"INSERT INTO migrations (number, name) VALUES ({number}, '{name}');"  # noqa: S608 - a file's own name
-    return Migration(number, name, f"{_locked(dialect)}{sql}\n{ledger}\n")
+    return Migration(number, name, f"{_locked(dialect)}{ledger}\n{sql}\n")
 
 
 def _locked(dialect: str) -> str:
-    """Two programs that migrate one PostgreSQL at once take turns; the second then fails on the ledger, harmlessly."""
+    """Two programs that migrate one PostgreSQL at once take turns; the second then fails on the ledger, at once."""
     return "LOCK TABLE migrations IN EXCLUSIVE MODE;\n" if dialect == "postgres" else ""
