@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from cli.conftest import Command, Ended
 from journal.making import opening, payment
+from recovery.troubles import ReadOnlyDisk, can_mount
 from services.ports import free_port
 from services.postgres import PostgresServer, postgres_server
 from wakala.config import load
@@ -269,6 +271,36 @@ def test_doctor_looks_where_callbacks_are_kept(
     monkeypatch.setenv("WAKALA__CALLBACKS__SPILL_FOLDER", str(tmp_path / "nowhere"))
     assert finding()["state"] == "wrong"
     assert "callbacks.spill_folder" in finding()["finding"]
+
+
+def test_doctor_names_a_file_of_callbacks_that_no_gateway_of_this_account_can_take_over(
+    installed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, may = tmp_path / "wakala.spill-0", os.access
+    theirs.write_bytes(b"sealed\n")
+    monkeypatch.setattr(os, "access", lambda place, mode: place != theirs and may(place, mode))  # root may all
+    ended = installed("doctor", "--json")
+    assert ended.code == 1
+    found = {one["check"]: one for one in json.loads(ended.out)}
+    assert found["spill folder"]["state"] == "wrong"
+    assert f"{theirs} is another account's" in found["spill folder"]["finding"]
+
+
+@pytest.mark.skipif(not can_mount(), reason="chattr +i is for root alone")
+def test_doctor_says_all_that_it_knows_where_the_system_does_not_let_it_at_the_database(
+    installed: Command, tmp_path: Path
+) -> None:
+    trouble = ReadOnlyDisk(tmp_path)
+    trouble.begin()
+    try:
+        ended = installed("doctor", "--json")
+    finally:
+        trouble.end()
+    assert ended.code == 1
+    found = {one["check"]: one for one in json.loads(ended.out)}
+    assert found["database"]["state"] == "wrong"
+    assert f"{tmp_path}/wakala.db: Operation not permitted: this account" in found["database"]["finding"]
+    assert {"key file", "disk", "spill folder", "callback address"} <= set(found)
 
 
 def test_doctor_says_that_the_server_syncs_nothing(installed: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,11 +61,23 @@ async def _all() -> list[Finding]:
         return [Finding("configuration", "wrong", error.spoken)]
     found = [Finding("configuration", "ok", f"read; public address {settings.public_url}")]
     found.append(_key(settings))
-    found += [_disk(settings), _shelter(settings)]
+    for check, look in (("disk", _disk), ("spill folder", _shelter)):
+        try:
+            found.append(look(settings))
+        except OSError as error:
+            found.append(_barred(check, error))
     found += [finding async for finding in _database_and_mpesa(settings)]
     found.append(await _reachable(settings))
     found += _public_url(settings)
     return found
+
+
+def _barred(check: str, error: WakalaError | OSError) -> Finding:
+    """What could not be looked at: where the system does not let us, it lets no gateway of this account either."""
+    if isinstance(error, WakalaError):
+        return Finding(check, "wrong", error.spoken)
+    advice = "this account must be able to read and write there, and the disk to take writes"
+    return Finding(check, "wrong", f"{error.filename or 'The system'}: {error.strerror or error}: {advice}.")
 
 
 def _key(settings: Settings) -> Finding:
@@ -104,6 +116,11 @@ def _shelter(settings: Settings) -> Finding:
         advice = f"callbacks that M-Pesa thinks we have are set aside in {refused}; the log says why"
         again = f"mv {refused} {folder / names_of_files(SPILL_NAME)[-1]}"
         return Finding(check, "wrong", f"{advice}. Once that is mended: `{again}`, and a running gateway handles them.")
+    for path in [folder / name for name in names_of_files(SPILL_NAME)]:
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            advice = "is another account's, as of a start by root, and may hold callbacks that M-Pesa thinks we have"
+            again = "give it to the account of the gateway with `chown`, and a running one handles them"
+            return Finding(check, "wrong", f"{path} {advice}: {again}.")
     return Finding(check, "ok", f"{folder} can be written to")
 
 
@@ -141,8 +158,8 @@ async def _database_and_mpesa(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
             for finding in await _alerts(settings, journal, shortcodes):
                 yield finding
-    except WakalaError as error:
-        yield Finding("database", "wrong", error.spoken)
+    except (WakalaError, OSError) as error:
+        yield _barred("database", error)
 
 
 async def _broker(shortcode: Shortcode, credentials: Credentials, broker: Broker) -> list[Finding]:
