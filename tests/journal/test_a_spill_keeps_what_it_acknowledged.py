@@ -167,6 +167,21 @@ async def test_a_line_that_a_crash_cut_short_costs_only_itself(tmp_path: Path) -
     assert [path.name for path in files(tmp_path)] == ["spill-refused"]
 
 
+async def test_what_was_being_wiped_when_the_process_died_is_not_taken_for_damage(tmp_path: Path) -> None:
+    door = Door()
+    dead = spill(tmp_path)
+    dead.open()
+    for record in (b"1", b"2", b"3"):
+        assert await dead.keep(record)
+    assert dead._own is not None
+    os.pwrite(dead._own._descriptor, bytes(30), 0)  # as far as it had come: half of a line
+    dead._own.close(remove=False)
+    async with opened(tmp_path) as living:
+        assert await living.replay(door.take) == 2
+    assert door.taken == [b"2", b"3"]
+    assert files(tmp_path) == []
+
+
 async def test_a_record_that_is_refused_for_good_keeps_no_other_from_being_handled(tmp_path: Path) -> None:
     door = Door()
     door.refused.add(b"bad")

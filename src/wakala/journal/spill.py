@@ -82,9 +82,13 @@ class SpillFile:
         return True
 
     def lines(self) -> tuple[list[bytes], int]:
-        """The lines that have not been handled, and where they end."""
+        """The lines that have not been handled, and where they end.
+
+        One that begins with zeros has been: a process died while it wiped the file. Or it was never whole on the disk.
+        """
         end_bytes = self.end_bytes
-        return [line for line in self._content()[self.handled_bytes : end_bytes].split(b"\n") if line], end_bytes
+        found = self._content()[self.handled_bytes : end_bytes].split(b"\n")
+        return [line for line in found if line and not line.startswith(b"\0")], end_bytes
 
     def wipe(self) -> None:
         """Everything has been handled; where more came meanwhile, that has to be first."""
