@@ -27,7 +27,7 @@ AT_START = {
 # At a start, and while the clock relives a time that was: over the partial indexes of open work, or few rows.
 AT_START |= {"payments_pull_in", "notifications_pull_in", "consumers_pull_in"}
 # Once, by a person's command: `wakala restore`.
-AT_START |= {"restored_events", "restored_payments", "store_is_used"}
+AT_START |= {"restored_events", "restored_payments", "store_is_used", "store_tables"}
 
 STATEMENTS = sorted(file.name.removesuffix(".sql") for file in files("wakala.journal").joinpath("queries").iterdir())
 HOT = [name for name in STATEMENTS if name not in SMALL | AT_START]

@@ -15,13 +15,14 @@ import typer
 
 from wakala.cli.context import CONTEXT, MIB_BYTES, Json, print_json, run, say
 from wakala.config import Settings, master_key
-from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultError
+from wakala.errors import ConfigurationError, DatabaseFaultError
 
 if TYPE_CHECKING:
     from wakala.journal.database import Database
     from wakala.journal.digest import Proof
 
 SIGNALLED = 128  # as a shell tells of a signal by an exit code
+OTHERS_SHOWN = 3  # of the tables that are not ours: enough to see whose they are
 
 
 def backup(
@@ -268,26 +269,37 @@ async def _restored_postgres(settings: Settings, file: Path, schema: int, *, for
         now_us = await target.now_us()
     finally:
         await target.close()
-    if not force:
-        await _refuse_used(PostgresDatabase(url), "the database that the settings name")
+    await _refuse_used(PostgresDatabase(url), "the database that the settings name", force=force)
     with shown(f"Putting {file} into the database, in one transaction"):
         archive.load_postgres(url, file, schema, now_us)
 
 
-async def _refuse_used(store: "Database", what: str) -> None:
-    """A database that somebody has worked with is not replaced by accident; a new one may be."""
+async def _refuse_used(store: "Database", what: str, *, force: bool = False) -> None:
+    """A database that somebody has worked with is not replaced by accident; a new one may be.
+
+    One that is not Wakala's is no installation at all: the settings name the wrong one, and ``force`` changes nothing.
+    """
     from wakala.journal.journal import Journal  # noqa: PLC0415 - keeps --help quick
+    from wakala.journal.migrations import LEDGER_NAME, applied, tables  # noqa: PLC0415
 
     await store.open()
     try:
-        is_used = await Journal(store).is_used()
-    except DatabaseAwayError:  # it does not answer, which says nothing of what is in it
-        raise
-    except DatabaseFaultError:  # no tables yet
-        is_used = False
+        is_ours = await applied(store) > 0
+        ours = tables(store.dialect) if is_ours else {LEDGER_NAME}
+        others = [name for name in await Journal(store).tables() if name not in ours]
+        is_used = is_ours and await Journal(store).is_used()
     finally:
         await store.close()
-    if is_used:
+    shown = ", ".join(others[:OTHERS_SHOWN]) + (", ..." if len(others) > OTHERS_SHOWN else "")
+    if others and not is_ours:
+        raise ConfigurationError(
+            f"There are tables at {what} that are not Wakala's ({shown}): let database.url name a database of its own."
+        )
+    if others and not force:
+        raise ConfigurationError(
+            f"There are tables at {what} that are not Wakala's ({shown}): say --force, and they are gone with the rest."
+        )
+    if is_used and not force:
         raise ConfigurationError(f"There is a database in use at {what}: say --force to replace it.")
 
 

@@ -366,6 +366,10 @@ class Journal:
         """Whether there is anything in it that a restore would replace."""
         return bool((await self._database.fetch("store_is_used"))[0][0])
 
+    async def tables(self) -> list[str]:
+        """The names of all that stand where ours do, or would; whoever they belong to."""
+        return [row[0] for row in await self._database.fetch("store_tables")]
+
     # ── organisations, shortcodes, apps ──
 
     async def add_organisation(self, organisation_id: str, name: str, now_us: int) -> None:

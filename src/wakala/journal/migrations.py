@@ -13,6 +13,8 @@ from wakala.errors import ConfigurationError, DatabaseAwayError, DatabaseFaultEr
 from wakala.journal.database import Database
 
 _NAME = re.compile(r"(\d{4})_(\w+)\.(sqlite|postgres)\.sql")
+_TABLE = re.compile(r"(?:CREATE TABLE|RENAME TO) (\w+)")
+LEDGER_NAME = "migrations"
 _LEDGER = {
     "sqlite": "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL)",
     # Whether it exists is asked before it is made: two who ask at once would both make it, and one of them would fail.
@@ -40,6 +42,12 @@ def known(dialect: str) -> tuple[Migration, ...]:
             found.append(_migration(int(match[1]), match[2], dialect, file.read_text()))
     found.sort(key=lambda migration: migration.number)
     return tuple(found)
+
+
+@cache
+def tables(dialect: str) -> frozenset[str]:
+    """The names that our tables have, or had."""
+    return frozenset({LEDGER_NAME, *(name for one in known(dialect) for name in _TABLE.findall(one.sql))})
 
 
 async def applied(database: Database) -> int:
