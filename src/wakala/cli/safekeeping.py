@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -212,6 +212,7 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
                 archive.unpack_sqlite(file, partial)
             await _settled(SqliteDatabase(partial))
             archive.fold_log(partial)
+            _give_to_owner(path, partial)
             _set_aside(path)
             try:
                 archive.publish(partial, path)
@@ -221,6 +222,14 @@ async def _restored_sqlite(path: Path, file: Path, *, force: bool) -> None:
                 raise
         finally:
             archive.remove_sqlite(partial)
+
+
+def _give_to_owner(path: Path, partial: Path) -> None:
+    """What root restores is for the gateway's account, which could not start on a database of root's."""
+    if path.exists():
+        old = path.stat()
+        with suppress(PermissionError):  # nobody but root may give a file away
+            os.chown(partial, old.st_uid, old.st_gid)
 
 
 def _set_aside(path: Path) -> None:
