@@ -48,37 +48,60 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Patience:
-    """How long a database is waited for: long while it is well, short once it has let somebody wait in vain."""
+    """How long a database is waited for: long while it is well, short once it has let somebody wait in vain.
+
+    One that answers questions may hang in commits all the same: its log is on a disk that hangs, or a standby is gone.
+    """
 
     def __init__(self) -> None:
-        self.limit_s = ANSWER_LIMIT_S
+        self.limit_s = self.question_limit_s = ANSWER_LIMIT_S
         self._deadlines = Deadlines()
         self._failed_s: float | None = None
+        self._hangs = False  # a commit was waited for in vain, and none was carried out since
 
     def failed(self) -> None:
         """It did not take a commit, for reasons of its own."""
         self._failed_s = asyncio.get_running_loop().time()
 
+    def hung(self) -> None:
+        """It let a commit wait in vain."""
+        self.failed()
+        self._hangs = True
+        self.limit_s = self.question_limit_s = PROBE_LIMIT_S
+
     def has_failed_lately(self) -> bool:
         """True for a while after a commit failed: then whether it takes one is seen by asking it to."""
         return self._failed_s is not None and asyncio.get_running_loop().time() < self._failed_s + DISTRUST_S
 
-    def answered(self) -> None:
+    def committed(self) -> None:
         """It is well."""
-        self.limit_s = ANSWER_LIMIT_S
+        self._hangs = False
+        self.answered()
+
+    def answered(self) -> None:
+        """A question: it is well, unless a commit was waited for in vain."""
+        self.question_limit_s = ANSWER_LIMIT_S
+        if not self._hangs:
+            self.limit_s = ANSWER_LIMIT_S
 
     def watch(self, commit: "asyncio.Future[Any]") -> None:
         """Ends the wait for a commit that takes too long."""
         self._deadlines.watch(commit, self.limit_s, self._exhausted_commit)
 
     def _exhausted_commit(self) -> DatabaseAwayError:
-        self.failed()
-        return self.exhausted("a commit")
+        waited_s = self.limit_s
+        self.hung()
+        return _unanswered("a commit", waited_s)
 
-    def exhausted(self, what: str) -> DatabaseAwayError:
-        """It did not answer in time; the fault to raise."""
-        waited_s, self.limit_s = self.limit_s, PROBE_LIMIT_S
-        return DatabaseAwayError(what=f"The database did not answer {what} within {waited_s:g} s.")
+    def exhausted(self) -> DatabaseAwayError:
+        """It did not answer a question in time; the fault to raise."""
+        waited_s = self.question_limit_s
+        self.limit_s = self.question_limit_s = PROBE_LIMIT_S
+        return _unanswered("a question", waited_s)
+
+
+def _unanswered(what: str, waited_s: float) -> DatabaseAwayError:
+    return DatabaseAwayError(what=f"The database did not answer {what} within {waited_s:g} s.")
 
 
 class Pace:

@@ -122,6 +122,9 @@ _OUTLIVED = (asyncpg.ReadOnlySQLTransactionError, asyncpg.FeatureNotSupportedErr
 # The server has vanished without a word, perhaps, or took no writes when we connected: connections are not trusted.
 _SUSPECT = (asyncpg.ReadOnlySQLTransactionError, TimeoutError)
 
+# It did not come to an end in its time, here or by the server's own watch.
+_UNANSWERED = (TimeoutError, asyncpg.QueryCanceledError)
+
 PAYMENT_BY_ID = "payment_by_id"
 
 _CarryOut = Callable[[list[Operation]], Awaitable[list[bool]]]
@@ -221,7 +224,7 @@ class PostgresDatabase:
 
     async def _fetch(self, text: str, *row: Any) -> Sequence[Row]:
         try:
-            async with asyncio.timeout(self._patience.limit_s) as limit, self._pool.acquire() as connection:
+            async with asyncio.timeout(self._patience.question_limit_s) as limit, self._pool.acquire() as connection:
                 try:
                     found = [tuple(record) for record in await connection.fetch(text, *row)]
                 except asyncio.CancelledError:
@@ -229,7 +232,7 @@ class PostgresDatabase:
                         await self._renew_pool()
                     raise
         except TimeoutError:
-            raise self._patience.exhausted("a question") from None
+            raise self._patience.exhausted() from None
         except _FAULTS as error:
             if isinstance(error, _SUSPECT):
                 await self._renew_pool()
@@ -404,10 +407,12 @@ class PostgresDatabase:
                 await self._renew_pool()
             if is_away := isinstance(error, _AWAY):
                 self._patience.failed()
+            if isinstance(error, _UNANSWERED):
+                self._patience.hung()
             if is_last or is_away or (is_one and not isinstance(error, _MET)):
                 return [_fault(error) for _ in batch]
         else:
-            self._patience.answered()
+            self._patience.committed()
             return list(won)
         return [await self._alone(one, carry_out, is_last=is_one) for one in batch]
 

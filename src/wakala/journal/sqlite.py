@@ -233,7 +233,7 @@ class SqliteDatabase:
             if len(operations) == 1 or is_away:
                 return [_fault(error) for _ in operations]
         else:
-            self._patience.answered()
+            self._patience.committed()
             return outcomes
         return [(await self._commit_together([operation]))[0] for operation in operations]
 
