@@ -8,7 +8,7 @@ import pytest
 
 from cli.conftest import Command, Ended
 from journal.making import opening, payment
-from recovery.troubles import ReadOnlyDisk, can_mount
+from recovery.troubles import ReadOnlyDisk, can_mount, small_disk
 from services.ports import free_port
 from services.postgres import PostgresServer, postgres_server
 from wakala.config import load
@@ -284,6 +284,17 @@ def test_doctor_names_a_file_of_callbacks_that_no_gateway_of_this_account_can_ta
     found = {one["check"]: one for one in json.loads(ended.out)}
     assert found["spill folder"]["state"] == "wrong"
     assert f"{theirs} is another account's" in found["spill folder"]["finding"]
+
+
+@pytest.mark.skipif(not can_mount(), reason="mounting a disk is for root alone")
+def test_doctor_names_the_disk_that_is_nearly_full(
+    installed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk(tmp_path / "other") as disk:
+        monkeypatch.setenv("WAKALA__CALLBACKS__SPILL_FOLDER", str(disk))
+        found = {one["check"]: one for one in json.loads(installed("doctor", "--json").out)}
+    assert found["disk"]["state"] == "warning"
+    assert f"MiB are free at {disk}:" in found["disk"]["finding"]
 
 
 @pytest.mark.skipif(not can_mount(), reason="chattr +i is for root alone")

@@ -93,9 +93,10 @@ def _disk(settings: Settings) -> Finding:
         settings.spill_path,
         *([settings.sqlite_path.parent] if settings.sqlite_path else []),
     )
-    free = min(shutil.disk_usage(place).free for place in places if place.is_dir())
+    free, place = min((shutil.disk_usage(place).free, place) for place in places if place.is_dir())
     if free < FREE_DISK_BYTES:
-        return Finding("disk", "warning", f"only {free >> 20} MiB are free: make room before the journal needs it.")
+        advice = f"only {free >> 20} MiB are free at {place}: make room before they are needed."
+        return Finding("disk", "warning", advice)
     return Finding("disk", "ok", f"{free >> 30} GiB free")
 
 
