@@ -1,6 +1,7 @@
 """Whose `database.url` leads to somebody else's database restores nothing there: whatever stands in it stays."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,11 @@ def test_a_new_database_takes_a_backup_without_more_ado(
         monkeypatch.setenv("WAKALA__DATABASE__URL", url)
         assert wakala("restore", str(postgres_backup)).code == 0
         assert wakala("restore", str(postgres_backup)).code == 0, "nobody has worked with it yet"
+
+
+def test_what_sqlite_keeps_for_itself_is_nobody_elses(wakala: Command, tmp_path: Path) -> None:
+    assert wakala("init").code == 0
+    assert wakala("backup", "backup").code == 0
+    with closing(sqlite3.connect(tmp_path / "wakala.db")) as made:
+        made.execute("ANALYZE")  # writes a table of its own
+    assert wakala("restore", "backup").code == 0

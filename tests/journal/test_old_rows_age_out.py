@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from journal.making import SCHEDULE, exchange, notification, opening, paid, payment
 from services.waiting import until
+from wakala.config import NUMBER_MAX
 from wakala.identity import Source
 from wakala.journal import partitions as partitions_module
 from wakala.journal.database import Database, sql
@@ -139,9 +140,10 @@ async def test_what_m_pesa_sent_and_did_not_fit_stays_however_old(journal: Journ
     assert await journal.exchange(guessed.id) is None
 
 
-async def test_zero_days_is_never(journal: Journal, database: Database) -> None:
+@pytest.mark.parametrize("days", [0, NUMBER_MAX])
+async def test_zero_days_is_never_and_so_is_the_most(journal: Journal, database: Database, days: int) -> None:
     old = await with_history(journal, THEN_US)
-    await swept(pruner(journal, database, Ages(0, 0, 0)))
+    await swept(pruner(journal, database, Ages(days, days, days)))
     assert len(await journal.exchanges(old.id)) == 1
     assert await states(journal, old) == {state.value for state in DeliveryState}
 

@@ -1,4 +1,4 @@
--- The tables where ours stand, or would; a partition is part of its table.
--- sqlite: SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name
+-- The tables where ours stand, or would; a partition is part of its table, and what SQLite keeps for itself is none.
+-- sqlite: SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name
 -- postgres: SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 -- postgres: WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY c.relname
