@@ -210,8 +210,10 @@ def forget_to_stage_the_notification() -> Iterator[None]:
 def drop_the_lease_of_a_notification() -> Iterator[None]:
     """Whoever finds one due takes it, whether or not somebody else has it in hand."""
 
-    async def take_all(self: Journal, lane: str, now_us: int, until_us: int, limit: int, *_: int) -> list[Notification]:
-        found = await self._database.take("notifications_claim", (lane, now_us, FAR_US, 0, limit, until_us))
+    async def take_all(
+        self: Journal, lane: str, now_us: int, until_us: int, limit: int, *_: object
+    ) -> list[Notification]:
+        found = await self._database.take("notifications_claim", (lane, now_us, FAR_US, ",", limit, until_us))
         return [notification_of(row) for row in found]
 
     with _swapped(Journal, "claim_notifications", take_all):

@@ -33,7 +33,18 @@ async def test_nor_does_one_that_is_claimed_so_when_the_lease_of_the_first_is_ov
     await is_sent_though_claimed_unsaid(house, 2, DONE, monkeypatch)
 
 
-async def is_sent_though_claimed_unsaid(house: House, number: int, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nor_does_one_that_is_claimed_so_several_times_in_a_row(
+    tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a server hangs in commits and carries them out when it is asked to give them up, or answers are lost."""
+    async with running_gateway(tmp_path, database_url=url, deliveries={"lease_s": 3_600.0}) as house:
+        await house.autopilot("pay")
+        await is_sent_though_claimed_unsaid(house, 1, DONE, monkeypatch, times=3)
+
+
+async def is_sent_though_claimed_unsaid(
+    house: House, number: int, when: str, monkeypatch: pytest.MonkeyPatch, *, times: int = 1
+) -> None:
     """The notification of that number of payments, by the lease that nobody spoke of."""
     desk = desk_of(house)
     await desk.pause(await desk.endpoint(house.app.app))
@@ -44,7 +55,14 @@ async def is_sent_though_claimed_unsaid(house: House, number: int, when: str, mo
     await desk.resume(await desk.endpoint(house.app.app))
     await house.gateway._refresh()
     await eventually(lambda: silent.is_over)
+    for _ in range(times - 1):
+        await unsaid_once_more(house, when, monkeypatch)
     await silent.end()
     await eventually(lambda: len(house.merchant.posts) >= number)
     await house.attempts_ended()
     assert len(house.merchant.posts) == number
+
+
+async def unsaid_once_more(house: House, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = silence(house.gateway.database, monkeypatch, "notifications_claim", when)
+    await eventually(lambda: silent.is_over)

@@ -70,10 +70,10 @@ async def test_a_page_of_lanes_costs_the_same_however_many_lanes_there_are(datab
 
 async def test_a_page_is_claimed_at_the_same_cost_however_much_waits_behind_it(database: Database) -> None:
     await let_wait(database, "lane", FEW)
-    row = ("lane", LATER_US, LATER_US, 0, PAGE, LATER_US + 1)
+    row = ("lane", LATER_US, LATER_US, ",", PAGE, LATER_US + 1)
     few = await cost(database, "notifications_claim", row)
     await let_wait(database, "lane", MANY)
-    later = (*row[:1], LATER_US + 2, LATER_US + 2, 0, PAGE, LATER_US + 3)
+    later = (*row[:1], LATER_US + 2, LATER_US + 2, ",", PAGE, LATER_US + 3)
     assert await cost(database, "notifications_claim", later) <= SLACK * few
 
 
@@ -95,7 +95,7 @@ async def test_what_is_due_is_found_at_the_same_cost_however_much_is_due(databas
 
 async def test_the_newest_untried_one_is_found_at_the_same_cost_however_many_were_tried(database: Database) -> None:
     await let_wait(database, "lane", 2 * FEW, attempts=1)
-    row = ("lane", LATER_US, LATER_US, 0, LATER_US + 1)
+    row = ("lane", LATER_US, LATER_US, ",", LATER_US + 1)
     few = await cost(database, "notifications_claim_untried", row)
     await let_wait(database, "lane", MANY, attempts=1)
     assert await cost(database, "notifications_claim_untried", row) <= SLACK * few

@@ -162,9 +162,9 @@ async def test_of_a_claim_that_was_not_answered_what_bears_its_lease_is_ours(jou
     assert len(await journal.claim_notifications("lane", NOW_US, doubtful_us, 1)) == 1
     assert len(await journal.claim_notifications("lane", NOW_US, others_us, 1)) == 1
     held = {one.lease_us: one.id for one in [await read(journal, each.id) for each in (ours, other)]}
-    again = await journal.claim_notifications("lane", NOW_US, LATER_US + 30, 10, doubtful_us)
+    again = await journal.claim_notifications("lane", NOW_US, LATER_US + 30, 10, [others_us - 1, doubtful_us])
     assert [one.id for one in again] == [held[doubtful_us]]
-    assert [one.id for one in await journal.claim_untried("lane", NOW_US, LATER_US + 40, others_us)] == [
+    assert [one.id for one in await journal.claim_untried("lane", NOW_US, LATER_US + 40, [others_us])] == [
         held[others_us]
     ]
 
@@ -176,8 +176,8 @@ async def test_what_another_gateway_is_claiming_is_neither_waited_for_nor_claime
 ) -> None:
     owed = [await staged(journal, due_us=NOW_US + place) for place in range(2)]
     claim = {
-        "notifications_claim": ("lane", LATER_US, LATER_US, 0, 1, LATER_US + 10),
-        "notifications_claim_untried": ("lane", LATER_US, LATER_US, 0, LATER_US + 10),
+        "notifications_claim": ("lane", LATER_US, LATER_US, ",", 1, LATER_US + 10),
+        "notifications_claim_untried": ("lane", LATER_US, LATER_US, ",", LATER_US + 10),
     }[statement]
     another = await asyncpg.connect(postgres_url)
     async with another.transaction():

@@ -5,7 +5,7 @@ False where somebody else changed the payment first: the caller reads again and 
 settle one payment at once cannot both win.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
 
 from msgspec import structs
@@ -282,19 +282,21 @@ class Journal:
         return await self._database.commit(Operation(notification.id, guard, writes, is_calm=True))
 
     async def claim_notifications(
-        self, lane: str, now_us: int, until_us: int, limit: int, doubtful_us: int = 0
+        self, lane: str, now_us: int, until_us: int, limit: int, doubtful_us: Collection[int] = ()
     ) -> list[Notification]:
         """Own what is due in one lane until ``until_us``, oldest first, each payment in order; none that others own.
 
-        What is owned until just ``doubtful_us`` is ours, by a claim that was carried out and not answered.
+        What is owned until just one of ``doubtful_us`` is ours, by a claim that was carried out and not answered.
         """
-        row = (lane, now_us, now_us, doubtful_us, limit, until_us)
+        row = (lane, now_us, now_us, _listed(doubtful_us), limit, until_us)
         found = await self._database.take("notifications_claim", row)
         return sorted((rows.notification_of(row) for row in found), key=lambda one: (one.due_us, one.id))
 
-    async def claim_untried(self, lane: str, now_us: int, until_us: int, doubtful_us: int = 0) -> list[Notification]:
+    async def claim_untried(
+        self, lane: str, now_us: int, until_us: int, doubtful_us: Collection[int] = ()
+    ) -> list[Notification]:
         """Own the newest one in a lane that was never tried, or nothing; each payment's in order."""
-        row = (lane, now_us, now_us, doubtful_us, until_us)
+        row = (lane, now_us, now_us, _listed(doubtful_us), until_us)
         found = await self._database.take("notifications_claim_untried", row)
         return [rows.notification_of(row) for row in found]
 
@@ -478,6 +480,11 @@ class Journal:
     async def old_secrets(self) -> list[AppSecret]:
         """Those that newer ones have replaced, of all apps; some may have ended."""
         return [rows.secret_of(row) for row in await self._database.fetch("old_secrets_all")]
+
+
+def _listed(moments_us: Collection[int]) -> str:
+    """As the claims compare them: each between two commas."""
+    return "".join([",", *(f"{moment_us}," for moment_us in moments_us)])
 
 
 def after_restore(now_us: int) -> tuple[Write, ...]:

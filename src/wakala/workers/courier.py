@@ -34,6 +34,7 @@ LANES_PAGE = 64  # lanes that are looked at in one turn; some milliseconds of th
 TOTAL_LIMIT = 512  # attempts at once over all lanes
 # A page is known by the end of its lease, and two processes may claim in one moment: each adds a time of its own.
 MARK_LIMIT_US = 1_000_000
+DOUBTFUL_LIMIT = 256  # claims of one lane that nobody answered, one a second: longer than a lease
 CUT_LIMIT_S = 1.0  # an attempt that is cancelled ends in a few turns of the loop
 FIRST_LIMIT = 900  # the same, for the first attempt in a lane; a little below the connections that `outgoing` has
 # The same two of one app, which may name any number of hosts; fewer than the names that `outgoing` looks up at once.
@@ -71,7 +72,7 @@ class Courier:
         self._cursor = ""
         self._in_hand: dict[str, Notification] = {}
         self._mark_us = int(source.chance() * MARK_LIMIT_US)
-        self._doubtful_us: dict[str, int] = {}  # until when we own a page of a lane, if a claim was carried out unsaid
+        self._doubtful_us: dict[str, list[int]] = {}  # until when we own pages of a lane, if claims were made unsaid
         self._stopping = False
 
     def reserve(self, notification: Notification, now_us: int) -> Notification:
@@ -179,14 +180,18 @@ class Courier:
                 return page
             return await self._journal.claim_notifications(name, now_us, until_us, room, doubtful_us)
         except DatabaseAwayError:
-            self._doubtful_us.setdefault(name, until_us)  # the first: those after it were not even begun
+            leases_us = self._doubtful_us.setdefault(name, [])
+            if len(leases_us) < DOUBTFUL_LIMIT:
+                leases_us.append(until_us)
             raise
 
-    def _doubtful(self, name: str, now_us: int) -> int:
-        """The lease of a page that may be ours though nobody said so; it may become ours late. 0 for none."""
-        for lane in [lane for lane, until_us in self._doubtful_us.items() if until_us <= now_us]:
-            del self._doubtful_us[lane]
-        return self._doubtful_us.get(name, 0)
+    def _doubtful(self, name: str, now_us: int) -> list[int]:
+        """The leases of pages that may be ours though nobody said so; they may become ours late."""
+        for lane, leases_us in list(self._doubtful_us.items()):
+            self._doubtful_us[lane] = [until_us for until_us in leases_us if until_us > now_us]
+            if not self._doubtful_us[lane]:
+                del self._doubtful_us[lane]
+        return self._doubtful_us.get(name, [])
 
     def _fill_in_time(self, name: str, lane: Lane) -> None:
         """Fetch the next page while the present one is under way."""

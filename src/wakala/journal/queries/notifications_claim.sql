@@ -1,9 +1,9 @@
 -- Claim a page of what is due in one lane, oldest first; a later notification of a payment waits for the earlier one
 -- (asked in such a way that no planner can look at all that waits instead). What bears the lease of a claim that was not
--- answered is ours already.
+-- answered is ours already; these leases stand between commas.
 WITH page (claimed_id) AS MATERIALIZED (
     SELECT n.id FROM notifications AS n
-    WHERE n.state = 'waiting' AND n.lane = ? AND n.due_us <= ? AND (n.lease_us <= ? OR n.lease_us = ?)
+    WHERE n.state = 'waiting' AND n.lane = ? AND n.due_us <= ? AND (n.lease_us <= ? OR ? LIKE '%,' || n.lease_us || ',%')
     AND (
         SELECT MIN(CASE WHEN earlier.state = 'waiting' THEN 1 END) FROM notifications AS earlier
         WHERE earlier.payment_id = n.payment_id AND earlier.sequence < n.sequence

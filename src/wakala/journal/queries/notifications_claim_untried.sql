@@ -7,7 +7,7 @@ WITH newest (id) AS MATERIALIZED (
     ORDER BY n.due_us DESC LIMIT 200
 ), page (claimed_id) AS MATERIALIZED (
     SELECT n.id FROM newest JOIN notifications AS n ON n.id = newest.id
-    WHERE n.state = 'waiting' AND n.attempts = 0 AND (n.lease_us <= ? OR n.lease_us = ?)
+    WHERE n.state = 'waiting' AND n.attempts = 0 AND (n.lease_us <= ? OR ? LIKE '%,' || n.lease_us || ',%')
     AND (
         SELECT MIN(CASE WHEN earlier.state = 'waiting' THEN 1 END) FROM notifications AS earlier
         WHERE earlier.payment_id = n.payment_id AND earlier.sequence < n.sequence
