@@ -121,6 +121,15 @@ def test_of_many_attempts_the_newest_are_remembered() -> None:
     assert sorted(record.health.durations_us) == list(range(3 * SAMPLES_LIMIT // 2, 5 * SAMPLES_LIMIT // 2))
 
 
+def test_the_newest_attempts_are_those_of_before_a_start_too() -> None:
+    record = Record(Health("app_1"))
+    for number in range(3 * SAMPLES_LIMIT):
+        if number % (SAMPLES_LIMIT // 3) == 0:  # written down and read again, wherever it stood
+            record = Record(record.health)
+        record.note(Attempted(200, None), number, 1_000_000 + number)
+    assert record.health.durations_us == tuple(range(2 * SAMPLES_LIMIT, 3 * SAMPLES_LIMIT))
+
+
 def test_where_the_clock_was_put_back_nobody_rests_until_it_is_as_late_again() -> None:
     record = Record(Health("lane"))
     for _ in range(BREAKER_FAILURES):

@@ -313,8 +313,9 @@ class Record:
 
     @property
     def health(self) -> Health:
-        """As it stands."""
-        return msgspec.structs.replace(self._health, durations_us=tuple(self._durations_us))
+        """As it stands; the oldest duration first, for it is the next to go, after a start too."""
+        oldest_first = self._durations_us[self._next :] + self._durations_us[: self._next]
+        return msgspec.structs.replace(self._health, durations_us=tuple(oldest_first))
 
     @property
     def is_resting(self) -> bool:
