@@ -81,6 +81,12 @@ def test_bytes_that_are_no_text_are_refused_with_a_sentence(wakala: Command, she
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_bytes_that_are_no_text_are_refused_before_postgresql_too(wakala: Command, postgres_url: str) -> None:
+    assert wakala("init", "--database-url", postgres_url).code == 0
+    ended = wakala("notifications", "show", "ntf_\udcff")
+    assert (ended.code, "no UTF-8 text" in ended.err, len(ended.err.splitlines())) == (1, True, 1), ended.err
+
+
 def test_ctrl_c_before_the_command_has_begun_ends_it_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text(
         "import os, signal, time\n"

@@ -26,9 +26,13 @@ def main() -> None:
         raise
 
 
-def _was_interrupted(end: BaseException | None) -> bool:
-    while end is not None and not isinstance(end, KeyboardInterrupt):
-        end = end.__context__
+def _was_interrupted(end: BaseException) -> bool:
+    return _comes_of(end, KeyboardInterrupt)
+
+
+def _comes_of(end: BaseException | None, kind: type[BaseException]) -> bool:
+    while end is not None and not isinstance(end, kind):
+        end = end.__cause__ or end.__context__
     return end is not None
 
 
@@ -47,8 +51,8 @@ def _run() -> None:
         say(NO_TEXT)
         sys.exit(EXIT_FAILED)
     except WakalaError as error:
-        is_text = not isinstance(error.__cause__, UnicodeEncodeError)  # of a database that was given such bytes
-        say(f"wakala: {error.spoken}" if is_text else NO_TEXT)
+        is_no_text = _comes_of(error, UnicodeEncodeError)  # the database was given such bytes
+        say(NO_TEXT if is_no_text else f"wakala: {error.spoken}")
         for fault in error.faults:
             say(f"  {fault.pointer}: {fault.message}")
         sys.exit(EXIT_BY_STATUS.get(error.status, EXIT_FAILED))
