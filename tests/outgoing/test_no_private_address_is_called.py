@@ -128,6 +128,9 @@ async def test_a_network_that_the_configuration_allows_is_called(wire: Wire) -> 
 async def test_allowing_loopback_does_not_allow_its_disguises_elsewhere() -> None:
     allowed = (ipaddress.ip_network("10.0.0.0/8"),)
     assert refusal("10.1.2.3", allowed) is None
+    # Teredo by way of 10.0.0.1 to 169.254.169.254, and 6to4: what is allowed is the address that is connected to.
+    for around in ("2001:0:a00:1::5601:5601", "2002:a00:1::1"):
+        assert refusal(around, allowed)
     assert refusal("::ffff:10.1.2.3", allowed) is None
     assert refusal("127.0.0.1", allowed)
     assert refusal("fd00::1", allowed)

@@ -23,12 +23,14 @@ PRIVATE = "a private or reserved address; allow its network in the configuration
 
 
 def refusal(address: str, allowed: Iterable[Network] = ()) -> str | None:
-    """Why ``address`` may not be called, or None. Addresses inside addresses (mapped, 6to4, Teredo) count too."""
-    given = ipaddress.ip_address(address.partition("%")[0])
-    for one in _unwrapped(given):
-        if any(one in net for net in allowed if net.version == one.version):
-            return None
-    for one in _unwrapped(given):
+    """Why ``address`` may not be called, or None. Addresses inside addresses (mapped, 6to4, Teredo) count too.
+
+    Only a mapped one is allowed for the sake of what is inside: it is the same address.
+    """
+    called, *inside = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
+    if any(called in net for net in allowed if net.version == called.version):
+        return None
+    for one in (called, *inside):
         if any(one in net for net in _CLOSED if net.version == one.version):
             return f"{address} is {PRIVATE}"
     return None
