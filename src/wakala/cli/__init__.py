@@ -21,19 +21,16 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except SystemExit as end:
-        if _was_interrupted(end):  # at a prompt: there Ctrl-C is told as if somebody had said no
+        if _comes_of(end, KeyboardInterrupt):  # at a prompt: there Ctrl-C is told as if somebody had said no
             sys.exit(EXIT_INTERRUPTED)
         raise
 
 
-def _was_interrupted(end: BaseException) -> bool:
-    return _comes_of(end, KeyboardInterrupt)
-
-
 def _comes_of(end: BaseException | None, kind: type[BaseException]) -> bool:
-    while end is not None and not isinstance(end, kind):
-        end = end.__cause__ or end.__context__
-    return end is not None
+    """Whether one of that kind was the cause, or was under way."""
+    return end is not None and (
+        isinstance(end, kind) or _comes_of(end.__cause__, kind) or _comes_of(end.__context__, kind)
+    )
 
 
 def _run() -> None:
