@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 DRAUGHT_BYTES = 4_096
 RELIVED_LIMIT_US = 86_400_000_000
+MILLISECOND_US = 1_000  # what IDs tell of their moment
 PAST_MOMENTS = 16  # one every five seconds: more than a minute
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -122,7 +123,7 @@ class Source:
 
     def go_on_after(self, newest_id: str) -> None:
         """No ID is made before this one, which an earlier process left; unless it lies more than a day ahead."""
-        made_us = made_at_us(newest_id)
+        made_us = made_at_us(newest_id) + MILLISECOND_US
         if made_us < self.now_us() + RELIVED_LIMIT_US:
             self._floor.raised(max(made_us, self.id_us()), self.steady_us)
 

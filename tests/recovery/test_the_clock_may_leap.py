@@ -9,7 +9,7 @@ import pytest
 
 from journal.making import exchange
 from services.gateway import CUSTOMER, PAYBILL, SANDBOX, House, basic, eventually, running_gateway
-from wakala.identity import Source, made_at_us
+from wakala.identity import Source, first_id, made_at_us
 from wakala.journal.rows import Confirmation
 from wakala.rules.accounts import Product, Shortcode
 from wakala.workers.timekeeper import Horizon, Timekeeper
@@ -256,7 +256,10 @@ async def test_a_cursor_is_not_taken_along_by_a_clock_that_leaps_ahead(
     steady = Steady(60_000_000)
     source = Source(clock.now_us, os.urandom, steady_us=steady.now_us)
     async with running_gateway(tmp_path, source=source, database_url=url) as house:
-        before = source.new_id("ntf")
+        await house.autopilot("pay")
+        await house.push("BEFORE")
+        await house.merchant.received("/wakala", 1)
+        before = await house.gateway.journal.newest_notification_id()
         source.remember()
         clock.off_us += HOUR_US
         for second in range(0, 25, 5):
@@ -269,6 +272,27 @@ async def test_a_cursor_is_not_taken_along_by_a_clock_that_leaps_ahead(
         assert cursor > before
 
 
+@pytest.mark.parametrize("place", ["start", "now"])
+async def test_a_reader_misses_nothing_though_the_clock_is_behind_at_the_next_start(
+    tmp_path: Path, url: str | None, clock: Clock, place: str
+) -> None:
+    """As on a machine whose own clock has no battery: IDs go on after the newest, and no cursor is ahead of that."""
+    source = Source(clock.now_us, os.urandom)
+    async with running_gateway(tmp_path, source=source, database_url=url) as house:
+        await house.autopilot("pay")
+        await house.push("BEFORE")
+        await house.merchant.received("/wakala", 1)
+        clock.off_us += HOUR_US
+        _, cursor = await _read_all(house, place)
+        clock.off_us -= HOUR_US // 2
+        source.begin_anew()
+        source.go_on_after(await house.gateway.journal.newest_notification_id())
+        await house.push("AFTER", SenderMSISDN=PHONES[0])
+        await house.merchant.received("/wakala", 2)
+        clock.off_us += HOUR_US
+        assert (await _read_all(house, cursor))[0] == ["AFTER"]
+
+
 async def test_ids_go_on_where_the_process_before_left_them(tmp_path: Path, url: str | None, clock: Clock) -> None:
     async with running_gateway(tmp_path, source=Source(clock.now_us, os.urandom), database_url=url) as house:
         await house.autopilot("pay")
@@ -278,7 +302,7 @@ async def test_ids_go_on_where_the_process_before_left_them(tmp_path: Path, url:
         clock.off_us = -2 * HOUR_US
         restarted = Source(clock.now_us, os.urandom)
         restarted.go_on_after(newest)
-        assert restarted.new_id("ntf")[:16] == newest[:16]
+        assert newest < restarted.new_id("ntf") < first_id("ntf", made_at_us(newest) + 1_000_000)
         assert restarted.now_us() < made_at_us(newest)
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from wakala.deliveries.events import event_of
 from wakala.errors import FieldFault, InvalidFieldsError, NotFoundError
-from wakala.identity import Source, first_id
+from wakala.identity import MILLISECOND_US, Source, first_id, made_at_us
 from wakala.journal.endpoints import PAGE_ROWS, Consumer, EndpointEvent
 from wakala.journal.journal import LAST_ID, Journal
 from wakala.rules.accounts import App, Shortcode
@@ -27,6 +27,7 @@ from wakala.rules.signing import (
 )
 from wakala.rules.vault import NONCE_LENGTH_BYTES, MasterKey, seal, unseal
 
+OLDEST = "0"  # sorts before every ID
 KEY_BYTES = 32
 # What is younger may have a neighbour whose commit is still under way, for 8 s in the queue and 8 s at the database, or
 # whose gateway has not yet heard, for 5 s, that the database's clock was set: a cursor must not pass it.
@@ -268,9 +269,13 @@ class Desk:
         """Sorts after every notification that no reader can have missed, and before what a commit under way holds."""
         return first_id("ntf", self._source.settled_us(SETTLE_US + self._journal.writing_for_us()))
 
-    def present_id(self) -> str:
-        """Sorts before every notification that is still to come."""
-        return first_id("ntf", self._source.id_us())
+    async def end_id(self) -> str:
+        """Sorts after every notification that there is, and before what comes when this gateway has started anew.
+
+        IDs go on after the newest then, and the clock may be behind: whose cursor is ahead of this would miss them.
+        """
+        newest_id = await self._journal.newest_notification_id()
+        return first_id("ntf", made_at_us(newest_id) + MILLISECOND_US) if newest_id else OLDEST
 
     async def after(self, scope: Scope, after_id: str, limit: int = PAGE_ROWS) -> list[Notification]:
         """An app's notifications after a cursor, oldest first, delivered or not; those of the last seconds follow."""

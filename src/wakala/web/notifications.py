@@ -12,7 +12,7 @@ import msgspec
 
 from wakala.deliveries.bell import Bell
 from wakala.deliveries.deliveries import signed_headers
-from wakala.deliveries.desk import Desk, Window
+from wakala.deliveries.desk import OLDEST, Desk, Window
 from wakala.directory import Directory
 from wakala.errors import FieldFault, ForbiddenError, InvalidFieldsError, NotFoundError
 from wakala.identity import made_at_us
@@ -30,7 +30,6 @@ from wakala.web.paging import (
     NAME,
     NAME_WANTED,
     NOW,
-    OLDEST,
     PLACE,
     PLACE_WANTED,
     SEEN,
@@ -94,17 +93,15 @@ class Notifications:
             scope = self._scope(incoming, environment)
             asked = _feed(incoming.query)
             after = await self._start(scope, asked)
-            found, sure = await self._page_in_time(scope, asked, after)
+            found, cursor = await self._page_in_time(scope, asked, after)
             notes = [self._view(one, is_signed=asked.is_signed) for one in found]
-            if len(found) == asked.rows:  # there may be more: no further than what is in this page
-                sure = max((one.id for one in found if one.id < sure), default=after)
-            return plain(200, {"Notifications": notes, "Cursor": after, "After": max(after, sure)})
+            return plain(200, {"Notifications": notes, "Cursor": after, "After": cursor})
 
         return handle
 
     async def _start(self, scope: Scope, asked: "Feed") -> str:
         if asked.after == NOW:
-            return self._desk.present_id()
+            return await self._desk.end_id()
         if asked.after == START:
             return OLDEST
         if asked.consumer and not asked.after:
@@ -112,16 +109,18 @@ class Notifications:
         return asked.after
 
     async def _page_in_time(self, scope: Scope, asked: "Feed", after: str) -> tuple[list[Notification], str]:
-        """As soon as there is something, or when the caller will wait no longer; and up to where it is complete."""
+        """As soon as there is something, or when the caller will wait no longer; and where to go on."""
         clock = asyncio.get_running_loop().time
         ends_s = clock() + asked.wait_s
         while True:
             rung = self._bell.times_rung(scope.app_id)
-            sure = self._desk.settled_id()
+            sure, end = self._desk.settled_id(), await self._desk.end_id()
             found = await self._page(scope, asked, after)
             left_s = ends_s - clock()
             if len(found) > asked.seen or left_s <= 0 or self._bell.is_closed:
-                return found, sure
+                read = max((one.id for one in found if one.id < sure), default=after)
+                is_whole = len(found) < asked.rows  # else there may be more: no further than what is in this page
+                return found, max(after, read, min(sure, end) if is_whole else after)
             await self._bell.wait(scope.app_id, rung, left_s)
 
     async def _page(self, scope: Scope, asked: "Feed", after: str) -> list[Notification]:

@@ -17,7 +17,6 @@ NAME_WANTED = "Send 1 to 64 letters, digits, underscores, dots or hyphens."
 PLACE = r"(?:0|ntf_[0-9a-f]{12,28})"  # among notifications; any other word stands behind all of them, or before
 PLACE_WANTED = "Send `After` of the page before."
 START = "start"  # as a cursor: before the oldest
-OLDEST = "0"  # sorts before every ID
 NOW = "now"  # as a cursor: what is staged from here on
 SEEN_LIMIT = 1_000  # in the few seconds before the cursor may pass them
 _DIGITS = re.compile(r"[0-9]{1,9}")
