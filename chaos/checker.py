@@ -6,10 +6,10 @@ imported: the judge must not make the gateway's mistakes.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from evidence import OUTCOMES, TWIN, Evidence, Moved, Owed, Payment
+from evidence import OUTCOMES, TWIN, Attempt, Deed, Done, Evidence, Moved, Owed, Payment
 
 SILENT_KINDS = frozenset({"service"})  # answered at once: nobody is notified
 STILL_KINDS = frozenset({"enquiry", "service"})  # move no money
@@ -17,6 +17,8 @@ REFUSERS = frozenset({"gateway", "stk_answer", "answer"})  # evidence of a failu
 AMBIGUOUS = "ambiguous"  # a collection that a person must look at: it may be the money of a request
 ARRIVED = frozenset({"delivered", "acknowledged"})  # notifications that reached somebody, by the journal's word
 ENDS = ARRIVED | {"given_up", "waiting"}  # each is judged by a rule; of any other state nobody was told
+LAST_ATTEMPT_US = 5_000_000  # after an acknowledgement an attempt may still begin within this
+HOLD, FINISH_OLD = "hold", "finish_old"
 LATE_WORD = frozenset({"evidence_conflict", "paid_after_expiry"})  # flags of money that moved all the same
 
 
@@ -42,6 +44,11 @@ class Invariant(StrEnum):
     CHANGED_BODY = "changed body"
     FORGED = "bad signature"
     AT_ONCE = "two attempts at once"
+    WHILE_PAUSED = "sent while paused"
+    WRONG_PLACE = "sent to a wrong place"
+    AFTER_ALL = "sent after all"
+    UNREAD = "missed by a reader"
+    READ_TWICE = "read twice"
     BROKE = "broke"
 
 
@@ -87,7 +94,31 @@ class _Case:
         }
         self.by_receipt = {money.receipt: money for money in self.mpesa.money}
         self.taken = {told.notification_id for told in self.told if told.is_taken}
+        self.owed_by_id = {owed.id: owed for owed in evidence.journal.owed}
+        self.deeds: dict[str, list[Done]] = defaultdict(list)
+        for done in evidence.done:
+            self.deeds[done.app].append(done)
         self.said_paid = {call.request_id for call in self.mpesa.calls if call.paid}
+
+    def did(self, app: str, deed: Deed) -> list[Done]:
+        """What an owner did of that kind, in order."""
+        return [done for done in self.deeds[app] if done.deed is deed]
+
+    def has_heard(self, attempt: Attempt, done: Done) -> bool:
+        """True where the deed was done long enough before the attempt began, and its sender was awake meanwhile."""
+        since_us = max(done.done_us or attempt.from_us, attempt.awake_us)
+        return done.done_us is not None and since_us + self.evidence.heed_us < attempt.from_us
+
+    def was_put_off(self, owed: Owed) -> bool:
+        """True where its owner had it acknowledged, replayed or held, so that what follows it may come first."""
+        return any(
+            done.subject in {"", owed.id}
+            if done.deed is Deed.REPLAY
+            else done.subject == owed.id
+            if done.deed is Deed.ACKNOWLEDGE
+            else done.waiting == HOLD
+            for done in self.deeds[owed.app]
+        )
 
     def outcomes(self, payment: Payment) -> list[Owed]:
         """The notifications that tell how it ended."""
@@ -255,9 +286,17 @@ def a_receipt_pays_once(case: _Case) -> Iterator[Violation]:
             if money is None:
                 sentence = f"{payment.request_id} names it; M-Pesa has no such receipt."
                 yield Violation(Invariant.RECEIPT_TWICE, receipt, sentence)
-            elif payment.kind != "collection" and money.request_id != payment.request_id:
+            elif payment.kind != "collection" and not _is_money_of(case, money, payment):
                 sentence = f"it is the money of {money.request_id}; the journal gives it to {payment.request_id}."
                 yield Violation(Invariant.RECEIPT_TWICE, receipt, sentence)
+
+
+def _is_money_of(case: _Case, money: Moved, payment: Payment) -> bool:
+    """Its own, or that of its twin in every word, which is paid too: then each has one, whichever it is."""
+    if money.request_id == payment.request_id:
+        return True
+    twins = [one for one in case.by_request.get(money.request_id or "", []) if one.words == payment.words]
+    return bool(payment.words) and any(twin.state == payment.state == "succeeded" for twin in twins)
 
 
 # ── evidence ──
@@ -311,7 +350,8 @@ def every_outcome_is_told(case: _Case) -> Iterator[Violation]:
             sentence = f"{payment.id} is {payment.state}; no notification tells it."
             yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
         for owed in case.owed[payment.id]:
-            if owed.state in ARRIVED and owed.id not in case.taken:
+            was_read = any(done.subject == owed.id for done in case.did(owed.app, Deed.ACKNOWLEDGE))
+            if owed.state in ARRIVED and owed.id not in case.taken and not was_read:
                 sentence = f"{owed.id} is called {owed.state}; no merchant took it."
                 yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
             if owed.state not in ENDS:
@@ -383,7 +423,8 @@ def notifications_keep_their_order(case: _Case) -> Iterator[Violation]:
     newest: dict[str, int] = defaultdict(int)
     seen: set[str] = set()
     for told in case.told:
-        if not told.is_taken or told.notification_id in seen or told.notification_id not in sequence:
+        owed = case.owed_by_id.get(told.notification_id)
+        if not told.is_taken or told.notification_id in seen or owed is None or case.was_put_off(owed):
             continue
         seen.add(told.notification_id)
         number = sequence[told.notification_id]
@@ -395,15 +436,105 @@ def notifications_keep_their_order(case: _Case) -> Iterator[Violation]:
 
 def one_attempt_at_a_time(case: _Case) -> Iterator[Violation]:
     """A notification is in one pair of hands: no second attempt begins while the first is under way."""
-    payment_of = {owed.id: owed.payment_id for owed in case.evidence.journal.owed}
+    payment_of = {owed.id: owed.payment_id for owed in case.evidence.journal.owed if not case.was_put_off(owed)}
     busy_until_us: dict[str, int] = {}
     for attempt in sorted(case.evidence.attempts, key=lambda attempt: attempt.from_us):
+        if attempt.notification_id not in payment_of and attempt.notification_id in case.owed_by_id:
+            continue
         free_us = busy_until_us.get(attempt.notification_id, 0)
         if attempt.from_us < free_us:
             subject = _request_of(case, payment_of.get(attempt.notification_id, attempt.notification_id))
             sentence = f"{attempt.notification_id} was sent again {free_us - attempt.from_us} us before the last ended."
             yield Violation(Invariant.AT_ONCE, subject, sentence)
         busy_until_us[attempt.notification_id] = max(free_us, attempt.until_us)
+
+
+# ── what owners do ──
+
+
+def who_is_paused_is_sent_nothing(case: _Case) -> Iterator[Violation]:
+    """From when a pause was done until its end is asked for no attempt begins."""
+    for attempt, owed in _attempts(case):
+        last = None
+        for done in case.deeds[owed.app]:
+            if done.deed is Deed.PAUSE and case.has_heard(attempt, done):
+                last = done
+            elif done.deed is Deed.RESUME and done.asked_us <= attempt.from_us:
+                last = None
+        if last is not None:
+            sentence = f"{owed.id} was sent {attempt.from_us - (last.done_us or 0)} us after its endpoint was paused."
+            yield Violation(Invariant.WHILE_PAUSED, _request_of(case, owed.payment_id), sentence)
+
+
+def what_is_sent_goes_where_its_owner_says(case: _Case) -> Iterator[Violation]:
+    """To the URL of today; to the one before only what was owed by then, and was to finish there."""
+    for attempt, owed in _attempts(case):
+        moves = [done for done in case.did(owed.app, Deed.MOVE) if done.asked_us <= attempt.from_us]
+        heard = [number for number, move in enumerate(moves) if case.has_heard(attempt, move)]
+        since = max(heard, default=0)
+        places = {move.subject for move in moves[since:]}
+        places |= {move.before for move in moves[since:] if move.waiting == FINISH_OLD and _is_older(owed, move)}
+        if not heard:
+            places |= {moves[0].before} if moves else {attempt.url}
+        if attempt.url not in places and not _has_place_of_its_own(attempt):
+            sentence = f"{owed.id} was sent to {attempt.url}, its owner had moved to {' or '.join(sorted(places))}."
+            yield Violation(Invariant.WRONG_PLACE, _request_of(case, owed.payment_id), sentence)
+
+
+def _is_older(owed: Owed, move: Done) -> bool:
+    """True where it was, or may have been, owed before the move; or the move is not over."""
+    return move.done_us is None or owed.made_us <= move.done_us
+
+
+def _has_place_of_its_own(attempt: Attempt) -> bool:
+    """A confirmation in M-Pesa's words goes where it was registered."""
+    return attempt.url.endswith("/confirmations")
+
+
+def what_its_owner_has_is_not_sent_again(case: _Case) -> Iterator[Violation]:
+    """What was acknowledged, or was to be held, is not sent, unless it was replayed since."""
+    for attempt, owed in _attempts(case):
+        ends = [
+            done
+            for done in case.deeds[owed.app]
+            if (done.deed is Deed.ACKNOWLEDGE and done.subject == owed.id)
+            or (done.deed is Deed.MOVE and done.waiting == HOLD and owed.made_us < done.asked_us)
+        ]
+        for done in ends:
+            if done.deed is Deed.MOVE and _has_place_of_its_own(attempt):
+                continue
+            replays = [one for one in case.did(owed.app, Deed.REPLAY) if one.subject in {"", owed.id}]
+            if any(
+                done.asked_us <= (one.done_us or attempt.from_us) and one.asked_us <= attempt.from_us for one in replays
+            ):
+                continue
+            rest_us = LAST_ATTEMPT_US if done.deed is Deed.ACKNOWLEDGE else 0
+            if case.has_heard(replace(attempt, from_us=attempt.from_us - rest_us), done):
+                sentence = (
+                    f"{owed.id} was sent {attempt.from_us - (done.done_us or 0)} us after its owner's {done.deed}."
+                )
+                yield Violation(Invariant.AFTER_ALL, _request_of(case, owed.payment_id), sentence)
+
+
+def _attempts(case: _Case) -> Iterator[tuple[Attempt, Owed]]:
+    """Those at what an app is owed whose owner did something; the test of a URL is none."""
+    for attempt in case.evidence.attempts:
+        owed = case.owed_by_id.get(attempt.notification_id)
+        if owed is not None and case.deeds[owed.app]:
+            yield attempt, owed
+
+
+def who_comes_by_cursor_misses_nothing(case: _Case) -> Iterator[Violation]:
+    """Each notification of an app is read once by each reader who came to the end."""
+    for reader in case.evidence.readers:
+        read = set(reader.read)
+        for owed in case.evidence.journal.owed:
+            if owed.app == reader.app and owed.id not in read and case.evidence.is_calm:
+                sentence = f"{owed.id} ({owed.type}) was never read by {reader.name}."
+                yield Violation(Invariant.UNREAD, _request_of(case, owed.payment_id), sentence)
+        for notification_id in reader.again:
+            sentence = f"{notification_id} came again to {reader.name}, whose cursor was past it."
+            yield Violation(Invariant.READ_TWICE, notification_id, sentence)
 
 
 def nothing_breaks(case: _Case) -> Iterator[Violation]:
@@ -441,5 +572,9 @@ RULES: tuple[Rule, ...] = (
     what_arrives_is_what_is_owed,
     notifications_keep_their_order,
     one_attempt_at_a_time,
+    who_is_paused_is_sent_nothing,
+    what_is_sent_goes_where_its_owner_says,
+    what_its_owner_has_is_not_sent_again,
+    who_comes_by_cursor_misses_nothing,
     nothing_breaks,
 )

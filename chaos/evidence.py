@@ -5,6 +5,7 @@ Amounts are cents. An ID that was never told is None.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 OUTCOMES = frozenset({"payment.succeeded", "payment.failed", "payment.expired", "collection.succeeded"})
 """The types of notifications that tell how a payment ended; others add to it (a receipt, a flag)."""
@@ -87,7 +88,8 @@ class MPesa:
 class Payment:
     """A row. ``kind`` as in the journal; ``is_askable`` is True where M-Pesa can be asked about it (an ID of its own).
 
-    ``notifications`` is how many the payment says it has staged.
+    ``notifications`` is how many the payment says it has staged. ``words`` are all that M-Pesa's list and confirmations
+    tell of it besides its receipt: where they are equal, M-Pesa's words cannot tell two payments apart.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Payment:
     flags: frozenset[str] = frozenset()
     notifications: int = 0
     is_askable: bool = True
+    words: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -109,13 +112,15 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A notification as the journal has it."""
+    """A notification as the journal has it; ``made_us`` is the moment that its ID carries."""
 
     id: str
     payment_id: str
     sequence: int
     type: str
     state: str
+    app: str = ""
+    made_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +149,61 @@ class Told:
     body: str
     is_signed: bool = True
     is_taken: bool = True
+    at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One delivery as its sender saw it: from its first byte to the answer, the time-out or the sender's death."""
+    """One delivery as its sender saw it: from its first byte to the answer, the time-out or the sender's death.
+
+    ``awake_us`` is since when the sender had run without standing still: what others did before, it has had to hear.
+    """
 
     notification_id: str
     from_us: int
     until_us: int
+    url: str = ""
+    awake_us: int = 0
+
+
+class Deed(StrEnum):
+    """What the owner of an endpoint does at the gateway."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    MOVE = "move"
+    ACKNOWLEDGE = "acknowledge"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A deed that was asked for, again and again, from ``asked_us`` on until it was answered with a yes at ``done_us``.
+
+    ``done_us`` is None where it never was. ``subject`` is a URL, or a notification; a replay of "" is of all there are.
+    ``waiting`` is what was chosen for what waits: send, hold or finish_old.
+    """
+
+    app: str
+    deed: Deed
+    asked_us: int
+    done_us: int | None
+    subject: str = ""
+    before: str = ""
+    waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who came for an app's notifications by cursor, to the very end: what was read first, and what came again.
+
+    ``again`` came although it lies before a cursor that the gateway had taken or given.
+    """
+
+    app: str
+    name: str
+    read: tuple[str, ...]
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +216,7 @@ class Evidence:
     ``attempts`` are empty where nobody watched the senders. ``broke`` are faults that no rule foresaw: what a gateway
     logged as broken, beyond the errors it has names for, and an end of its process that nobody ordered.
     ``unfinished`` is what was still open when the wait for the end was given up, a sentence each.
+    ``done`` are the deeds of owners, each app's in order; every gateway acts by them ``heed_us`` later at the latest.
     """
 
     asked: tuple[Asked, ...] = ()
@@ -177,3 +229,6 @@ class Evidence:
     is_calm: bool = True
     unreachable: frozenset[str] = frozenset()
     unanswered: frozenset[str] = frozenset()
+    done: tuple[Done, ...] = ()
+    readers: tuple[Reader, ...] = ()
+    heed_us: int = 0

@@ -17,19 +17,29 @@ import wakala.deliveries.deliveries as deliveries_module
 import wakala.journal.sqlite as sqlite_module
 import wakala.rules.decisions as decision_rules
 import wakala.upstream.daraja as daraja_module
+from wakala.deliveries.deliveries import Deliveries
+from wakala.deliveries.desk import OLDEST, Desk
+from wakala.directory import Directory
 from wakala.errors import RequestInFlightError
+from wakala.identity import first_id
 from wakala.journal.database import Operation, sql
+from wakala.journal.endpoints import EndpointJournal
 from wakala.journal.journal import Journal
 from wakala.journal.rows import Claim, notification_of
 from wakala.journal.sqlite import SqliteDatabase
 from wakala.outgoing import NoReply
 from wakala.payments import Payments
+from wakala.rules.accounts import App
 from wakala.rules.decisions import Change, Schedule
 from wakala.rules.delivery import Attempted, DeliveryState, Notification, Verdict
 from wakala.rules.delivery import judge as judged
+from wakala.rules.endpoints import Endpoint, EndpointState, Target, Waiting
+from wakala.rules.endpoints import target_of as aimed
 from wakala.rules.facts import Fact, Refused, Settled, Unsent
-from wakala.rules.payment import Answer, Evidence, Payment, State, Step
+from wakala.rules.payment import Answer, Evidence, Payment, Scope, State, Step
+from wakala.rules.signing import Signer
 from wakala.web.inbound import Inbound
+from wakala.web.notifications import Feed, Notifications
 from wakala.web.plumbing import Incoming
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.workers.courier import Courier
@@ -322,6 +332,95 @@ def give_a_confirmation_that_is_not_told() -> Iterator[None]:
         return changed, twin, claimed
 
     with _swapped(Payments, "_with_twin", with_twin):
+        yield
+
+
+# ── what owners and readers ask for ──
+
+
+@_fault
+def send_to_who_is_paused() -> Iterator[None]:
+    """The courier takes every endpoint for one that may be called."""
+    real = Deliveries.lane_terms
+
+    def lane_terms(self: Deliveries, lane: str) -> Endpoint | None:
+        endpoint = real(self, lane)
+        return None if endpoint is None else replace(endpoint, state=EndpointState.ACTIVE)
+
+    with _swapped(Deliveries, "lane_terms", lane_terms):
+        yield
+
+
+@_fault
+def send_to_the_first_url() -> Iterator[None]:
+    """Wherever an endpoint has moved, it is called where it was first."""
+    real, first = aimed, dict[str, str | None]()
+
+    def target_of(endpoint: Endpoint, own_url: str | None, app_url: str | None, *times: int) -> Target:
+        target = real(endpoint, own_url, app_url, *times)
+        return target if own_url else replace(target, url=first.setdefault(endpoint.app_id, target.url))
+
+    with _swapped(deliveries_module, "target_of", target_of):
+        yield
+
+
+@_fault
+def forget_what_was_acknowledged() -> Iterator[None]:
+    """A merchant who says that it has a notification is told that this is noted, and it is not."""
+
+    async def acknowledge(_: EndpointJournal, *_given: Any) -> bool:
+        return True
+
+    with _swapped(EndpointJournal, "acknowledge", acknowledge):
+        yield
+
+
+@_fault
+def send_what_was_to_be_held() -> Iterator[None]:
+    """Whatever was chosen for what waits, it goes to the new URL."""
+    real = Desk.set_url
+
+    async def set_url(self: Desk, app: App, endpoint: Endpoint, url: str, _: Waiting) -> int:
+        return await real(self, app, endpoint, url, Waiting.SEND)
+
+    with _swapped(Desk, "set_url", set_url):
+        yield
+
+
+@_fault
+def sign_with_the_first_secret_alone() -> Iterator[None]:
+    """A secret is changed, and the one before goes on."""
+
+    def signers(self: Directory, endpoint: Endpoint) -> tuple[Signer, ...]:
+        return (Signer(self.webhook_key(endpoint.app_id)),)
+
+    with _swapped(Directory, "signers", signers):
+        yield
+
+
+@_fault
+def let_a_cursor_pass_what_is_to_come() -> Iterator[None]:
+    """Who reads by cursor is told to go on half a minute from now."""
+
+    def ahead(self: Desk) -> str:
+        return first_id("ntf", self._source.id_us() + 30_000_000)
+
+    async def end_id(self: Desk) -> str:
+        return ahead(self)
+
+    with _swapped(Desk, "settled_id", ahead), _swapped(Desk, "end_id", end_id):
+        yield
+
+
+@_fault
+def begin_each_reading_at_the_beginning() -> Iterator[None]:
+    """Who says how far it has read is believed, and is read everything again."""
+    real = Notifications._start
+
+    async def start(self: Notifications, scope: Scope, asked: Feed) -> str:
+        return OLDEST if asked.consumer else await real(self, scope, asked)
+
+    with _swapped(Notifications, "_start", start):
         yield
 
 

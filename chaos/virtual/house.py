@@ -72,6 +72,13 @@ def register(path: Path) -> None:
     database.close()
 
 
+def grant_pull(path: Path) -> None:
+    """Safaricom lets the shortcode read the list of what was paid to it."""
+    database = apsw.Connection(str(path))
+    database.execute("UPDATE shortcodes SET products = 'b2c,b2b,pull'")
+    database.close()
+
+
 @cache
 def house() -> House:
     """The installation of this process."""
@@ -103,6 +110,7 @@ async def _build(folder: Path) -> House:
             "server": {"public_url": GATEWAY},
             "daraja": {"sandbox_url": "http://mpesa.test", "live_url": "http://mpesa.test"},
             "finisher": {"poll_s": 3},
+            "pull": {"interval_s": 120, "settle_s": 15, "overlap_s": 300},
             "callbacks": {"spill_limit_mib": 0.25},  # its whole place is taken at each start
         },
         Settings,
@@ -120,7 +128,7 @@ async def _build(folder: Path) -> House:
         consumer_key="key",
         consumer_secret="secret",
         passkey="passkey",
-        products=(Product.B2C,),
+        products=(Product.B2C, Product.B2B),
     )
     shortcode = await admin.add_shortcode("market", details)
     await admin.set_initiator(shortcode, "operator", "password", Certificate().pem())

@@ -6,6 +6,7 @@ moved, what it told.
 """
 
 import asyncio
+import datetime as dt
 import json
 from dataclasses import dataclass, field
 from random import Random
@@ -15,9 +16,13 @@ from evidence import Called, Moved, Prompted
 from virtual.network import HEADERS, Answer, Network, Request
 from virtual.weather import Weather
 
+BEGIN = dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC)  # in Nairobi, whatever the zone says
 PATIENCE_S = 30.0  # how long M-Pesa waits for the answer to a callback
 TOKEN_LIFE_S = 600  # shorter than Daraja's hour, so that tokens run out within a run
 CALL_LIMIT = 3  # a C2B confirmation is sent at most so often; every other callback once, or twice by mistake
+
+PAGE_ROWS = 4  # of the list: few, so that it has several pages
+LISTED_LATE_S = 150.0
 
 PAID = (0, "The service request is processed successfully.")
 ENDS = ((1, "The balance is insufficient for the transaction."), (1032, "Request cancelled by user"))
@@ -71,6 +76,7 @@ class MPesa:
         habits: Habits = Habits(),
         *,
         is_heard: bool = False,
+        is_listed: bool = False,
     ) -> None:
         self.books = Books()
         self._network = network
@@ -79,6 +85,9 @@ class MPesa:
         self._confirmation_url = confirmation_url
         self._habits = habits
         self._is_heard = is_heard
+        self.is_listed = is_listed
+        self._is_newest_first = is_listed and chance.random() < 0.5
+        self._list: list[tuple[float, float, dict[str, Any]]] = []  # from when it is shown, when it was paid, the row
         self._tokens: dict[str, float] = {}
         self._pushes: dict[str, Command] = {}
         self._payouts: dict[str, Command] = {}
@@ -100,10 +109,12 @@ class MPesa:
                 return await self._take(self._push, body)
             case "/mpesa/stkpushquery/v1/query":
                 return self._query(body)
-            case "/mpesa/b2c/v3/paymentrequest":
-                return await self._take(self._payout, body)
+            case "/mpesa/b2c/v3/paymentrequest" | "/mpesa/b2b/v1/paymentrequest" | "/mpesa/reversal/v1/request":
+                return await self._take(self._pay_out, body)
             case "/mpesa/transactionstatus/v1/query":
                 return self._status(body)
+            case "/pulltransactions/v1/query":
+                return self._listed(body)
             case _:
                 return _error(404, "404.001.01", f"Resource not found {path}")
 
@@ -167,6 +178,7 @@ class MPesa:
         }
         if push.end is PAID:
             push.receipt = self._move(push.amount, push.request_id)
+            self._enter(push)
             items = {
                 "Amount": float(push.amount),
                 "MpesaReceiptNumber": push.receipt,
@@ -213,12 +225,12 @@ class MPesa:
 
     def pay_in(self, amount: int, msisdn: str, reference: str) -> None:
         """A customer pays without being asked."""
-        if self._confirmation_url is None:
-            return
         own = Command("", amount, msisdn, reference, "", "", "")
         own.receipt = self._move(amount, None)
+        self._enter(own)
         self._tell(f"{msisdn} pays KES {amount} for {reference} unasked: {own.receipt}")
-        self._network.loop.spawn(self._confirm(own, None))
+        if self._confirmation_url is not None:
+            self._network.loop.spawn(self._confirm(own, None))
 
     async def _confirm(self, command: Command, request_id: str | None) -> None:
         body = {
@@ -236,34 +248,77 @@ class MPesa:
             "MiddleName": "",
             "LastName": "",
         }
+        if self.is_listed and self._happens(self._weather.callback_lost):
+            self._tell(f"the confirmation of {command.receipt} is lost at M-Pesa")
+            return
         for _ in range(CALL_LIMIT):
             if await self._call(self._confirmation_url or "", body, request_id, paid=True, receipt=command.receipt):
                 return
             await asyncio.sleep(1 + self._chance.random() * 60)
 
+    # ── the list of what customers paid (Pull) ──
+
+    def _enter(self, command: Command) -> None:
+        """At once, or some minutes later."""
+        if not self.is_listed:
+            return
+        row = {
+            "transactionId": command.receipt,
+            "trxDate": f"{self._clock():%Y-%m-%dT%H:%M:%SZ}",
+            "msisdn": int(command.msisdn.removeprefix("254")),
+            "sender": "MPESA",
+            "transactiontype": "c2b-pay-bill-debit",
+            "billreference": command.reference,
+            "amount": str(command.amount),
+            "organizationname": "Market",
+        }
+        late_s = self._chance.random() * LISTED_LATE_S if self._happens(self._weather.callback_late) else 0.0
+        self._list.append((self._now_s() + late_s, self._now_s(), row))
+
+    def _listed(self, body: dict[str, Any]) -> Answer:
+        """A page of a window, in whole seconds, by the time of payment."""
+        if self._happens(self._weather.query_broke):
+            return _error(500, "500.003.1001", "Internal Server Error")
+        now_s, since, until = self._now_s(), body["StartDate"], body["EndDate"]
+        rows = [
+            row
+            for shown_s, _, row in sorted(self._list, key=lambda each: each[1], reverse=self._is_newest_first)
+            if shown_s <= now_s and since <= row["trxDate"].replace("T", " ").rstrip("Z") <= until
+        ]
+        page = rows[int(body["OffSetValue"]) :][:PAGE_ROWS]
+        words = {"ResponseCode": "1000", "ResponseMessage": "Success"} if page else {"ResponseCode": "1001"}
+        return _json({"ResponseRefID": f"list-{self._number()}", **words, "Response": [page]})
+
+    @property
+    def shown_s(self) -> float:
+        """When the last payment was, or will be, shown in the list."""
+        return max((shown_s for shown_s, *_ in self._list), default=0.0)
+
     # ── payouts ──
 
-    def _payout(self, body: dict[str, Any]) -> Answer:
-        request_id = body["OriginatorConversationID"]
-        if request_id in self._payouts:
+    def _pay_out(self, body: dict[str, Any]) -> Answer:
+        """A payout or a transfer, once under its ID; or a reversal, to which M-Pesa takes none and gives one."""
+        number = self._number()
+        own_id = body.get("OriginatorConversationID", f"reversal-{number}")
+        request_id = body.get("OriginatorConversationID", body["Remarks"])
+        if own_id in self._payouts:
             self.books.prompts.append(Prompted(request_id))
             return _error(500, "500.002.1001", "Duplicate OriginatorConversationID.")
-        number = self._number()
         payout = Command(
             request_id=request_id,
             amount=int(body["Amount"]),
-            msisdn=body["PartyB"],
+            msisdn=body.get("PartyB", "254700000100"),
             reference="",
             checkout_id=f"AG_{number:020d}",
-            merchant_id=request_id,
+            merchant_id=own_id,
             result_url=body["ResultURL"],
             timeout_url=body["QueueTimeOutURL"],
         )
-        self._payouts[request_id] = payout
+        self._payouts[own_id] = payout
         self.books.prompts.append(Prompted(request_id))
         self._tell(f"payout {request_id}, KES {payout.amount}, is queued")
         self._network.loop.spawn(self._carry_out(payout))
-        return _json(_queued(request_id, payout.checkout_id))
+        return _json(_queued(own_id, payout.checkout_id))
 
     async def _carry_out(self, payout: Command) -> None:
         await asyncio.sleep(self._chance.random() * (0.05 if self._happens(self._weather.hasty) else 20))
@@ -299,7 +354,7 @@ class MPesa:
         found = {
             "TransactionStatus": status,
             "Amount": str(payout.amount),
-            "OriginatorConversationID": payout.request_id,
+            "OriginatorConversationID": payout.merchant_id,
             "ConversationID": payout.checkout_id,
             "DebitPartyName": "600100 - Market",
             "CreditPartyName": f"{payout.msisdn} - AKINYI",
@@ -351,10 +406,12 @@ class MPesa:
         return receipt
 
     def _nairobi(self) -> str:
-        """The time as M-Pesa writes it: the run begins on 2026-01-01, three hours ahead of UTC."""
-        seconds = int(self._now_s()) + 3 * 3_600
-        days, rest = divmod(seconds, 86_400)
-        return f"202601{days + 1:02d}{rest // 3_600:02d}{rest // 60 % 60:02d}{rest % 60:02d}"
+        """The time as M-Pesa writes it."""
+        return f"{self._clock():%Y%m%d%H%M%S}"
+
+    def _clock(self) -> dt.datetime:
+        """The run begins on 2026-01-01 UTC; Nairobi is three hours ahead."""
+        return BEGIN + dt.timedelta(seconds=int(self._now_s()))
 
     def _now_s(self) -> float:
         return self._network.loop.now_s

@@ -6,7 +6,8 @@ call to the gateway goes to its real ASGI application.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from virtual.story import Story
 from virtual.time import Process, VirtualLoop
 from virtual.weather import Weather
 from wakala.outgoing import TOO_LATE, NoReply, Outgoing, Reply, TlsTerms
+from wakala.outgoing.looking import Look, Stage
 
 GATEWAY = "http://gateway.test"
 SLOW_S = 40.0  # a slow answer takes up to this long, which is longer than anybody waits
@@ -55,7 +57,8 @@ class Network:
         self.under_way: dict[Process, int] = {}  # calls of a gateway that have not come back
         self._open: dict[Process, list[asyncio.Future[Answer | None]]] = {}
         self._serving: dict[Process, list[asyncio.Task[None]]] = {}
-        self._attempting: dict[Process, dict[int, tuple[str, int]]] = {}
+        self._attempting: dict[Process, dict[int, Attempt]] = {}
+        self._numbers = count()
         self._chance = chance
         self._weather = weather
         self._story = story
@@ -76,8 +79,8 @@ class Network:
         await process.halt_if_dead()
         started_s = self.loop.now_s
         future: asyncio.Future[Reply | NoReply] = self.loop.create_future()
-        number = self._begin(process, request)
-        self.loop.spawn(self._journey(request, future))
+        number = self._begin(process, request, total_s)
+        self.loop.spawn(self._journey(request, future, lambda: self._came_back(process, number)))
         try:
             async with asyncio.timeout(total_s):
                 return await future
@@ -87,13 +90,25 @@ class Network:
         finally:
             self._end(process, number)
 
-    def _begin(self, process: Process, request: Request) -> int:
+    def _begin(self, process: Process, request: Request, total_s: float) -> int:
         self.under_way[process] = self.under_way.get(process, 0) + 1
-        number = len(self.attempts) + sum(map(len, self._attempting.values()))
+        number = next(self._numbers)
         notification_id = request.header("webhook-id")
         if notification_id:
-            self._attempting.setdefault(process, {})[number] = (notification_id, self.loop.now_us())
+            now_us = self.loop.now_us()
+            until_us = now_us + int(total_s * 1_000_000)
+            attempt = Attempt(notification_id, now_us, until_us, request.url, process.awake_us)
+            self._attempting.setdefault(process, {})[number] = attempt
         return number
+
+    def _came_back(self, process: Process, number: int) -> None:
+        """The answer is there, though a process that stands still will see it only when it wakes."""
+        begun = self._attempting.get(process, {})
+        if number in begun:
+            begun[number] = self._ended(begun[number])
+
+    def _ended(self, attempt: Attempt) -> Attempt:
+        return replace(attempt, until_us=min(attempt.until_us, self.loop.now_us()))
 
     def _end(self, process: Process, number: int) -> None:
         if not process.is_alive:  # its coroutines are closed when the run is over
@@ -104,15 +119,18 @@ class Network:
     def _finish(self, process: Process, number: int) -> None:
         begun = self._attempting.get(process, {}).pop(number, None)
         if begun is not None:
-            self.attempts.append(Attempt(begun[0], begun[1], self.loop.now_us()))
+            self.attempts.append(self._ended(begun))
 
-    async def _journey(self, request: Request, future: asyncio.Future[Reply | NoReply]) -> None:
+    async def _journey(
+        self, request: Request, future: asyncio.Future[Reply | NoReply], came_back: Callable[[], None]
+    ) -> None:
         weather = self._weather
         host = urlsplit(request.url).netloc
         what = f"{request.method} {_short(request.url)}"
 
         def no_reply(reason: str, *, unsent: bool = False) -> None:
             self.tell(f"{what}: {reason}")
+            came_back()
             _settle(future, NoReply(unsent, reason, 1_000))
 
         await self._hop()
@@ -134,6 +152,7 @@ class Network:
         if self.happens(weather.cut_after):
             return no_reply("the connection was closed without an answer")
         self.tell(f"{what}: {answer[0]}")
+        came_back()
         return _settle(future, Reply(answer[0], HEADERS, answer[1], 1_000))
 
     async def _again(self, server: Server, request: Request) -> None:
@@ -236,6 +255,15 @@ class Wire(Outgoing):
             return NoReply(True, TOO_LATE, 0)
         self._core.spend(self._core.prices.call_s)
         return await self._network.carry_out(self._process, Request(method, url, tuple(headers), body), total_s)
+
+    async def look(
+        self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes, *, total_s: float
+    ) -> Look:
+        """As `Outgoing.look`: the test of a URL."""
+        reply = await self.send(method, url, headers, body, total_s=total_s)
+        if isinstance(reply, NoReply):
+            return Look(Stage.ANSWER, reply.reason, ("192.0.2.1",))
+        return Look(Stage.ANSWER, "", ("192.0.2.1",), status=reply.status, first_byte_us=reply.duration_us)
 
 
 async def _asgi(

@@ -61,7 +61,8 @@ class Node:
         is_shared = world.plan.nodes > 1
         store = Store(world.path, process, core, world.loop, self._chance, world.weather, is_shared=is_shared)
         self._stores.append(store)
-        source = Source(lambda: world.loop.now_us() + self.ahead_us, self._chance.randbytes, lambda: core.used_s)
+        now_us = world.loop.now_us
+        source = Source(lambda: now_us() + self.ahead_us, self._chance.randbytes, lambda: core.used_s, now_us)
         gateway = Gateway(self._settings, source, store=store, client=partial(_wire, world, process, core))
         self._gateways.append(gateway)
         for worker in gateway._loops:
@@ -103,11 +104,23 @@ class Node:
         await asyncio.sleep(after_s)
         self.start()
 
+    async def stand_still(self, seconds: float) -> None:
+        """As a process that is stopped, or a machine that is moved; whatever it had begun goes on afterwards."""
+        process = self._process
+        if process is None or not process.is_alive:
+            return
+        self._world.network.tell(f"{self.name} stands still for {seconds:.0f} s")
+        process.stand_still()
+        await asyncio.sleep(seconds)
+        self._world.network.tell(f"{self.name} goes on")
+        process.wake()
+
     def calm_down(self) -> None:
         """It lives on from now, and its clock is right."""
         self.ahead_us = 0
         if self._process is not None:
             self._process.dies_after = 0
+            self._process.wake()
 
     @property
     def is_busy(self) -> bool:
@@ -165,3 +178,14 @@ def read_due_us(reader: apsw.Connection) -> int | None:
 def read_disabled(reader: apsw.Connection) -> set[str]:
     """The apps whose endpoint the gateway has given up calling."""
     return {row[0] for row in reader.execute("SELECT app_id FROM endpoints WHERE state = 'disabled'")}
+
+
+def read_owed(reader: apsw.Connection, app_id: str) -> int:
+    """How many notifications an app is owed, or was."""
+    return int(reader.execute("SELECT count(*) FROM notifications WHERE app_id = ?", (app_id,)).get)
+
+
+def read_pulled_us(reader: apsw.Connection) -> int | None:
+    """Up to when M-Pesa's list was read; None before the first time."""
+    pulled_us: int | None = reader.execute("SELECT pulled_us FROM shortcodes").get
+    return pulled_us

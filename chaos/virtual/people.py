@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Self
 from urllib.parse import urlsplit
 
 from evidence import OUTCOMES, TWIN, Asked, Journal, Told
@@ -19,6 +20,15 @@ from virtual.weather import Plan
 PATIENCE_S = 45.0  # a client's time-out: longer than the gateway's own towards M-Pesa
 TRIES_LIMIT = 6
 PHONES = tuple(f"2547000001{number:02d}" for number in range(4))
+NEVER_US = 1 << 60
+HEED_US = 3_000_000  # until every gateway acts by what was changed at one; and requests are on their way
+PATHS = {
+    "push": "/lnm/customerpaybill",
+    "payout": "/b2c/businesspayment",
+    "transfer": "/b2b/businesspaybill",
+    "reversal": "/reversal/transactionreversal",
+}
+ONE_PRICE, FEW_PHONES = 250, 2
 SLOW_S = 30.0  # a shop that takes its time; the gateway waits for half of it
 
 
@@ -26,14 +36,40 @@ SLOW_S = 30.0  # a shop that takes its time; the gateway waits for half of it
 
 
 @dataclass
+class Key:
+    """A secret that signs for a shop: since when that is known here, and when it ends, at the earliest and for sure."""
+
+    key: bytes
+    told_us: int = 0
+    may_end_us: int = NEVER_US
+    ends_us: int = NEVER_US
+
+    @classmethod
+    def of(cls, secret: str, told_us: int) -> Self:
+        """As the gateway writes it."""
+        return cls(base64.b64decode(secret.removeprefix("whsec_")), told_us)
+
+
+@dataclass
 class Shop:
-    """A merchant. ``mood`` is how it answers; ``refusal``, where there is one, comes before it, to the end."""
+    """A merchant. ``mood`` is how it answers; ``refusal``, where there is one, comes before it, to the end.
+
+    ``gone`` are the URLs that it has left for good.
+    """
 
     number: int
-    secret: bytes
+    keys: list[Key]
     mood: str = "well"
     refusal: str = ""
     was_deaf: bool = False  # through the whole schedule; 410 ends it at once
+    gone: set[str] = field(default_factory=set)
+
+    def is_signed(self, request: Request, now_us: int) -> bool:
+        """By every secret that signs now for sure, and by none that has ended."""
+        must = [key for key in self.keys if key.told_us + HEED_US < now_us < key.may_end_us - HEED_US]
+        must_not = [key for key in self.keys if key.ends_us + HEED_US < now_us]
+        signed = [key for key in (*must, *must_not) if _is_signed(key.key, request)]
+        return signed == must
 
 
 class Shops:
@@ -44,7 +80,7 @@ class Shops:
     def __init__(self, network: Network, chance: Random, house: House, plan: Plan) -> None:
         self.told: list[Told] = []
         self._receipts: dict[str, str] = {}
-        self.shops = [Shop(number, _key(app.webhook_secret)) for number, app in enumerate(house.apps)]
+        self.shops = [Shop(number, [Key.of(app.webhook_secret, 0)]) for number, app in enumerate(house.apps)]
         self._network = network
         self._chance = chance
         self._weather = plan.weather
@@ -58,7 +94,9 @@ class Shops:
         """A notification arrives."""
         host = urlsplit(request.url).netloc
         shop = self.shops[int(host.removeprefix("shop-").removesuffix(".test"))]
-        mood = shop.refusal or shop.mood
+        mood = shop.refusal or ("410" if request.url in shop.gone else shop.mood)
+        if request.header("webhook-id").startswith("test_"):
+            return (200, b"ok") if shop.is_signed(request, self._network.loop.now_us()) else (401, b"who are you?")
         told = self._heard(request) if request.url == HEARD_URL else self._told(shop, request)
         if mood == "half-broken":  # what it does about an outcome fails; of what follows it only takes note
             mood = "500" if told.type in OUTCOMES else "well"
@@ -83,7 +121,8 @@ class Shops:
             payment_id=body["data"]["PaymentID"],
             type=body["type"],
             body=hashlib.sha256(request.body).hexdigest(),
-            is_signed=_is_signed(shop.secret, request),
+            is_signed=shop.is_signed(request, self._network.loop.now_us()),
+            at_us=self._network.loop.now_us(),
         )
 
     def _heard(self, request: Request) -> Told:
@@ -93,7 +132,8 @@ class Shops:
             payment_id="",
             type="a confirmation",
             body=hashlib.sha256(request.body).hexdigest(),
-            is_signed=any(_is_signed(shop.secret, request) for shop in self.shops),
+            is_signed=any(shop.is_signed(request, self._network.loop.now_us()) for shop in self.shops),
+            at_us=self._network.loop.now_us(),
         )
         self._receipts[told.notification_id] = json.loads(request.body)["TransID"]
         return told
@@ -127,10 +167,6 @@ class Shops:
             shop.mood = "well"
 
 
-def _key(secret: str) -> bytes:
-    return base64.b64decode(secret.removeprefix("whsec_"))
-
-
 def _is_signed(key: bytes, request: Request) -> bool:
     """Standard Webhooks 1.0.0, written anew: a test must not trust the code it checks."""
     signed = f"{request.header('webhook-id')}.{request.header('webhook-timestamp')}.".encode() + request.body
@@ -162,6 +198,7 @@ class Clients:
         self._chance = chance
         self._plan = plan
         self._mpesa = mpesa
+        self._is_heard_of = plan.is_registered or plan.is_listed  # what customers pay unasked
         pairs = [f"{app.app.consumer_key}:{app.consumer_secret}" for app in house.apps]
         self._keys = [base64.b64encode(pair.encode()).decode() for pair in pairs]
 
@@ -170,7 +207,7 @@ class Clients:
         chance = self._chance
         for number in range(self._plan.payments):
             at_s = chance.random() * self._plan.storm_s * 0.6
-            kind = chance.choices(("push", "payout", "own"), (6, 2, 1 if self._plan.is_registered else 0))[0]
+            kind = chance.choices(("push", "payout", "own"), (6, 2, 1 if self._is_heard_of else 0))[0]
             if kind == "own":
                 self._network.loop.spawn(self._pay_unasked(at_s, number))
             else:
@@ -186,8 +223,12 @@ class Clients:
         chance = self._chance
         request_id = f"R{number}"
         app = chance.randrange(len(self._keys))
-        body = self._body(kind, request_id, chance.randint(1, 1_000), chance.choice(PHONES))
-        path = "/lnm/customerpaybill" if kind == "push" else "/b2c/businesspayment"
+        amount, phone = chance.randint(1, 1_000), chance.choice(PHONES)
+        if self._plan.is_uniform and kind == "push":
+            amount, phone = ONE_PRICE, PHONES[amount % FEW_PHONES]
+        if kind == "payout" and self._plan.is_varied:
+            kind = chance.choice(tuple(PATHS)[1:])
+        path, body = PATHS[kind], self._body(kind, request_id, amount, phone)
         want = self.waiting[request_id] = Want(path, app, request_id, body)
         for _ in range(chance.choice((0, 0, 0, 1, 2))):  # twins
             self._network.loop.spawn(self._insist(want, chance.random()))
@@ -202,8 +243,13 @@ class Clients:
         body: dict[str, str | int] = {"RequestID": request_id, "Amount": amount}
         if kind == "payout":
             return body | {"ReceiverMSISDN": msisdn, "SenderShortcode": PAYBILL}
+        if kind == "transfer":
+            return body | {"ReceiverShortcode": "600200", "SenderShortcode": PAYBILL}
+        if kind == "reversal":  # M-Pesa takes no ID with it, so what it is for tells our books
+            return body | {"TransactionID": f"UZ{amount:08d}", "Shortcode": PAYBILL, "Remarks": request_id}
         # M-Pesa shows the description to nobody we ask; so it tells our books whose prompt a prompt is.
-        return body | {"SenderMSISDN": msisdn, "AccountReference": f"INV-{request_id}", "Description": request_id}
+        reference = "SHOP" if self._plan.is_uniform else f"INV-{request_id}"
+        return body | {"SenderMSISDN": msisdn, "AccountReference": reference, "Description": request_id}
 
     async def resume(self, shop: int) -> None:
         """The owner of a shop says at the gateway's API that it is to be called again."""

@@ -33,6 +33,8 @@ class Process:
         self.is_alive = True
         self.steps = 0
         self.dies_after = 0  # 0: not by counting
+        self.awake_us = loop.now_us()  # since when it has run without a break
+        self.held: list[asyncio.Handle] | None = None  # while it stands still: what it would have run
         self.context = loop.outside()
         self.context.run(_PROCESS.set, self)
         self._loop = loop
@@ -48,7 +50,23 @@ class Process:
         if self.is_alive:
             self.is_alive = False
             self._loop.drop(self)
+            self.wake()
             self._on_death(self, how)
+
+    def stand_still(self) -> None:
+        """As after SIGSTOP: time and everybody else go on, and it does nothing until `wake`."""
+        if self.held is None:
+            self.held = []
+            self._loop.standing += 1
+
+    def wake(self) -> None:
+        """It goes on, with all that came due meanwhile at once, in the order in which it came due."""
+        held, self.held = self.held, None
+        if held is not None:
+            self._loop.standing -= 1
+            self.awake_us = self._loop.now_us()
+            if self.is_alive:
+                self._loop.resume(held)
 
     async def halt_if_dead(self) -> None:
         """The door to the outside world: the dead do not pass it."""
@@ -71,6 +89,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._nobody = copy_context()
         self._is_over = False
+        self.standing = 0  # processes that stand still
         self.busy = 0  # tasks of the world (not of a process) that are not done
         self.faults: list[BaseException] = []  # what broke the world itself
 
@@ -94,8 +113,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
             ready.append(heapq.heappop(timers)[1])
         for _ in range(len(ready)):  # what these make ready is of the next turn
             handle = ready.popleft()
-            if not handle.cancelled():
+            if not handle.cancelled() and not (self.standing and self._is_held(handle)):
                 handle._run()
+
+    def _is_held(self, handle: asyncio.Handle) -> bool:
+        """True where it belongs to a process that stands still, which has it when it wakes."""
+        process = handle._context.get(_PROCESS)  # type: ignore[attr-defined]
+        if process is None or process.held is None:
+            return False
+        process.held.append(handle)
+        return True
+
+    def resume(self, held: list[asyncio.Handle]) -> None:
+        """What a process could not run while it stood still."""
+        self._ready.extend(held)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """It is passed over when its time comes."""

@@ -7,7 +7,9 @@ from virtual.core import FREE, Prices
 
 RARE, SOME, OFTEN = 0.02, 0.1, 0.3
 LONG_REST_S = 86_400.0  # of a worker that has nothing to do in a run
-LEAP_S = 60.0
+LEAPS_S = (60.0, -60.0, -3_600.0)  # an hour ahead, all questions to M-Pesa are due at once, in the midst of a storm
+LEASE_S = 180.0  # of a notification
+STAND_S = 400.0  # longer than any lease
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ class Rests:
     directory: float = 20.0
     shelter: float = 40.0
     standing: float = 60.0
+    puller: float = LONG_REST_S
     timekeeper: float = LONG_REST_S  # at its start, and else only where a clock leaps
 
 
@@ -79,6 +82,12 @@ class Plan:
     prices: Prices = FREE
     rests: Rests = Rests()
     is_hurried: bool = False  # gateways are told to stop, twice
+    is_listed: bool = False  # the gateway may read M-Pesa's list of what was paid (Pull)
+    is_uniform: bool = False  # a shop with one price: pushes of a few customers that M-Pesa's words cannot tell apart
+    is_varied: bool = False  # money goes out by transfers and reversals too
+    is_looked_after: bool = False  # owners pause, move and replay meanwhile
+    is_read: bool = False  # somebody comes for notifications by cursor
+    stand_s: float = 0.0  # a gateway stands still for so long at most, as a machine that is paused
     leap_s: float = 0.0  # the clock of one gateway is that much ahead (or behind) for a part of the storm
 
 
@@ -109,7 +118,22 @@ def plan(seed: int) -> Plan:
         weather=weather,
     )
     drawn = replace(drawn, is_hurried=Random(f"{seed} hurry").random() < SOME)
-    return _with_a_leap(drawn) if Random(f"{seed} leap").random() < SOME else drawn  # a die that changes no other
+    if Random(f"{seed} readers").random() < SOME:
+        drawn = replace(drawn, is_read=True, rests=replace(drawn.rests, timekeeper=5.0))
+    drawn = replace(drawn, is_varied=Random(f"{seed} ways out").random() < SOME)
+    if Random(f"{seed} list").random() < SOME / 2:
+        drawn = replace(drawn, is_listed=True, rests=replace(drawn.rests, puller=15.0))
+    if Random(f"{seed} one price").random() < SOME:
+        drawn = replace(drawn, is_uniform=True)
+        weather.query_lies = 0  # who is told that the one has failed may think that it was the other who paid
+    if Random(f"{seed} leap").random() < SOME:  # a die that changes no other
+        return _with_a_leap(drawn)
+    if Random(f"{seed} stand").random() < SOME:
+        return replace(drawn, stand_s=STAND_S)
+    if Random(f"{seed} owners").random() < SOME:  # whoever stood still might do in the end what was asked long before
+        refusal = "" if drawn.refusal == "410" else drawn.refusal  # what is to finish at an old URL that is gone, ends
+        return replace(drawn, is_looked_after=True, refusal=refusal, rests=replace(drawn.rests, directory=1.0))
+    return drawn
 
 
 def _with_a_leap(drawn: Plan) -> Plan:
@@ -117,5 +141,7 @@ def _with_a_leap(drawn: Plan) -> Plan:
 
     C2B confirmations do not come, for they are given to pushes by their time, which may be ten seconds off.
     """
-    leap_s = LEAP_S if drawn.seed % 2 else -LEAP_S
-    return replace(drawn, nodes=1, is_registered=False, is_heard=False, leap_s=leap_s, rests=Rests(timekeeper=5.0))
+    leap_s = Random(f"{drawn.seed} how far").choice(LEAPS_S)
+    rests = replace(drawn.rests, timekeeper=5.0)
+    unheard = replace(drawn, is_registered=False, is_heard=False, is_listed=False, is_read=True)
+    return replace(unheard, nodes=1, leap_s=leap_s, rests=rests)

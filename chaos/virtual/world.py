@@ -12,22 +12,24 @@ from typing import Any, Self
 import apsw
 
 from checker import Violation, check
-from evidence import Evidence, Journal, Owed, Payment
+from evidence import Deed, Done, Evidence, Journal, Owed, Payment
 from evidence import MPesa as MPesaEvidence
-from virtual.house import house, register
+from virtual.house import grant_pull, house, register
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Network
-from virtual.node import Node, read_disabled, read_due_us
-from virtual.people import Clients, Shops
+from virtual.node import Node, read_disabled, read_due_us, read_owed, read_pulled_us
+from virtual.owners import Api, Owner, Visitor
+from virtual.people import HEED_US, Clients, Shops
 from virtual.story import Story
 from virtual.time import START_US, StandstillError, VirtualLoop
-from virtual.weather import Plan, Weather, plan
+from virtual.weather import LEASE_S, Plan, Weather, plan
 from wakala.errors import WakalaError
 from wakala.rules.signing import mac
 
 CALM_LIMIT_S = 9 * 86_400.0  # the longest schedule ends after three and a half days
 QUIET_LIMIT_TURNS = 200  # nearly half an hour, far longer than any lease; what is still due after it is stuck
 TURNS_LIMIT = 2_000  # a history that goes on for ever, as a planted fault may make it, is ended and judged
+READ_SHOPS = 1  # of these somebody comes for the notifications
 TURN_S = 8.0  # in which every worker takes a turn
 
 
@@ -60,6 +62,8 @@ class World:
         self.path: Path = self.settings.sqlite_path or Path()
         if plan.is_heard:
             register(self.path)
+        if plan.is_listed:
+            grant_pull(self.path)
         self.weather = self.plan.weather
         self.network = Network(self.loop, self.chance("network"), self.weather, self.story, plan.hop_s)
         self.mpesa = self._new_mpesa()
@@ -67,6 +71,19 @@ class World:
         self.shops = Shops(self.network, self.chance("shops"), self.house, self.plan)
         self.clients = Clients(self.network, self.chance("clients"), self.house, self.plan, self.mpesa)
         self.nodes = [Node(self, number) for number in range(self.plan.nodes)]
+        apis = [Api(self.network, self.house, shop.number) for shop in self.shops.shops]
+        self.owners = [
+            Owner(api, self.chance(f"owner of shop-{shop.number}"), shop, plan)
+            for api, shop in zip(apis, self.shops.shops, strict=True)
+            if plan.is_looked_after
+        ]
+        self.visitors = [
+            Visitor(api, self.chance(f"{name} of {number}"), name, is_named=name == "named")
+            for number, api in enumerate(apis)
+            for name in ("named", "nameless")
+            if plan.is_read and number < READ_SHOPS
+        ]
+        self.resumed: list[Done] = []
         self.is_over = True  # nothing more is due
 
     def chance(self, name: str) -> Random:
@@ -75,7 +92,9 @@ class World:
 
     def _new_mpesa(self) -> MPesa:
         confirmation_url = self._confirmation_url() if self.plan.is_registered else None
-        return MPesa(self.network, self.chance("m-pesa"), self.weather, confirmation_url, is_heard=self.plan.is_heard)
+        is_heard, is_listed = self.plan.is_heard, self.plan.is_listed
+        chance = self.chance("m-pesa")
+        return MPesa(self.network, chance, self.weather, confirmation_url, is_heard=is_heard, is_listed=is_listed)
 
     def _confirmation_url(self) -> str:
         secret = mac(self.house.master.derive("callback"), "callback c2b_confirmation", self.house.shortcode_id)
@@ -89,6 +108,12 @@ class World:
             node.start()
         self.clients.start()
         self.loop.spawn(self.shops.moods(self.plan.storm_s))
+        for owner in self.owners:
+            self.loop.spawn(owner.live())
+        for visitor in self.visitors:
+            self.loop.spawn(visitor.live(self.plan.storm_s))
+        if self.plan.stand_s:
+            self.loop.spawn(self._stand_still(self.chance("standstill")))
         if self.plan.leap_s:
             self.loop.spawn(self._leap(self.chance("leap of a clock")))
         await asyncio.sleep(self.plan.storm_s)
@@ -98,10 +123,22 @@ class World:
             await self._wait_for_the_end(reader)
             await self.clients.ask_again()
             await self._wait_for_the_end(reader)
+            for owner in self.owners:
+                await owner.end()
+            if self.owners:
+                await self._wait_for_the_end(reader)
             await self._come_back(read_disabled(reader))
             self.is_over = await self._wait_for_the_end(reader)
+            for visitor in self.visitors:
+                await visitor.end(read_owed(reader, visitor.api.app_id))
         finally:
             reader.close()
+
+    async def _stand_still(self, chance: Random) -> None:
+        """One after another, now and then, each for seconds or for longer than any lease."""
+        while self.loop.now_s < self.plan.storm_s:
+            await asyncio.sleep(chance.random() * self.plan.storm_s / 3)
+            await chance.choice(self.nodes).stand_still(chance.random() ** 2 * self.plan.stand_s)
 
     async def _leap(self, chance: Random) -> None:
         """The clock of one machine is wrong from some moment of the storm on."""
@@ -128,10 +165,20 @@ class World:
             if self.loop.busy or any(node.is_busy for node in self.nodes):
                 continue
             due_us = read_due_us(reader)
+            if self.plan.is_listed and (pull_us := self._pull_due_us(reader)) is not None:
+                due_us = pull_us if due_us is None else min(due_us, pull_us)
             if due_us is None:
                 return True
             self.loop.jump_to(due_us)
         return False
+
+    def _pull_due_us(self, reader: apsw.Connection) -> int | None:
+        """When M-Pesa's list is read next; None once all of it was."""
+        read_us = read_pulled_us(reader)
+        if read_us is not None and read_us > START_US + int(self.mpesa.shown_s * 1_000_000):
+            return None
+        pull = self.settings.pull
+        return (read_us or START_US) + int((pull.interval_s + pull.settle_s) * 1_000_000)
 
     async def _come_back(self, disabled: set[str]) -> None:
         """A merchant whose endpoint was disabled mends its server and resumes: then what waited must arrive.
@@ -141,7 +188,10 @@ class World:
         for shop in self.shops.shops:
             if self.house.apps[shop.number].app.id in disabled:
                 shop.mood, shop.refusal = "well", ""
+                asked_us = self.loop.now_us()
                 await self.clients.resume(shop.number)
+                app_id = self.house.apps[shop.number].app.id
+                self.resumed.append(Done(app_id, Deed.RESUME, asked_us, self.loop.now_us()))
 
     # ── the evidence ──
 
@@ -153,15 +203,23 @@ class World:
         return Evidence(
             asked=tuple(self.clients.asked),
             mpesa=MPesaEvidence(
-                tuple(books.prompts), tuple(books.money), tuple(books.calls), frozenset(books.contradicted)
+                tuple(books.prompts),
+                tuple(books.money),
+                tuple(books.calls),
+                frozenset(books.contradicted),
+                self.plan.is_listed,
             ),
             journal=journal,
             told=tuple(self.shops.heard(journal)),
-            attempts=tuple(self.network.attempts),
+            # What is leased beyond every honest lease, by a clock that has leapt back, is attempted anew.
+            attempts=tuple(self.network.attempts) if self.plan.leap_s >= -LEASE_S else (),
             broke=tuple(broke),
             unfinished=() if self.is_over else (f"after {self.loop.now_s:,.0f} s something is still due.",),
             unreachable=frozenset(payment_id for payment_id, app_id in app_of.items() if app_id in deaf),
             unanswered=frozenset(self.clients.waiting),
+            done=(*(done for owner in self.owners for done in owner.done), *self.resumed),
+            readers=tuple(visitor.evidence for visitor in self.visitors),
+            heed_us=HEED_US,
         )
 
 
@@ -171,13 +229,13 @@ def read_journal(path: Path) -> tuple[Journal, dict[str, str]]:
     try:
         rows: list[tuple[Any, ...]] = database.execute(
             "SELECT id, request_id, kind, state, amount_cents, receipt, evidence, flags, notifications,"
-            " checkout_request_id, app_id FROM payments ORDER BY id"
+            " checkout_request_id, msisdn || reference, app_id FROM payments ORDER BY id"
         ).fetchall()
         payments = tuple(_payment(row) for row in rows)
         owed = tuple(
-            Owed(*row)
-            for row in database.execute(
-                "SELECT id, payment_id, sequence, type, state FROM notifications ORDER BY payment_id, sequence"
+            Owed(identity, payment_id, sequence, kind, state, app_id, made_at_us(identity))
+            for identity, payment_id, sequence, kind, state, app_id in database.execute(
+                "SELECT id, payment_id, sequence, type, state, app_id FROM notifications ORDER BY payment_id, sequence"
             )
         )
         kept = frozenset(
@@ -185,11 +243,16 @@ def read_journal(path: Path) -> tuple[Journal, dict[str, str]]:
         )
     finally:
         database.close()
-    return Journal(payments, owed, kept), {row[0]: row[10] for row in rows}
+    return Journal(payments, owed, kept), {row[0]: row[11] for row in rows}
+
+
+def made_at_us(notification_id: str) -> int:
+    """The moment that an ID carries, in its first twelve digits as milliseconds."""
+    return int(notification_id.partition("_")[2][:12], 16) * 1_000
 
 
 def _payment(row: tuple[Any, ...]) -> Payment:
-    identity, request_id, kind, state, amount_cents, receipt, evidence, flags, notifications, checkout_id, _ = row
+    identity, request_id, kind, state, amount_cents, receipt, evidence, flags, notifications, checkout_id, who, _ = row
     return Payment(
         id=identity,
         request_id=request_id,
@@ -200,7 +263,8 @@ def _payment(row: tuple[Any, ...]) -> Payment:
         evidence=evidence,
         flags=frozenset(flags.split(",")) - {""},
         notifications=notifications,
-        is_askable=checkout_id is not None or kind == "payout",
+        is_askable=checkout_id is not None or kind in {"payout", "transfer"},
+        words=f"{kind} {amount_cents} {who}",
     )
 
 
@@ -226,7 +290,9 @@ def run_world(world: World) -> Run:
         faults = [*world.loop.faults, *(e for e in world.loop.unheard() if not isinstance(e, WakalaError))]
         log.broke += [f"{type(fault).__name__} ended a task: {fault}" for fault in faults]
         evidence = world.evidence(log.broke)
+        logging.disable()  # in whatever order the dead are buried, nobody listens
         world.loop.bury()
+        logging.disable(logging.NOTSET)
         if was_collecting:
             gc.enable()
     for violation in (violations := check(evidence)):

@@ -8,7 +8,7 @@ import pytest
 import planted
 from chaos.histories import history
 from checker import Invariant
-from virtual.weather import OFTEN, Plan, plan
+from virtual.weather import OFTEN, Plan, Rests, plan
 
 SEEDS_LIMIT = 200  # a fault that hides for longer would need a harsher world
 
@@ -30,6 +30,13 @@ CAUGHT_AS = {
     "leave a repeat in flight": {Invariant.STUCK},
     "deliver out of order": {Invariant.OUT_OF_ORDER},
     "call delivered what was not": {Invariant.UNTOLD},
+    "send to who is paused": {Invariant.WHILE_PAUSED},
+    "send to the first url": {Invariant.WRONG_PLACE},
+    "forget what was acknowledged": {Invariant.AFTER_ALL},
+    "send what was to be held": {Invariant.AFTER_ALL},
+    "sign with the first secret alone": {Invariant.FORGED},
+    "let a cursor pass what is to come": {Invariant.UNREAD},
+    "begin each reading at the beginning": {Invariant.READ_TWICE},
 }
 
 
@@ -45,9 +52,28 @@ def where_confirmations_are_heard(seed: int) -> Plan:
     return replace(plan(seed), is_registered=True, is_heard=True, leap_s=0.0)
 
 
+def where_owners_are_busy(seed: int) -> Plan:
+    """Every shop has an owner who pauses, moves and replays."""
+    drawn = replace(where_somebody_reads(seed), is_looked_after=True, refusal="", stand_s=0.0)
+    drawn.weather.doubled = 0  # then secrets are changed too
+    return drawn
+
+
+def where_somebody_reads(seed: int) -> Plan:
+    """Two programs come for a shop's notifications by cursor."""
+    return replace(plan(seed), is_read=True, leap_s=0.0, rests=Rests(timekeeper=5.0, directory=1.0))
+
+
 WORLDS: dict[str, Callable[[int], Plan]] = {
     "drop both guards of a payment that is sent": without_tokens,
     "give a confirmation that is not told": where_confirmations_are_heard,
+    "send to who is paused": where_owners_are_busy,
+    "send to the first url": where_owners_are_busy,
+    "forget what was acknowledged": where_owners_are_busy,
+    "send what was to be held": where_owners_are_busy,
+    "sign with the first secret alone": where_owners_are_busy,
+    "let a cursor pass what is to come": where_somebody_reads,
+    "begin each reading at the beginning": where_somebody_reads,
 }
 
 

@@ -79,3 +79,38 @@ def test_a_process_dies_at_the_step_it_was_told_to(loop: VirtualLoop) -> None:
     loop.run_until_complete(asyncio.sleep(10))
 
     assert steps == list(range(9))
+
+
+def test_who_stands_still_does_it_all_when_it_wakes_and_nothing_before(loop: VirtualLoop) -> None:
+    done: list[tuple[str, float]] = []
+    process = Process(loop, "gateway", lambda _, __: None)
+
+    async def work() -> None:
+        for name in ("one", "two", "three"):
+            await asyncio.sleep(1)
+            done.append((name, loop.now_s))
+
+    process.spawn(work())
+    loop.call_later(1.5, process.stand_still, context=loop.outside())
+    loop.call_later(9.0, process.wake, context=loop.outside())
+    loop.run_until_complete(asyncio.sleep(20))
+
+    assert done == [("one", 1.0), ("two", 9.0), ("three", 10.0)]
+    assert process.awake_us == START_US + 9_000_000
+
+
+def test_who_dies_while_it_stands_still_never_wakes(loop: VirtualLoop) -> None:
+    done: list[str] = []
+    process = Process(loop, "gateway", lambda _, how: done.append(how))
+
+    async def work() -> None:
+        await asyncio.sleep(1)
+        done.append("worked")
+
+    process.spawn(work())
+    process.stand_still()
+    loop.call_later(5.0, process.die, "of a signal", context=loop.outside())
+    loop.run_until_complete(asyncio.sleep(20))
+
+    assert done == ["of a signal"]
+    assert loop.standing == 0

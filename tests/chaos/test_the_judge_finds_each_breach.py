@@ -8,7 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from checker import Invariant, check
-from evidence import TWIN, Asked, Attempt, Called, Evidence, Journal, Moved, Owed, Payment, Prompted, Told
+from evidence import (
+    TWIN,
+    Asked,
+    Attempt,
+    Called,
+    Deed,
+    Done,
+    Evidence,
+    Journal,
+    Moved,
+    Owed,
+    Payment,
+    Prompted,
+    Reader,
+    Told,
+)
 
 KINDS = ("push", "payout", "collection")
 ENDS = ("succeeded", "failed", "expired")
@@ -122,6 +137,39 @@ def test_a_confirmation_that_is_told_once_is_as_it_should_be() -> None:
 def _first_told(history: Evidence, **changes: object) -> Evidence:
     first = replace(history.told[0], **changes)  # type: ignore[arg-type]
     return replace(history, told=(*history.told, first))
+
+
+MOMENT = 10_000_000  # of virtual time, much longer than anybody needs to heed what was done
+
+
+def _kept_up(history: Evidence, *deeds: Done, url: str = "there", at_us: int = 9 * MOMENT) -> Evidence:
+    """An owner does things, and then an attempt at the first notification begins."""
+    first, *others = history.journal.owed
+    journal = replace(history.journal, owed=(replace(first, app="shop"), *others))
+    attempt = Attempt(first.id, at_us, at_us + 1, url)
+    return replace(history, journal=journal, done=deeds, attempts=(attempt,), heed_us=1)
+
+
+def _deed(deed: Deed, at: int, subject: str = "", before: str = "", waiting: str = "") -> Done:
+    return Done("shop", deed, at * MOMENT, at * MOMENT + 1, subject, before, waiting)
+
+
+def _read(history: Evidence, read: tuple[str, ...], again: tuple[str, ...] = ()) -> Evidence:
+    owed = tuple(replace(one, app="shop") for one in history.journal.owed)
+    return replace(
+        history, journal=replace(history.journal, owed=owed), readers=(Reader("shop", "ledger", read, again),)
+    )
+
+
+def test_what_an_owner_wants_and_a_reader_reads_is_as_it_should_be() -> None:
+    history = honest(("push", "succeeded", 15_000))
+    pause, resume = _deed(Deed.PAUSE, 1), _deed(Deed.RESUME, 2)
+    move = _deed(Deed.MOVE, 3, "there", "here", "hold")
+    acknowledge, replay = _deed(Deed.ACKNOWLEDGE, 4, "ntf_0a"), _deed(Deed.REPLAY, 5, "ntf_0a")
+    assert check(_kept_up(history, pause, resume, move, acknowledge, replay)) == []
+    assert check(_kept_up(history, _deed(Deed.MOVE, 3, "here", "there", "finish_old"))) == []
+    assert check(_kept_up(history, pause, at_us=MOMENT + 1)) == [], "nobody can have heard of it yet"
+    assert check(_read(history, ("ntf_0a", "ntf_0b"))) == []
 
 
 BREACHES: dict[str, tuple[Invariant, Breach]] = {
@@ -238,6 +286,30 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
         Invariant.AT_ONCE,
         lambda h: replace(h, attempts=(Attempt("ntf_0a", 0, 9), Attempt("ntf_0b", 8, 9), Attempt("ntf_0a", 8, 20))),
     ),
+    "sent to an endpoint that is paused": (
+        Invariant.WHILE_PAUSED,
+        lambda h: _kept_up(h, _deed(Deed.RESUME, 1), _deed(Deed.PAUSE, 2)),
+    ),
+    "sent to the URL before": (
+        Invariant.WRONG_PLACE,
+        lambda h: _kept_up(h, _deed(Deed.MOVE, 1, "there", "here"), url="here"),
+    ),
+    "finished at an old URL although it was owed later": (
+        Invariant.WRONG_PLACE,
+        lambda h: _kept_up(
+            _owed(h, made_us=2 * MOMENT), _deed(Deed.MOVE, 1, "there", "here", "finish_old"), url="here"
+        ),
+    ),
+    "sent although its owner has it": (
+        Invariant.AFTER_ALL,
+        lambda h: _kept_up(h, _deed(Deed.REPLAY, 1), _deed(Deed.ACKNOWLEDGE, 2, "ntf_0a")),
+    ),
+    "sent although it was to be held": (
+        Invariant.AFTER_ALL,
+        lambda h: _kept_up(h, _deed(Deed.MOVE, 1, "there", "here", "hold")),
+    ),
+    "a reader misses one": (Invariant.UNREAD, lambda h: _read(h, ("ntf_0b",))),
+    "a reader has one again": (Invariant.READ_TWICE, lambda h: _read(h, ("ntf_0a", "ntf_0b"), ("ntf_0a",))),
     "something breaks": (Invariant.BROKE, lambda h: replace(h, broke=("KeyError",))),
     "no valid signature": (Invariant.FORGED, lambda h: _first_told(h, is_signed=False)),
 }
@@ -333,3 +405,15 @@ def test_money_in_doubt_that_a_person_must_look_at_is_not_doubled() -> None:
     journal = replace(history.journal, payments=payments, owed=owed)
 
     assert check(replace(history, journal=journal, told=told)) == []
+
+
+def test_receipts_of_two_payments_that_nothing_tells_apart_may_change_places() -> None:
+    history = honest(("push", "succeeded", 15_000), ("push", "succeeded", 15_000))
+    one, two = history.journal.payments
+
+    def changed(words: str) -> Evidence:
+        payments = (replace(one, receipt=two.receipt, words="push"), replace(two, receipt=one.receipt, words=words))
+        return replace(history, journal=replace(history.journal, payments=payments))
+
+    assert check(changed("push")) == []
+    assert {violation.invariant for violation in check(changed("another"))} == {Invariant.RECEIPT_TWICE}
