@@ -49,6 +49,7 @@ class Invariant(StrEnum):
     AFTER_ALL = "sent after all"
     UNREAD = "missed by a reader"
     READ_TWICE = "read twice"
+    DECIDED_WRONG = "validation decided wrong"
     BROKE = "broke"
 
 
@@ -537,6 +538,32 @@ def who_comes_by_cursor_misses_nothing(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.READ_TWICE, notification_id, sentence)
 
 
+def a_validation_is_recorded_as_it_was_told(case: _Case) -> Iterator[Violation]:
+    """M-Pesa is told what is recorded; the merchant's word is the merchant's, and any other's is what was registered.
+
+    What could not be recorded in time is not there; and M-Pesa may have been asked twice by its network.
+    """
+    verdicts: dict[str, set[bool | None]] = defaultdict(set)
+    for key, verdict in case.evidence.verdicts:
+        verdicts[key].add(verdict)
+    records: dict[str, set[bool]] = defaultdict(set)
+    for decided in case.evidence.journal.decided:
+        records[decided.key].add(decided.accepted)
+        how = f"it is recorded as {'accepted' if decided.accepted else 'rejected'} by {decided.by}"
+        if decided.by == "the merchant" and decided.accepted not in verdicts[decided.key]:
+            yield Violation(Invariant.DECIDED_WRONG, decided.key, f"{how}; the merchant did not say so.")
+        if "default" in decided.by and decided.accepted != case.evidence.journal.default:
+            yield Violation(Invariant.DECIDED_WRONG, decided.key, f"{how}; the contrary was registered.")
+    for told in case.mpesa.validations:
+        if told.accepted is not None and records[told.key] and told.accepted not in records[told.key]:
+            sentence = f"M-Pesa was told {told.accepted}; recorded is {sorted(records[told.key])}."
+            yield Violation(Invariant.DECIDED_WRONG, told.key, sentence)
+        possible = verdicts[told.key] | {case.evidence.journal.default}
+        if told.accepted is not None and told.accepted not in possible:
+            sentence = f"M-Pesa was told {told.accepted}; nobody had said or registered that."
+            yield Violation(Invariant.DECIDED_WRONG, told.key, sentence)
+
+
 def nothing_breaks(case: _Case) -> Iterator[Violation]:
     """A gateway meets faults with errors it has names for; anything else is a bug."""
     for words in case.evidence.broke:
@@ -576,5 +603,6 @@ RULES: tuple[Rule, ...] = (
     what_is_sent_goes_where_its_owner_says,
     what_its_owner_has_is_not_sent_again,
     who_comes_by_cursor_misses_nothing,
+    a_validation_is_recorded_as_it_was_told,
     nothing_breaks,
 )

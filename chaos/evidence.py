@@ -69,6 +69,14 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class Validated:
+    """M-Pesa asked whether a customer may pay. ``accepted`` is what it was told, None where it was not answered."""
+
+    key: str
+    accepted: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class MPesa:
     """The other side's own books."""
 
@@ -79,6 +87,7 @@ class MPesa:
     """Requests of which M-Pesa itself once said the contrary of what it did: the gateway may have believed it."""
     is_listed: bool = False
     """True where the gateway may read M-Pesa's list of what came in (Pull): then it needs no callback to know of it."""
+    validations: tuple[Validated, ...] = ()
 
 
 # ── the journal ──
@@ -124,12 +133,26 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """How a validation was answered, as the journal has it: ``by`` the merchant, a default, or somebody else."""
+
+    key: str
+    by: str
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
-    """What the gateway wrote down. ``callbacks`` are the keys of those it holds; None where nobody looked."""
+    """What the gateway wrote down. ``callbacks`` are the keys of those it holds; None where nobody looked.
+
+    ``decided`` are the validations that it could record in time; ``default`` is what was registered for the others.
+    """
 
     payments: tuple[Payment, ...] = ()
     owed: tuple[Owed, ...] = ()
     callbacks: frozenset[str] | None = None
+    decided: tuple[Decided, ...] = ()
+    default: bool = True
 
 
 # ── merchants ──
@@ -216,6 +239,7 @@ class Evidence:
     ``attempts`` are empty where nobody watched the senders. ``broke`` are faults that no rule foresaw: what a gateway
     logged as broken, beyond the errors it has names for, and an end of its process that nobody ordered.
     ``unfinished`` is what was still open when the wait for the end was given up, a sentence each.
+    ``verdicts`` are what merchants said when they were asked about a payment (by its key); None for babble.
     ``done`` are the deeds of owners, each app's in order; every gateway acts by them ``heed_us`` later at the latest.
     """
 
@@ -232,3 +256,4 @@ class Evidence:
     done: tuple[Done, ...] = ()
     readers: tuple[Reader, ...] = ()
     heed_us: int = 0
+    verdicts: tuple[tuple[str, bool | None], ...] = ()

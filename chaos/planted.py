@@ -17,6 +17,7 @@ import wakala.deliveries.deliveries as deliveries_module
 import wakala.journal.sqlite as sqlite_module
 import wakala.rules.decisions as decision_rules
 import wakala.upstream.daraja as daraja_module
+import wakala.wire.daraja as wire_module
 from wakala.deliveries.deliveries import Deliveries
 from wakala.deliveries.desk import OLDEST, Desk
 from wakala.directory import Directory
@@ -395,6 +396,17 @@ def sign_with_the_first_secret_alone() -> Iterator[None]:
         return (Signer(self.webhook_key(endpoint.app_id)),)
 
     with _swapped(Directory, "signers", signers):
+        yield
+
+
+@_fault
+def overrule_a_merchant_who_is_asked() -> Iterator[None]:
+    """A merchant's no to a customer's payment is recorded, and M-Pesa is told yes."""
+
+    def accepting(**_: Any) -> bytes:
+        return b'{"ResultCode":"0","ResultDesc":"Accepted"}'
+
+    with _swapped(wire_module, "c2b_validation_answer", accepting):
         yield
 
 

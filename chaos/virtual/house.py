@@ -32,6 +32,8 @@ PAYBILL = "600100"
 SHOPS = 3  # apps, each with a merchant of its own
 HEARD_URL = "http://shop-0.test/confirmations"
 """Where the caller of Daraja's paths is told of confirmations, in M-Pesa's words."""
+VALIDATION_URL = "http://shop-1.test/validations"
+"""Where a merchant is asked whether a customer may pay."""
 
 
 def shop_url(number: int, version: int = 1) -> str:
@@ -69,6 +71,13 @@ def register(path: Path) -> None:
     """What a caller of Daraja's paths had M-Pesa do, and M-Pesa has done."""
     database = apsw.Connection(str(path))
     database.execute("UPDATE shortcodes SET confirmation_url = ?", (HEARD_URL,))
+    database.close()
+
+
+def switch_validation_on(path: Path, response_type: str) -> None:
+    """A merchant is asked before a customer pays; who gets no word from it goes by the type."""
+    database = apsw.Connection(str(path))
+    database.execute("UPDATE shortcodes SET validation_url = ?, response_type = ?", (VALIDATION_URL, response_type))
     database.close()
 
 

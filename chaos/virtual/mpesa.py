@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from evidence import Called, Moved, Prompted
+from evidence import Called, Moved, Prompted, Validated
 from virtual.network import HEADERS, Answer, Network, Request
 from virtual.weather import Weather
 
 BEGIN = dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC)  # in Nairobi, whatever the zone says
+VALIDATION_S = 8.0
 PATIENCE_S = 30.0  # how long M-Pesa waits for the answer to a callback
 TOKEN_LIFE_S = 600  # shorter than Daraja's hour, so that tokens run out within a run
 CALL_LIMIT = 3  # a C2B confirmation is sent at most so often; every other callback once, or twice by mistake
@@ -62,6 +63,7 @@ class Books:
     money: list[Moved] = field(default_factory=list)
     calls: list[Called] = field(default_factory=list)
     contradicted: set[str] = field(default_factory=set)
+    validations: list[Validated] = field(default_factory=list)
 
 
 class MPesa:
@@ -79,6 +81,7 @@ class MPesa:
         is_listed: bool = False,
     ) -> None:
         self.books = Books()
+        self.validation_url = ""  # where Safaricom switched validation on, M-Pesa asks here first
         self._network = network
         self._chance = chance
         self._weather = weather
@@ -226,16 +229,42 @@ class MPesa:
     def pay_in(self, amount: int, msisdn: str, reference: str) -> None:
         """A customer pays without being asked."""
         own = Command("", amount, msisdn, reference, "", "", "")
-        own.receipt = self._move(amount, None)
+        if self.validation_url:
+            self._network.loop.spawn(self._pay_if_valid(own))
+        else:
+            self._pay(own)
+
+    async def _pay_if_valid(self, own: Command) -> None:
+        """Whoever is not answered in time goes by what was registered."""
+        question = {"TransactionType": "Pay Bill", **self._words(own), "TransID": f"UV{self._number():08d}"}
+        raw = json.dumps(question).encode()
+        answer = await self._network.call(Request("POST", self.validation_url, HEADERS, raw), VALIDATION_S)
+        told = json.loads(answer[1]).get("ResultCode") if answer is not None and answer[0] == 200 else None
+        self.books.validations.append(Validated(raw.decode(), None if told is None else told == "0"))
+        self._tell(f"may {own.msisdn} pay KES {own.amount}? {told}")
+        if told in {"0", None}:
+            self._pay(own)
+
+    def _pay(self, own: Command) -> None:
+        own.receipt = self._move(own.amount, None)
         self._enter(own)
-        self._tell(f"{msisdn} pays KES {amount} for {reference} unasked: {own.receipt}")
+        self._tell(f"{own.msisdn} pays KES {own.amount} for {own.reference} unasked: {own.receipt}")
         if self._confirmation_url is not None:
             self._network.loop.spawn(self._confirm(own, None))
 
     async def _confirm(self, command: Command, request_id: str | None) -> None:
-        body = {
-            "TransactionType": "Pay Bill",
-            "TransID": command.receipt,
+        body = {"TransactionType": "Pay Bill", "TransID": command.receipt, **self._words(command)}
+        if self.is_listed and self._happens(self._weather.callback_lost):
+            self._tell(f"the confirmation of {command.receipt} is lost at M-Pesa")
+            return
+        for _ in range(CALL_LIMIT):
+            if await self._call(self._confirmation_url or "", body, request_id, paid=True, receipt=command.receipt):
+                return
+            await asyncio.sleep(1 + self._chance.random() * 60)
+
+    def _words(self, command: Command) -> dict[str, Any]:
+        """What M-Pesa tells of a customer's payment, besides its number."""
+        return {
             "TransTime": self._nairobi(),
             "TransAmount": f"{command.amount}.00",
             "BusinessShortCode": "600100",
@@ -248,13 +277,6 @@ class MPesa:
             "MiddleName": "",
             "LastName": "",
         }
-        if self.is_listed and self._happens(self._weather.callback_lost):
-            self._tell(f"the confirmation of {command.receipt} is lost at M-Pesa")
-            return
-        for _ in range(CALL_LIMIT):
-            if await self._call(self._confirmation_url or "", body, request_id, paid=True, receipt=command.receipt):
-                return
-            await asyncio.sleep(1 + self._chance.random() * 60)
 
     # ── the list of what customers paid (Pull) ──
 

@@ -12,7 +12,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from evidence import OUTCOMES, TWIN, Asked, Journal, Told
-from virtual.house import HEARD_URL, PAYBILL, House
+from virtual.house import HEARD_URL, PAYBILL, VALIDATION_URL, House
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Answer, Network, Request
 from virtual.weather import Plan
@@ -29,6 +29,7 @@ PATHS = {
     "reversal": "/reversal/transactionreversal",
 }
 ONE_PRICE, FEW_PHONES = 250, 2
+VERDICT_S = 5.0  # the gateway waits so long for a shop's word on a payment
 SLOW_S = 30.0  # a shop that takes its time; the gateway waits for half of it
 
 
@@ -79,6 +80,7 @@ class Shops:
 
     def __init__(self, network: Network, chance: Random, house: House, plan: Plan) -> None:
         self.told: list[Told] = []
+        self.verdicts: list[tuple[str, bool | None]] = []
         self._receipts: dict[str, str] = {}
         self.shops = [Shop(number, [Key.of(app.webhook_secret, 0)]) for number, app in enumerate(house.apps)]
         self._network = network
@@ -95,6 +97,8 @@ class Shops:
         host = urlsplit(request.url).netloc
         shop = self.shops[int(host.removeprefix("shop-").removesuffix(".test"))]
         mood = shop.refusal or ("410" if request.url in shop.gone else shop.mood)
+        if request.url == VALIDATION_URL:
+            return await self._validate(request, mood)
         if request.header("webhook-id").startswith("test_"):
             return (200, b"ok") if shop.is_signed(request, self._network.loop.now_us()) else (401, b"who are you?")
         told = self._heard(request) if request.url == HEARD_URL else self._told(shop, request)
@@ -113,6 +117,17 @@ class Shops:
             case "redirect":
                 return 302, b""
         return 200, b"ok"
+
+    async def _validate(self, request: Request, mood: str) -> Answer | None:
+        """May this customer pay? Whoever is unwell says nothing that counts, or says it too late."""
+        verdict = None if mood in {"500", "410", "redirect"} else self._chance.random() < 0.7
+        self.verdicts.append((request.body.decode(), verdict))
+        if mood == "silent":
+            return None
+        if mood == "slow":
+            await asyncio.sleep(self._chance.random() * 2 * VERDICT_S)
+        code = "0" if verdict else "C2B00011"
+        return (500, b"oops") if verdict is None else (200, json.dumps({"ResultCode": code}).encode())
 
     def _told(self, shop: Shop, request: Request) -> Told:
         body = json.loads(request.body)

@@ -84,6 +84,7 @@ class Plan:
     is_hurried: bool = False  # gateways are told to stop, twice
     is_listed: bool = False  # the gateway may read M-Pesa's list of what was paid (Pull)
     is_uniform: bool = False  # a shop with one price: pushes of a few customers that M-Pesa's words cannot tell apart
+    validation: str = ""  # what is registered for customers about whom nobody answers; "" where nobody is asked
     is_varied: bool = False  # money goes out by transfers and reversals too
     is_looked_after: bool = False  # owners pause, move and replay meanwhile
     is_read: bool = False  # somebody comes for notifications by cursor
@@ -120,6 +121,8 @@ def plan(seed: int) -> Plan:
     drawn = replace(drawn, is_hurried=Random(f"{seed} hurry").random() < SOME)
     if Random(f"{seed} readers").random() < SOME:
         drawn = replace(drawn, is_read=True, rests=replace(drawn.rests, timekeeper=5.0))
+    if drawn.is_registered and Random(f"{seed} asked").random() < 2 * SOME:
+        drawn = replace(drawn, validation=("Completed", "Cancelled")[seed % 2])
     drawn = replace(drawn, is_varied=Random(f"{seed} ways out").random() < SOME)
     if Random(f"{seed} list").random() < SOME / 2:
         drawn = replace(drawn, is_listed=True, rests=replace(drawn.rests, puller=15.0))
@@ -143,5 +146,5 @@ def _with_a_leap(drawn: Plan) -> Plan:
     """
     leap_s = Random(f"{drawn.seed} how far").choice(LEAPS_S)
     rests = replace(drawn.rests, timekeeper=5.0)
-    unheard = replace(drawn, is_registered=False, is_heard=False, is_listed=False, is_read=True)
+    unheard = replace(drawn, is_registered=False, is_heard=False, is_listed=False, validation="", is_read=True)
     return replace(unheard, nodes=1, leap_s=leap_s, rests=rests)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -12,9 +12,9 @@ from typing import Any, Self
 import apsw
 
 from checker import Violation, check
-from evidence import Deed, Done, Evidence, Journal, Owed, Payment
+from evidence import Decided, Deed, Done, Evidence, Journal, Owed, Payment
 from evidence import MPesa as MPesaEvidence
-from virtual.house import grant_pull, house, register
+from virtual.house import grant_pull, house, register, switch_validation_on
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Network
 from virtual.node import Node, read_disabled, read_due_us, read_owed, read_pulled_us
@@ -62,6 +62,8 @@ class World:
         self.path: Path = self.settings.sqlite_path or Path()
         if plan.is_heard:
             register(self.path)
+        if plan.validation:
+            switch_validation_on(self.path, plan.validation)
         if plan.is_listed:
             grant_pull(self.path)
         self.weather = self.plan.weather
@@ -91,14 +93,16 @@ class World:
         return Random(f"{self.plan.seed} {name}")
 
     def _new_mpesa(self) -> MPesa:
-        confirmation_url = self._confirmation_url() if self.plan.is_registered else None
+        confirmation_url = self._c2b_url("confirmation") if self.plan.is_registered else None
         is_heard, is_listed = self.plan.is_heard, self.plan.is_listed
         chance = self.chance("m-pesa")
-        return MPesa(self.network, chance, self.weather, confirmation_url, is_heard=is_heard, is_listed=is_listed)
+        mpesa = MPesa(self.network, chance, self.weather, confirmation_url, is_heard=is_heard, is_listed=is_listed)
+        mpesa.validation_url = self._c2b_url("validation") if self.plan.validation else ""
+        return mpesa
 
-    def _confirmation_url(self) -> str:
-        secret = mac(self.house.master.derive("callback"), "callback c2b_confirmation", self.house.shortcode_id)
-        return f"{GATEWAY}/callbacks/c2b_confirmation/{self.house.shortcode_id}/{secret}"
+    def _c2b_url(self, kind: str) -> str:
+        secret = mac(self.house.master.derive("callback"), f"callback c2b_{kind}", self.house.shortcode_id)
+        return f"{GATEWAY}/callbacks/c2b_{kind}/{self.house.shortcode_id}/{secret}"
 
     # ── the course of a run ──
 
@@ -208,8 +212,9 @@ class World:
                 tuple(books.calls),
                 frozenset(books.contradicted),
                 self.plan.is_listed,
+                tuple(books.validations),
             ),
-            journal=journal,
+            journal=replace(journal, default=self.plan.validation == "Completed"),
             told=tuple(self.shops.heard(journal)),
             # What is leased beyond every honest lease, by a clock that has leapt back, is attempted anew.
             attempts=tuple(self.network.attempts) if self.plan.leap_s >= -LEASE_S else (),
@@ -220,6 +225,7 @@ class World:
             done=(*(done for owner in self.owners for done in owner.done), *self.resumed),
             readers=tuple(visitor.evidence for visitor in self.visitors),
             heed_us=HEED_US,
+            verdicts=tuple(self.shops.verdicts),
         )
 
 
@@ -241,9 +247,18 @@ def read_journal(path: Path) -> tuple[Journal, dict[str, str]]:
         kept = frozenset(
             row[0].decode() for row in database.execute("SELECT request_body FROM exchanges WHERE direction = 'in'")
         )
+        decided = tuple(
+            Decided(body.decode(), by, verdict == "accepted")
+            for body, by, verdict in (
+                (body, *said.removeprefix("decided by ").rsplit(": ", 1))
+                for body, said in database.execute(
+                    "SELECT request_body, error FROM exchanges WHERE name = 'c2b_validation' ORDER BY id"
+                )
+            )
+        )
     finally:
         database.close()
-    return Journal(payments, owed, kept), {row[0]: row[11] for row in rows}
+    return Journal(payments, owed, kept, decided), {row[0]: row[11] for row in rows}
 
 
 def made_at_us(notification_id: str) -> int:

@@ -37,6 +37,7 @@ CAUGHT_AS = {
     "sign with the first secret alone": {Invariant.FORGED},
     "let a cursor pass what is to come": {Invariant.UNREAD},
     "begin each reading at the beginning": {Invariant.READ_TWICE},
+    "overrule a merchant who is asked": {Invariant.DECIDED_WRONG},
 }
 
 
@@ -50,6 +51,11 @@ def without_tokens(seed: int) -> Plan:
 def where_confirmations_are_heard(seed: int) -> Plan:
     """A caller of Daraja's paths has registered a URL for them, and M-Pesa confirms every push."""
     return replace(plan(seed), is_registered=True, is_heard=True, leap_s=0.0)
+
+
+def where_merchants_are_asked(seed: int) -> Plan:
+    """M-Pesa asks about each customer who pays unasked."""
+    return replace(plan(seed), is_registered=True, validation="Cancelled", leap_s=0.0)
 
 
 def where_owners_are_busy(seed: int) -> Plan:
@@ -74,6 +80,7 @@ WORLDS: dict[str, Callable[[int], Plan]] = {
     "sign with the first secret alone": where_owners_are_busy,
     "let a cursor pass what is to come": where_somebody_reads,
     "begin each reading at the beginning": where_somebody_reads,
+    "overrule a merchant who is asked": where_merchants_are_asked,
 }
 
 

@@ -13,6 +13,7 @@ from evidence import (
     Asked,
     Attempt,
     Called,
+    Decided,
     Deed,
     Done,
     Evidence,
@@ -23,6 +24,7 @@ from evidence import (
     Prompted,
     Reader,
     Told,
+    Validated,
 )
 
 KINDS = ("push", "payout", "collection")
@@ -172,6 +174,20 @@ def test_what_an_owner_wants_and_a_reader_reads_is_as_it_should_be() -> None:
     assert check(_read(history, ("ntf_0a", "ntf_0b"))) == []
 
 
+def _validated(history: Evidence, told: bool, by: str, recorded: bool, said: bool | None = None) -> Evidence:
+    """M-Pesa asked about a customer where no is registered for those about whom nobody answers."""
+    journal = replace(history.journal, decided=(Decided("ask", by, recorded),), default=False)
+    asked = _mpesa(replace(history, journal=journal), validations=(Validated("ask", told),))
+    return replace(asked, verdicts=(("ask", said),))
+
+
+@pytest.mark.parametrize(("by", "accepted", "said"), [("the merchant", True, True), ("the default", False, None)])
+def test_a_validation_that_is_told_and_recorded_as_it_was_decided_is_none(
+    by: str, accepted: bool, said: bool | None
+) -> None:
+    assert check(_validated(honest(("push", "succeeded", 15_000)), accepted, by, accepted, said)) == []
+
+
 BREACHES: dict[str, tuple[Invariant, Breach]] = {
     "a payment never ends": (Invariant.STUCK, lambda h: _payment(h, state="pending", evidence=None)),
     "a notification waits for ever": (Invariant.STUCK, lambda h: _owed(h, state="waiting")),
@@ -310,6 +326,19 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
     ),
     "a reader misses one": (Invariant.UNREAD, lambda h: _read(h, ("ntf_0b",))),
     "a reader has one again": (Invariant.READ_TWICE, lambda h: _read(h, ("ntf_0a", "ntf_0b"), ("ntf_0a",))),
+    "M-Pesa is told another verdict than is recorded": (
+        Invariant.DECIDED_WRONG,
+        lambda h: _validated(h, False, "the merchant", True, True),
+    ),
+    "a merchant's word is recorded that it did not say": (
+        Invariant.DECIDED_WRONG,
+        lambda h: _validated(h, True, "the merchant", True, False),
+    ),
+    "a default is recorded that was not registered": (
+        Invariant.DECIDED_WRONG,
+        lambda h: _validated(h, True, "the registered default", True),
+    ),
+    "M-Pesa is told what nobody said": (Invariant.DECIDED_WRONG, lambda h: _validated(h, True, "nobody", True)),
     "something breaks": (Invariant.BROKE, lambda h: replace(h, broke=("KeyError",))),
     "no valid signature": (Invariant.FORGED, lambda h: _first_told(h, is_signed=False)),
 }
