@@ -50,6 +50,7 @@ class Invariant(StrEnum):
     UNREAD = "missed by a reader"
     READ_TWICE = "read twice"
     DECIDED_WRONG = "validation decided wrong"
+    FORGOTTEN = "forgotten too soon"
     BROKE = "broke"
 
 
@@ -564,6 +565,17 @@ def a_validation_is_recorded_as_it_was_told(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.DECIDED_WRONG, told.key, sentence)
 
 
+def only_what_is_old_and_over_is_forgotten(case: _Case) -> Iterator[Violation]:
+    """Neither what waits, nor what was not taken, nor what an open payment may need, nor what is in quarantine."""
+    for gone in case.evidence.journal.gone:
+        is_over = gone.state in ARRIVED if gone.what == "notification" else gone.state == "ok"
+        age_us = gone.at_us - gone.since_us if gone.since_us is not None else 0
+        if not is_over or gone.is_wanted or age_us < gone.least_us:
+            sentence = f"the {gone.what} {gone.id} was forgotten, {gone.state}, after {age_us} us"
+            wanted = ", while a payment was open that was there before it" if gone.is_wanted else ""
+            yield Violation(Invariant.FORGOTTEN, _request_of(case, gone.payment_id), f"{sentence}{wanted}.")
+
+
 def nothing_breaks(case: _Case) -> Iterator[Violation]:
     """A gateway meets faults with errors it has names for; anything else is a bug."""
     for words in case.evidence.broke:
@@ -604,5 +616,6 @@ RULES: tuple[Rule, ...] = (
     what_its_owner_has_is_not_sent_again,
     who_comes_by_cursor_misses_nothing,
     a_validation_is_recorded_as_it_was_told,
+    only_what_is_old_and_over_is_forgotten,
     nothing_breaks,
 )

@@ -133,6 +133,28 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A row that was forgotten, as it was by then; ``what`` is a notification or an exchange.
+
+    ``since_us`` is since when it ages, None where it does not yet; ``least_us`` how old it was to become. ``state`` of
+    an exchange is its verdict, ``kind`` its direction. ``is_wanted``: a payment was open that was there before it.
+    """
+
+    what: str
+    id: str
+    payment_id: str
+    sequence: int
+    kind: str
+    state: str
+    app: str
+    since_us: int | None
+    at_us: int
+    least_us: int
+    is_wanted: bool = False
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """How a validation was answered, as the journal has it: ``by`` the merchant, a default, or somebody else."""
 
@@ -152,6 +174,7 @@ class Journal:
     owed: tuple[Owed, ...] = ()
     callbacks: frozenset[str] | None = None
     decided: tuple[Decided, ...] = ()
+    gone: tuple[Gone, ...] = ()
     default: bool = True
 
 

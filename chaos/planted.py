@@ -45,6 +45,7 @@ from wakala.web.plumbing import Incoming
 from wakala.wire.api import JSON, HttpAnswer
 from wakala.workers.courier import Courier
 from wakala.workers.lanes import Alarms, Lane, Turnstile
+from wakala.workers.pruner import TAKEN, Bounds
 
 Fault = Callable[[], AbstractContextManager[None]]
 FAULTS: dict[str, Fault] = {}
@@ -433,6 +434,17 @@ def begin_each_reading_at_the_beginning() -> Iterator[None]:
         return OLDEST if asked.consumer else await real(self, scope, asked)
 
     with _swapped(Notifications, "_start", start):
+        yield
+
+
+@_fault
+def forget_by_the_age_of_the_debt() -> Iterator[None]:
+    """What was taken a moment ago is forgotten where it has been owed for long."""
+
+    def may_go(_: Bounds, _notification_id: str, state: str, _settled_us: int) -> bool:
+        return state in TAKEN
+
+    with _swapped(Bounds, "may_go", may_go):
         yield
 
 

@@ -19,7 +19,7 @@ from virtual.time import Process
 from virtual.weather import LONG_REST_S
 from wakala.errors import WakalaError
 from wakala.identity import Source
-from wakala.runtime import Gateway
+from wakala.runtime import Gateway, pruner
 
 if TYPE_CHECKING:
     from virtual.world import World
@@ -103,6 +103,22 @@ class Node:
     async def _start_again(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
         self.start()
+
+    def forget(self) -> None:
+        """What is old goes, as `wakala retention` has it."""
+        process = self._process
+        if process is not None and process in self._world.network.listening:
+            process.spawn(self._forget(self._gateways[-1]))
+
+    async def _forget(self, gateway: Gateway) -> None:
+        try:
+            gone = await pruner(self._settings, gateway.database, gateway.source).run(dry_run=False)
+        except WakalaError as error:
+            self._world.network.tell(f"{self.name} forgets no further: {error}")
+        else:
+            self._world.network.tell(
+                f"{self.name} forgets {gone.exchanges} exchanges and {gone.notifications} notifications"
+            )
 
     async def stand_still(self, seconds: float) -> None:
         """As a process that is stopped, or a machine that is moved; whatever it had begun goes on afterwards."""

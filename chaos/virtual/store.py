@@ -97,7 +97,13 @@ class Store(SqliteDatabase):
         self.dialect = "postgres" if is_shared else "sqlite"
         self._process = process
         self._core = core
+        self._loop = loop
         self._virtual_disk = _Disk(process, core, loop, chance, weather)
+
+    def _connect(self) -> apsw.Connection:
+        connection = super()._connect()
+        connection.create_scalar_function("virtual_now_us", lambda *_: self._loop.now_us(), 0)  # for who watches there
+        return connection
 
     def _new_disk(self) -> DiskThread:
         return self._virtual_disk

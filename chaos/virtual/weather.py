@@ -85,6 +85,7 @@ class Plan:
     is_listed: bool = False  # the gateway may read M-Pesa's list of what was paid (Pull)
     is_uniform: bool = False  # a shop with one price: pushes of a few customers that M-Pesa's words cannot tell apart
     validation: str = ""  # what is registered for customers about whom nobody answers; "" where nobody is asked
+    is_forgetful: bool = False  # what is a minute old and over is forgotten meanwhile
     is_varied: bool = False  # money goes out by transfers and reversals too
     is_looked_after: bool = False  # owners pause, move and replay meanwhile
     is_read: bool = False  # somebody comes for notifications by cursor
@@ -136,7 +137,8 @@ def plan(seed: int) -> Plan:
     if Random(f"{seed} owners").random() < SOME:  # whoever stood still might do in the end what was asked long before
         refusal = "" if drawn.refusal == "410" else drawn.refusal  # what is to finish at an old URL that is gone, ends
         return replace(drawn, is_looked_after=True, refusal=refusal, rests=replace(drawn.rests, directory=1.0))
-    return drawn
+    is_forgetful = not drawn.is_read and Random(f"{seed} forgetful").random() < SOME  # or readers would miss it
+    return replace(drawn, is_forgetful=is_forgetful)
 
 
 def _with_a_leap(drawn: Plan) -> Plan:

@@ -14,6 +14,7 @@ import apsw
 from checker import Violation, check
 from evidence import Decided, Deed, Done, Evidence, Journal, Owed, Payment
 from evidence import MPesa as MPesaEvidence
+from virtual.forgetting import forget, forgetful, read_gone, watch
 from virtual.house import grant_pull, house, register, switch_validation_on
 from virtual.mpesa import MPesa
 from virtual.network import GATEWAY, Network
@@ -62,6 +63,9 @@ class World:
         self.path: Path = self.settings.sqlite_path or Path()
         if plan.is_heard:
             register(self.path)
+        if plan.is_forgetful:
+            watch(self.path)
+            self.settings = forgetful(self.settings)
         if plan.validation:
             switch_validation_on(self.path, plan.validation)
         if plan.is_listed:
@@ -116,6 +120,8 @@ class World:
             self.loop.spawn(owner.live())
         for visitor in self.visitors:
             self.loop.spawn(visitor.live(self.plan.storm_s))
+        if self.plan.is_forgetful:
+            self.loop.spawn(forget(self, self.chance("forgetting")))
         if self.plan.stand_s:
             self.loop.spawn(self._stand_still(self.chance("standstill")))
         if self.plan.leap_s:
@@ -202,7 +208,7 @@ class World:
     def evidence(self, broke: list[str]) -> Evidence:
         """What all four know."""
         books = self.mpesa.books
-        journal, app_of = read_journal(self.path)
+        journal, app_of = read_journal(self.path, is_watched=self.plan.is_forgetful)
         deaf = {self.house.apps[shop.number].app.id for shop in self.shops.shops if shop.was_deaf}
         return Evidence(
             asked=tuple(self.clients.asked),
@@ -229,8 +235,11 @@ class World:
         )
 
 
-def read_journal(path: Path) -> tuple[Journal, dict[str, str]]:
-    """The journal by plain SQL, not by the gateway's own readers; and the app of each payment."""
+def read_journal(path: Path, *, is_watched: bool = False) -> tuple[Journal, dict[str, str]]:
+    """The journal by plain SQL, not by the gateway's own readers; and the app of each payment.
+
+    Where somebody watched, what was forgotten is in it all the same.
+    """
     database = apsw.Connection(str(path))
     try:
         rows: list[tuple[Any, ...]] = database.execute(
@@ -247,6 +256,13 @@ def read_journal(path: Path) -> tuple[Journal, dict[str, str]]:
         kept = frozenset(
             row[0].decode() for row in database.execute("SELECT request_body FROM exchanges WHERE direction = 'in'")
         )
+        gone = tuple(read_gone(database)) if is_watched else ()
+        owed += tuple(
+            Owed(one.id, one.payment_id, one.sequence, one.kind, one.state, one.app, made_at_us(one.id))
+            for one in gone
+            if one.what == "notification"
+        )
+        kept |= {one.body.decode() for one in gone if one.body is not None and one.kind == "in"}
         decided = tuple(
             Decided(body.decode(), by, verdict == "accepted")
             for body, by, verdict in (
@@ -258,7 +274,7 @@ def read_journal(path: Path) -> tuple[Journal, dict[str, str]]:
         )
     finally:
         database.close()
-    return Journal(payments, owed, kept, decided), {row[0]: row[11] for row in rows}
+    return Journal(payments, owed, kept, decided, gone), {row[0]: row[11] for row in rows}
 
 
 def made_at_us(notification_id: str) -> int:

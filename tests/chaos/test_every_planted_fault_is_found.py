@@ -38,6 +38,7 @@ CAUGHT_AS = {
     "let a cursor pass what is to come": {Invariant.UNREAD},
     "begin each reading at the beginning": {Invariant.READ_TWICE},
     "overrule a merchant who is asked": {Invariant.DECIDED_WRONG},
+    "forget by the age of the debt": {Invariant.FORGOTTEN},
 }
 
 
@@ -56,6 +57,11 @@ def where_confirmations_are_heard(seed: int) -> Plan:
 def where_merchants_are_asked(seed: int) -> Plan:
     """M-Pesa asks about each customer who pays unasked."""
     return replace(plan(seed), is_registered=True, validation="Cancelled", leap_s=0.0)
+
+
+def where_what_is_old_is_forgotten(seed: int) -> Plan:
+    """It is old after a minute."""
+    return replace(plan(seed), is_forgetful=True, is_read=False, is_looked_after=False, leap_s=0.0)
 
 
 def where_owners_are_busy(seed: int) -> Plan:
@@ -81,6 +87,7 @@ WORLDS: dict[str, Callable[[int], Plan]] = {
     "let a cursor pass what is to come": where_somebody_reads,
     "begin each reading at the beginning": where_somebody_reads,
     "overrule a merchant who is asked": where_merchants_are_asked,
+    "forget by the age of the debt": where_what_is_old_is_forgotten,
 }
 
 

@@ -17,6 +17,7 @@ from evidence import (
     Deed,
     Done,
     Evidence,
+    Gone,
     Journal,
     Moved,
     Owed,
@@ -188,6 +189,19 @@ def test_a_validation_that_is_told_and_recorded_as_it_was_decided_is_none(
     assert check(_validated(honest(("push", "succeeded", 15_000)), accepted, by, accepted, said)) == []
 
 
+def _forgot(
+    history: Evidence, state: str, age_us: int, *, is_wanted: bool = False, what: str = "notification"
+) -> Evidence:
+    """Of what is to be a hundred microseconds old."""
+    gone = Gone(what, "old", "pay_0", 1, "payment.updated", state, "shop", 1_000, 1_000 + age_us, 100, is_wanted)
+    return replace(history, journal=replace(history.journal, gone=(gone,)))
+
+
+def test_what_is_old_and_over_may_be_forgotten() -> None:
+    history = honest(("push", "succeeded", 15_000))
+    assert check(_forgot(history, "delivered", 100)) == check(_forgot(history, "ok", 100, what="exchange")) == []
+
+
 BREACHES: dict[str, tuple[Invariant, Breach]] = {
     "a payment never ends": (Invariant.STUCK, lambda h: _payment(h, state="pending", evidence=None)),
     "a notification waits for ever": (Invariant.STUCK, lambda h: _owed(h, state="waiting")),
@@ -339,6 +353,16 @@ BREACHES: dict[str, tuple[Invariant, Breach]] = {
         lambda h: _validated(h, True, "the registered default", True),
     ),
     "M-Pesa is told what nobody said": (Invariant.DECIDED_WRONG, lambda h: _validated(h, True, "nobody", True)),
+    "forgotten while it waited": (Invariant.FORGOTTEN, lambda h: _forgot(h, "waiting", 100)),
+    "forgotten too young": (Invariant.FORGOTTEN, lambda h: _forgot(h, "delivered", 99)),
+    "an open payment's exchange is forgotten": (
+        Invariant.FORGOTTEN,
+        lambda h: _forgot(h, "ok", 100, is_wanted=True, what="exchange"),
+    ),
+    "what is in quarantine is forgotten": (
+        Invariant.FORGOTTEN,
+        lambda h: _forgot(h, "quarantined: it cannot be read", 100, what="exchange"),
+    ),
     "something breaks": (Invariant.BROKE, lambda h: replace(h, broke=("KeyError",))),
     "no valid signature": (Invariant.FORGED, lambda h: _first_told(h, is_signed=False)),
 }
