@@ -82,6 +82,7 @@ class MPesa:
     ) -> None:
         self.books = Books()
         self.validation_url = ""  # where Safaricom switched validation on, M-Pesa asks here first
+        self.differs = 0.0  # how often another callback says something else
         self._network = network
         self._chance = chance
         self._weather = weather
@@ -191,7 +192,29 @@ class MPesa:
             callback["CallbackMetadata"] = {"Item": [{"Name": key, "Value": value} for key, value in items.items()]}
             if self._confirmation_url:
                 self._network.loop.spawn(self._confirm(push, push.request_id))
+        if self._happens(self.differs):
+            self._network.loop.spawn(self._say_otherwise(push, callback))
         await self._call_back(push, push.result_url, {"Body": {"stkCallback": callback}}, paid=push.end is PAID)
+
+    async def _say_otherwise(self, push: Command, callback: dict[str, Any]) -> None:
+        """The same callback with another amount, another prompt's ID, or the contrary outcome, sooner or later."""
+        how, paid = self._chance.choice(("another amount", "another prompt", "the contrary")), None
+        amount = {"Name": "Amount", "Value": float(push.amount)}
+        told = callback | {"ResultCode": PAID[0], "ResultDesc": PAID[1], "CallbackMetadata": {"Item": [amount]}}
+        if how == "another amount":
+            amount["Value"] = float(push.amount + 1)
+        elif how == "another prompt":
+            told["CheckoutRequestID"] = f"ws_CO_{0:020d}"
+            self.books.contradicted.add(push.request_id)  # who does not know the right one cannot see that it is wrong
+        else:
+            paid = push.end is not PAID
+            self.books.contradicted.add(push.request_id)
+            if not paid:
+                told |= {"ResultCode": ENDS[1][0], "ResultDesc": ENDS[1][1]}
+                del told["CallbackMetadata"]
+        self._tell(f"a callback of {push.request_id} says otherwise: {how}")
+        await asyncio.sleep(self._chance.random() * self._chance.choice((5, 300)))
+        await self._call(push.result_url, {"Body": {"stkCallback": told}}, push.request_id, paid=paid, receipt=None)
 
     def _query(self, body: dict[str, Any]) -> Answer:
         push = self._pushes.get(body["CheckoutRequestID"])

@@ -84,6 +84,7 @@ class Plan:
     is_hurried: bool = False  # gateways are told to stop, twice
     is_listed: bool = False  # the gateway may read M-Pesa's list of what was paid (Pull)
     is_uniform: bool = False  # a shop with one price: pushes of a few customers that M-Pesa's words cannot tell apart
+    differs: float = 0.0  # how often M-Pesa's callback of a push comes a second time with other contents
     validation: str = ""  # what is registered for customers about whom nobody answers; "" where nobody is asked
     is_forgetful: bool = False  # what is a minute old and over is forgotten meanwhile
     is_varied: bool = False  # money goes out by transfers and reversals too
@@ -124,11 +125,13 @@ def plan(seed: int) -> Plan:
         drawn = replace(drawn, is_read=True, rests=replace(drawn.rests, timekeeper=5.0))
     if drawn.is_registered and Random(f"{seed} asked").random() < 2 * SOME:
         drawn = replace(drawn, validation=("Completed", "Cancelled")[seed % 2])
+    if Random(f"{seed} otherwise").random() < SOME:
+        drawn = replace(drawn, differs=OFTEN)
     drawn = replace(drawn, is_varied=Random(f"{seed} ways out").random() < SOME)
     if Random(f"{seed} list").random() < SOME / 2:
         drawn = replace(drawn, is_listed=True, rests=replace(drawn.rests, puller=15.0))
     if Random(f"{seed} one price").random() < SOME:
-        drawn = replace(drawn, is_uniform=True)
+        drawn = replace(drawn, is_uniform=True, differs=0.0)
         weather.query_lies = 0  # who is told that the one has failed may think that it was the other who paid
     if Random(f"{seed} leap").random() < SOME:  # a die that changes no other
         return _with_a_leap(drawn)

@@ -101,6 +101,7 @@ class World:
         is_heard, is_listed = self.plan.is_heard, self.plan.is_listed
         chance = self.chance("m-pesa")
         mpesa = MPesa(self.network, chance, self.weather, confirmation_url, is_heard=is_heard, is_listed=is_listed)
+        mpesa.differs = self.plan.differs
         mpesa.validation_url = self._c2b_url("validation") if self.plan.validation else ""
         return mpesa
 
@@ -161,6 +162,7 @@ class World:
         self.story.tell(self.loop.now_s, "the storm is over")
         for name in Weather.__dataclass_fields__:
             setattr(self.weather, name, 0)
+        self.mpesa.differs = 0.0
         for node in self.nodes:
             node.calm_down()
 

@@ -41,6 +41,7 @@ def test_nothing_is_lost_doubled_or_stuck_in_worlds_that_are_as_bad_as_they_shou
     assert all(met(f": {deed}") > 5 for deed in ("pause", "resume", "move", "replay", "acknowledge", "rotates"))
     assert met("GET gateway /sandbox/mpesa/v1/notifications: 200") > 100
     assert sum(len(run.evidence.journal.gone) for run in runs) > 100
+    assert met("says otherwise") > 10
     assert met("POST shop-1 /validations: 200") > 3
     assert met("POST mpesa /pulltransactions/v1/query: 200") > 20
     assert {payment.kind for run in runs for payment in run.evidence.journal.payments} == {
