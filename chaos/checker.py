@@ -1,139 +1,41 @@
 """The judge: evidence in, violations out. Pure, and shared by the simulation and the run of real processes.
 
-Each rule of the promise is one function that reads the evidence and yields sentences. Nothing of the gateway is
-imported: the judge must not make the gateway's mistakes.
+Each rule of the promise is one function that reads the evidence and yields sentences: those of requests, money and
+notifications here, those of what owners and readers do in `ownership`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator
 
-from evidence import OUTCOMES, TWIN, Attempt, Deed, Done, Evidence, Moved, Owed, Payment
+from case import ARRIVED, Case, Invariant, Rule, Violation
+from evidence import OUTCOMES, TWIN, Deed, Evidence, Moved, Payment
+from ownership import (
+    a_validation_is_recorded_as_it_was_told,
+    only_what_is_old_and_over_is_forgotten,
+    what_is_sent_goes_where_its_owner_says,
+    what_its_owner_has_is_not_sent_again,
+    who_comes_by_cursor_misses_nothing,
+    who_is_paused_is_sent_nothing,
+)
 
 SILENT_KINDS = frozenset({"service"})  # answered at once: nobody is notified
 STILL_KINDS = frozenset({"enquiry", "service"})  # move no money
 REFUSERS = frozenset({"gateway", "stk_answer", "answer"})  # evidence of a failure before anything moved
 AMBIGUOUS = "ambiguous"  # a collection that a person must look at: it may be the money of a request
-ARRIVED = frozenset({"delivered", "acknowledged"})  # notifications that reached somebody, by the journal's word
 ENDS = ARRIVED | {"given_up", "waiting"}  # each is judged by a rule; of any other state nobody was told
-LAST_ATTEMPT_US = 5_000_000  # after an acknowledgement an attempt may still begin within this
-HOLD, FINISH_OLD = "hold", "finish_old"
 LATE_WORD = frozenset({"evidence_conflict", "paid_after_expiry"})  # flags of money that moved all the same
-
-
-class Invariant(StrEnum):
-    """What is promised, by the name of its breach."""
-
-    STUCK = "stuck"
-    LOST_REQUEST = "lost request"
-    SPENT_TWICE = "request ID spent twice"
-    OTHER_ANSWER = "other answer to the same"
-    LOST_MONEY = "lost money"
-    INVENTED_MONEY = "invented money"
-    DOUBLED_MONEY = "doubled money"
-    DOUBLED_PROMPT = "doubled prompt"
-    RECEIPT_TWICE = "receipt pays twice"
-    LOST_CALLBACK = "lost callback"
-    NO_EVIDENCE = "no evidence"
-    MOVED_AFTER_REFUSAL = "moved after refusal"
-    UNTOLD = "untold outcome"
-    TOLD_TWICE = "outcome told twice"
-    TOLD_WRONG = "outcome told wrong"
-    OUT_OF_ORDER = "out of order"
-    CHANGED_BODY = "changed body"
-    FORGED = "bad signature"
-    AT_ONCE = "two attempts at once"
-    WHILE_PAUSED = "sent while paused"
-    WRONG_PLACE = "sent to a wrong place"
-    AFTER_ALL = "sent after all"
-    UNREAD = "missed by a reader"
-    READ_TWICE = "read twice"
-    DECIDED_WRONG = "validation decided wrong"
-    FORGOTTEN = "forgotten too soon"
-    BROKE = "broke"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Violation:
-    """One breach: which promise, of which request (or receipt, or notification), and what was seen."""
-
-    invariant: Invariant
-    subject: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.invariant}: {self.subject}: {self.sentence}"
 
 
 def check(evidence: Evidence) -> list[Violation]:
     """Every breach of every promise, in the order of the promises; empty where all of them hold."""
-    case = _Case(evidence)
+    case = Case(evidence)
     return [violation for rule in RULES for violation in rule(case)]
-
-
-class _Case:
-    """The evidence, with what several rules look up."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-        self.asked = evidence.asked
-        self.mpesa = evidence.mpesa
-        self.told = evidence.told
-        self.payments = evidence.journal.payments
-        self.by_id = {payment.id: payment for payment in self.payments}
-        self.by_request: dict[str, list[Payment]] = defaultdict(list)
-        for payment in self.payments:
-            self.by_request[payment.request_id].append(payment)
-        self.owed: dict[str, list[Owed]] = defaultdict(list)
-        for owed in sorted(evidence.journal.owed, key=lambda owed: owed.sequence):
-            self.owed[owed.payment_id].append(owed)
-        self.moved: dict[str, list[Moved]] = defaultdict(list)
-        for money in self.mpesa.money:
-            self.moved[money.request_id or ""].append(money)
-        self.collected = {
-            payment.receipt: payment for payment in self.payments if payment.kind == "collection" and payment.receipt
-        }
-        self.by_receipt = {money.receipt: money for money in self.mpesa.money}
-        self.taken = {told.notification_id for told in self.told if told.is_taken}
-        self.owed_by_id = {owed.id: owed for owed in evidence.journal.owed}
-        self.deeds: dict[str, list[Done]] = defaultdict(list)
-        for done in evidence.done:
-            self.deeds[done.app].append(done)
-        self.said_paid = {call.request_id for call in self.mpesa.calls if call.paid}
-
-    def did(self, app: str, deed: Deed) -> list[Done]:
-        """What an owner did of that kind, in order."""
-        return [done for done in self.deeds[app] if done.deed is deed]
-
-    def has_heard(self, attempt: Attempt, done: Done) -> bool:
-        """True where the deed was done long enough before the attempt began, and its sender was awake meanwhile."""
-        since_us = max(done.done_us or attempt.from_us, attempt.awake_us)
-        return done.done_us is not None and since_us + self.evidence.heed_us < attempt.from_us
-
-    def was_put_off(self, owed: Owed) -> bool:
-        """True where its owner had it acknowledged, replayed or held, so that what follows it may come first."""
-        return any(
-            done.subject in {"", owed.id}
-            if done.deed is Deed.REPLAY
-            else done.subject == owed.id
-            if done.deed is Deed.ACKNOWLEDGE
-            else done.waiting == HOLD
-            for done in self.deeds[owed.app]
-        )
-
-    def outcomes(self, payment: Payment) -> list[Owed]:
-        """The notifications that tell how it ended."""
-        return [owed for owed in self.owed[payment.id] if owed.type in OUTCOMES]
-
-
-Rule = Callable[[_Case], Iterator[Violation]]
 
 
 # ── requests ──
 
 
-def nothing_is_stuck(case: _Case) -> Iterator[Violation]:
+def nothing_is_stuck(case: Case) -> Iterator[Violation]:
     """After the calm every payment is final, every notification has ended, and nothing else is open on any side."""
     if not case.evidence.is_calm:
         return
@@ -147,7 +49,7 @@ def nothing_is_stuck(case: _Case) -> Iterator[Violation]:
         yield Violation(Invariant.STUCK, "the end", sentence)
 
 
-def no_request_is_lost(case: _Case) -> Iterator[Violation]:
+def no_request_is_lost(case: Case) -> Iterator[Violation]:
     """What a client was told of is in the journal, under the ID that it was told."""
     for asked in case.asked:
         if asked.payment_id is None:
@@ -163,7 +65,7 @@ def no_request_is_lost(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.LOST_REQUEST, asked.request_id, sentence)
 
 
-def a_request_id_is_spent_once(case: _Case) -> Iterator[Violation]:
+def a_request_id_is_spent_once(case: Case) -> Iterator[Violation]:
     """One request ID, one payment, one content."""
     for request_id, payments in case.by_request.items():
         if len(payments) > 1:
@@ -178,7 +80,7 @@ def a_request_id_is_spent_once(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.SPENT_TWICE, request_id, f"{len(different)} contents were taken under it.")
 
 
-def every_client_is_answered(case: _Case) -> Iterator[Violation]:
+def every_client_is_answered(case: Case) -> Iterator[Violation]:
     """Whoever repeats the same request gets a clear answer in the end."""
     if case.evidence.is_calm:
         for request_id in sorted(case.evidence.unanswered):
@@ -186,7 +88,7 @@ def every_client_is_answered(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.STUCK, request_id, f"its client never got a clear answer; it is {states}.")
 
 
-def the_first_answer_stands(case: _Case) -> Iterator[Violation]:
+def the_first_answer_stands(case: Case) -> Iterator[Violation]:
     """The same request under the same ID is told the same for ever."""
     words: dict[str, str] = {}
     for asked in case.asked:
@@ -198,7 +100,7 @@ def the_first_answer_stands(case: _Case) -> Iterator[Violation]:
 # ── money ──
 
 
-def no_money_is_lost(case: _Case) -> Iterator[Violation]:
+def no_money_is_lost(case: Case) -> Iterator[Violation]:
     """Money that moved stands in the journal: as its request's success, or as a collection of its receipt."""
     for money in case.mpesa.money:
         if money.receipt in case.collected:
@@ -220,7 +122,7 @@ def no_money_is_lost(case: _Case) -> Iterator[Violation]:
                 yield Violation(Invariant.LOST_MONEY, subject, sentence)
 
 
-def _may_be_unaware(case: _Case, payment: Payment) -> bool:
+def _may_be_unaware(case: Case, payment: Payment) -> bool:
     """True where M-Pesa told it wrong, or told it too late and a flag says so, or never told it at all."""
     was_told = payment.request_id in case.said_paid
     is_flagged = bool(payment.flags & LATE_WORD)
@@ -232,7 +134,7 @@ def _may_be_unaware(case: _Case, payment: Payment) -> bool:
     return is_flagged or not (was_told or may_learn_it_yet)
 
 
-def no_money_is_invented(case: _Case) -> Iterator[Violation]:
+def no_money_is_invented(case: Case) -> Iterator[Violation]:
     """A success stands for money that moved, in the same amount."""
     for payment in case.payments:
         if payment.state != "succeeded" or payment.kind in STILL_KINDS:
@@ -250,7 +152,7 @@ def no_money_is_invented(case: _Case) -> Iterator[Violation]:
                 yield Violation(Invariant.INVENTED_MONEY, payment.request_id, sentence)
 
 
-def no_money_is_doubled(case: _Case) -> Iterator[Violation]:
+def no_money_is_doubled(case: Case) -> Iterator[Violation]:
     """One request moves money once, and it is told once: not by its request and again as a collection."""
     for request_id, money in case.moved.items():
         if request_id and len(money) > 1:
@@ -266,14 +168,14 @@ def no_money_is_doubled(case: _Case) -> Iterator[Violation]:
                 yield Violation(Invariant.DOUBLED_MONEY, money_moved.request_id, sentence)
 
 
-def one_prompt_for_a_request(case: _Case) -> Iterator[Violation]:
+def one_prompt_for_a_request(case: Case) -> Iterator[Violation]:
     """M-Pesa took a command once for each request ID."""
     for request_id, count in Counter(prompt.request_id for prompt in case.mpesa.prompts).items():
         if count > 1:
             yield Violation(Invariant.DOUBLED_PROMPT, request_id, f"M-Pesa was asked for it {count} times.")
 
 
-def a_receipt_pays_once(case: _Case) -> Iterator[Violation]:
+def a_receipt_pays_once(case: Case) -> Iterator[Violation]:
     """A receipt stands in one payment, and in the one whose money it is."""
     owners: dict[str, list[Payment]] = defaultdict(list)
     for payment in case.payments:
@@ -293,7 +195,7 @@ def a_receipt_pays_once(case: _Case) -> Iterator[Violation]:
                 yield Violation(Invariant.RECEIPT_TWICE, receipt, sentence)
 
 
-def _is_money_of(case: _Case, money: Moved, payment: Payment) -> bool:
+def _is_money_of(case: Case, money: Moved, payment: Payment) -> bool:
     """Its own, or that of its twin in every word, which is paid too: then each has one, whichever it is."""
     if money.request_id == payment.request_id:
         return True
@@ -304,7 +206,7 @@ def _is_money_of(case: _Case, money: Moved, payment: Payment) -> bool:
 # ── evidence ──
 
 
-def no_acknowledged_callback_is_lost(case: _Case) -> Iterator[Violation]:
+def no_acknowledged_callback_is_lost(case: Case) -> Iterator[Violation]:
     """What M-Pesa was answered 2xx for is in the journal, byte for byte."""
     kept = case.evidence.journal.callbacks
     if kept is None:
@@ -315,7 +217,7 @@ def no_acknowledged_callback_is_lost(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.LOST_CALLBACK, subject, "it was acknowledged; the journal does not hold it.")
 
 
-def every_end_names_its_evidence(case: _Case) -> Iterator[Violation]:
+def every_end_names_its_evidence(case: Case) -> Iterator[Violation]:
     """A final state says who said so; only an expiry may be the gateway's own word, or a request that never left."""
     for payment in case.payments:
         if payment.is_final and payment.evidence is None:
@@ -328,7 +230,7 @@ def every_end_names_its_evidence(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.NO_EVIDENCE, payment.request_id, sentence)
 
 
-def what_never_left_moved_nothing(case: _Case) -> Iterator[Violation]:
+def what_never_left_moved_nothing(case: Case) -> Iterator[Violation]:
     """A request that was refused, or given up before it was sent, moved no money."""
     for payment in case.payments:
         if payment.state == "failed" and payment.evidence in REFUSERS and case.moved.get(payment.request_id):
@@ -339,7 +241,7 @@ def what_never_left_moved_nothing(case: _Case) -> Iterator[Violation]:
 # ── notifications ──
 
 
-def every_outcome_is_told(case: _Case) -> Iterator[Violation]:
+def every_outcome_is_told(case: Case) -> Iterator[Violation]:
     """A final payment owes one outcome; after the calm it has arrived, or its merchant took nothing to the very end.
 
     Every app has a URL and no merchant reads from us instead, so *kept* and *acknowledged* alone are no end of it.
@@ -368,7 +270,7 @@ def every_outcome_is_told(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.UNTOLD, payment.request_id, sentence)
 
 
-def an_outcome_is_told_once(case: _Case) -> Iterator[Violation]:
+def an_outcome_is_told_once(case: Case) -> Iterator[Violation]:
     """One notification tells the outcome, to the journal and to the merchant, and it tells what the journal says."""
     for payment in case.payments:
         outcomes = case.outcomes(payment)
@@ -386,10 +288,10 @@ def an_outcome_is_told_once(case: _Case) -> Iterator[Violation]:
     for payment_id, notification_ids in arrived.items():
         if len(notification_ids) > 1:
             sentence = f"the merchant was told {len(notification_ids)} outcomes: {', '.join(sorted(notification_ids))}."
-            yield Violation(Invariant.TOLD_TWICE, _request_of(case, payment_id), sentence)
+            yield Violation(Invariant.TOLD_TWICE, case.request_of(payment_id), sentence)
 
 
-def a_confirmation_is_told_once(case: _Case) -> Iterator[Violation]:
+def a_confirmation_is_told_once(case: Case) -> Iterator[Violation]:
     """Who registered a URL for confirmations is told of each that M-Pesa told us of, a push's too, and once."""
     bearers = {payment.receipt: payment for payment in case.payments if payment.receipt and payment.kind == "push"}
     for receipt in {call.receipt for call in case.mpesa.calls if call.is_heard}:
@@ -403,12 +305,12 @@ def a_confirmation_is_told_once(case: _Case) -> Iterator[Violation]:
             yield Violation(breach, payment.request_id, sentence)
 
 
-def what_arrives_is_what_is_owed(case: _Case) -> Iterator[Violation]:
+def what_arrives_is_what_is_owed(case: Case) -> Iterator[Violation]:
     """A merchant gets what the journal owes: the same bytes under the same ID each time, signed."""
     owed = {one.id: one for one in case.evidence.journal.owed}
     bodies: dict[str, str] = {}
     for told in case.told:
-        subject = _request_of(case, told.payment_id)
+        subject = case.request_of(told.payment_id)
         known = owed.get(told.notification_id)
         if known is None or (known.payment_id, known.type) != (told.payment_id, told.type):
             sentence = f"{told.notification_id} ({told.type}) arrived; the journal does not owe it."
@@ -419,7 +321,7 @@ def what_arrives_is_what_is_owed(case: _Case) -> Iterator[Violation]:
             yield Violation(Invariant.FORGED, subject, f"{told.notification_id} came without a valid signature.")
 
 
-def notifications_keep_their_order(case: _Case) -> Iterator[Violation]:
+def notifications_keep_their_order(case: Case) -> Iterator[Violation]:
     """Of one payment, what a merchant takes for the first time comes in the order of the sequence."""
     sequence = {owed.id: owed.sequence for owed in case.evidence.journal.owed}
     newest: dict[str, int] = defaultdict(int)
@@ -432,11 +334,11 @@ def notifications_keep_their_order(case: _Case) -> Iterator[Violation]:
         number = sequence[told.notification_id]
         if number < newest[told.payment_id]:
             sentence = f"number {number} was first taken after number {newest[told.payment_id]}."
-            yield Violation(Invariant.OUT_OF_ORDER, _request_of(case, told.payment_id), sentence)
+            yield Violation(Invariant.OUT_OF_ORDER, case.request_of(told.payment_id), sentence)
         newest[told.payment_id] = max(number, newest[told.payment_id])
 
 
-def one_attempt_at_a_time(case: _Case) -> Iterator[Violation]:
+def one_attempt_at_a_time(case: Case) -> Iterator[Violation]:
     """A notification is in one pair of hands: no second attempt begins while the first is under way."""
     payment_of = {owed.id: owed.payment_id for owed in case.evidence.journal.owed if not case.was_put_off(owed)}
     busy_until_us: dict[str, int] = {}
@@ -445,146 +347,16 @@ def one_attempt_at_a_time(case: _Case) -> Iterator[Violation]:
             continue
         free_us = busy_until_us.get(attempt.notification_id, 0)
         if attempt.from_us < free_us:
-            subject = _request_of(case, payment_of.get(attempt.notification_id, attempt.notification_id))
+            subject = case.request_of(payment_of.get(attempt.notification_id, attempt.notification_id))
             sentence = f"{attempt.notification_id} was sent again {free_us - attempt.from_us} us before the last ended."
             yield Violation(Invariant.AT_ONCE, subject, sentence)
         busy_until_us[attempt.notification_id] = max(free_us, attempt.until_us)
 
 
-# ── what owners do ──
-
-
-def who_is_paused_is_sent_nothing(case: _Case) -> Iterator[Violation]:
-    """From when a pause was done until its end is asked for no attempt begins."""
-    for attempt, owed in _attempts(case):
-        last = None
-        for done in case.deeds[owed.app]:
-            if done.deed is Deed.PAUSE and case.has_heard(attempt, done):
-                last = done
-            elif done.deed is Deed.RESUME and done.asked_us <= attempt.from_us:
-                last = None
-        if last is not None:
-            sentence = f"{owed.id} was sent {attempt.from_us - (last.done_us or 0)} us after its endpoint was paused."
-            yield Violation(Invariant.WHILE_PAUSED, _request_of(case, owed.payment_id), sentence)
-
-
-def what_is_sent_goes_where_its_owner_says(case: _Case) -> Iterator[Violation]:
-    """To the URL of today; to the one before only what was owed by then, and was to finish there."""
-    for attempt, owed in _attempts(case):
-        moves = [done for done in case.did(owed.app, Deed.MOVE) if done.asked_us <= attempt.from_us]
-        heard = [number for number, move in enumerate(moves) if case.has_heard(attempt, move)]
-        since = max(heard, default=0)
-        places = {move.subject for move in moves[since:]}
-        places |= {move.before for move in moves[since:] if move.waiting == FINISH_OLD and _is_older(owed, move)}
-        if not heard:
-            places |= {moves[0].before} if moves else {attempt.url}
-        if attempt.url not in places and not _has_place_of_its_own(attempt):
-            sentence = f"{owed.id} was sent to {attempt.url}, its owner had moved to {' or '.join(sorted(places))}."
-            yield Violation(Invariant.WRONG_PLACE, _request_of(case, owed.payment_id), sentence)
-
-
-def _is_older(owed: Owed, move: Done) -> bool:
-    """True where it was, or may have been, owed before the move; or the move is not over."""
-    return move.done_us is None or owed.made_us <= move.done_us
-
-
-def _has_place_of_its_own(attempt: Attempt) -> bool:
-    """A confirmation in M-Pesa's words goes where it was registered."""
-    return attempt.url.endswith("/confirmations")
-
-
-def what_its_owner_has_is_not_sent_again(case: _Case) -> Iterator[Violation]:
-    """What was acknowledged, or was to be held, is not sent, unless it was replayed since."""
-    for attempt, owed in _attempts(case):
-        ends = [
-            done
-            for done in case.deeds[owed.app]
-            if (done.deed is Deed.ACKNOWLEDGE and done.subject == owed.id)
-            or (done.deed is Deed.MOVE and done.waiting == HOLD and owed.made_us < done.asked_us)
-        ]
-        for done in ends:
-            if done.deed is Deed.MOVE and _has_place_of_its_own(attempt):
-                continue
-            replays = [one for one in case.did(owed.app, Deed.REPLAY) if one.subject in {"", owed.id}]
-            if any(
-                done.asked_us <= (one.done_us or attempt.from_us) and one.asked_us <= attempt.from_us for one in replays
-            ):
-                continue
-            rest_us = LAST_ATTEMPT_US if done.deed is Deed.ACKNOWLEDGE else 0
-            if case.has_heard(replace(attempt, from_us=attempt.from_us - rest_us), done):
-                sentence = (
-                    f"{owed.id} was sent {attempt.from_us - (done.done_us or 0)} us after its owner's {done.deed}."
-                )
-                yield Violation(Invariant.AFTER_ALL, _request_of(case, owed.payment_id), sentence)
-
-
-def _attempts(case: _Case) -> Iterator[tuple[Attempt, Owed]]:
-    """Those at what an app is owed whose owner did something; the test of a URL is none."""
-    for attempt in case.evidence.attempts:
-        owed = case.owed_by_id.get(attempt.notification_id)
-        if owed is not None and case.deeds[owed.app]:
-            yield attempt, owed
-
-
-def who_comes_by_cursor_misses_nothing(case: _Case) -> Iterator[Violation]:
-    """Each notification of an app is read once by each reader who came to the end."""
-    for reader in case.evidence.readers:
-        read = set(reader.read)
-        for owed in case.evidence.journal.owed:
-            if owed.app == reader.app and owed.id not in read and case.evidence.is_calm:
-                sentence = f"{owed.id} ({owed.type}) was never read by {reader.name}."
-                yield Violation(Invariant.UNREAD, _request_of(case, owed.payment_id), sentence)
-        for notification_id in reader.again:
-            sentence = f"{notification_id} came again to {reader.name}, whose cursor was past it."
-            yield Violation(Invariant.READ_TWICE, notification_id, sentence)
-
-
-def a_validation_is_recorded_as_it_was_told(case: _Case) -> Iterator[Violation]:
-    """M-Pesa is told what is recorded; the merchant's word is the merchant's, and any other's is what was registered.
-
-    What could not be recorded in time is not there; and M-Pesa may have been asked twice by its network.
-    """
-    verdicts: dict[str, set[bool | None]] = defaultdict(set)
-    for key, verdict in case.evidence.verdicts:
-        verdicts[key].add(verdict)
-    records: dict[str, set[bool]] = defaultdict(set)
-    for decided in case.evidence.journal.decided:
-        records[decided.key].add(decided.accepted)
-        how = f"it is recorded as {'accepted' if decided.accepted else 'rejected'} by {decided.by}"
-        if decided.by == "the merchant" and decided.accepted not in verdicts[decided.key]:
-            yield Violation(Invariant.DECIDED_WRONG, decided.key, f"{how}; the merchant did not say so.")
-        if "default" in decided.by and decided.accepted != case.evidence.journal.default:
-            yield Violation(Invariant.DECIDED_WRONG, decided.key, f"{how}; the contrary was registered.")
-    for told in case.mpesa.validations:
-        if told.accepted is not None and records[told.key] and told.accepted not in records[told.key]:
-            sentence = f"M-Pesa was told {told.accepted}; recorded is {sorted(records[told.key])}."
-            yield Violation(Invariant.DECIDED_WRONG, told.key, sentence)
-        possible = verdicts[told.key] | {case.evidence.journal.default}
-        if told.accepted is not None and told.accepted not in possible:
-            sentence = f"M-Pesa was told {told.accepted}; nobody had said or registered that."
-            yield Violation(Invariant.DECIDED_WRONG, told.key, sentence)
-
-
-def only_what_is_old_and_over_is_forgotten(case: _Case) -> Iterator[Violation]:
-    """Neither what waits, nor what was not taken, nor what an open payment may need, nor what is in quarantine."""
-    for gone in case.evidence.journal.gone:
-        is_over = gone.state in ARRIVED if gone.what == "notification" else gone.state == "ok"
-        age_us = gone.at_us - gone.since_us if gone.since_us is not None else 0
-        if not is_over or gone.is_wanted or age_us < gone.least_us:
-            sentence = f"the {gone.what} {gone.id} was forgotten, {gone.state}, after {age_us} us"
-            wanted = ", while a payment was open that was there before it" if gone.is_wanted else ""
-            yield Violation(Invariant.FORGOTTEN, _request_of(case, gone.payment_id), f"{sentence}{wanted}.")
-
-
-def nothing_breaks(case: _Case) -> Iterator[Violation]:
+def nothing_breaks(case: Case) -> Iterator[Violation]:
     """A gateway meets faults with errors it has names for; anything else is a bug."""
     for words in case.evidence.broke:
         yield Violation(Invariant.BROKE, "gateway", f"{words.rstrip('.')}.")
-
-
-def _request_of(case: _Case, payment_id: str) -> str:
-    found = case.by_id.get(payment_id)
-    return found.request_id if found else payment_id
 
 
 def _shillings(money: Moved | Payment) -> str:

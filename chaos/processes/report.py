@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from checker import RULES, Invariant, Violation
+from case import Invariant, Violation
+from checker import RULES
 from evidence import Evidence
 from processes.actors import End
 

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import apsw
 
-from checker import Violation, check
+from case import Violation
+from checker import check
 from evidence import Decided, Deed, Done, Evidence, Journal, Owed, Payment
 from evidence import MPesa as MPesaEvidence
 from virtual.forgetting import forget, forgetful, read_gone, watch

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 import planted
+from case import Invariant
 from chaos.histories import history
-from checker import Invariant
 from virtual.weather import OFTEN, Plan, Rests, plan
 
 SEEDS_LIMIT = 200  # a fault that hides for longer would need a harsher world

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from checker import Invariant, check
+from case import Invariant
+from checker import check
 from evidence import (
     TWIN,
     Asked,
