@@ -78,12 +78,14 @@ def test_beyond_a_day_it_was_the_clock_before_that_was_wrong(back_us: int, *, is
 def test_a_process_goes_on_after_the_newest_that_the_one_before_left() -> None:
     machine = Machine()
     source = machine.source()
-    source.go_on_after(first_id("ntf", START_US + 5 * SECOND_US))
-    assert source.id_us() == START_US + 5 * SECOND_US
+    newest = first_id("ntf", START_US + 5 * SECOND_US) + "f" * 16
+    source.go_on_after(newest)
+    after_us = source.id_us()
+    assert newest < source.new_id("ntf") < first_id("ntf", START_US + 6 * SECOND_US)
     source.go_on_after(first_id("ntf", START_US + SECOND_US))
-    assert source.id_us() == START_US + 5 * SECOND_US, "an older one takes nothing back"
+    assert source.id_us() == after_us, "an older one takes nothing back"
     source.go_on_after("")
-    assert source.id_us() == START_US + 5 * SECOND_US
+    assert source.id_us() == after_us
 
 
 def test_what_lies_more_than_a_day_ahead_was_made_by_a_clock_that_was_wrong() -> None:
