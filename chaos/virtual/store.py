@@ -10,7 +10,9 @@ or not at all, and says so when the seed wants it to. Whatever happens to a comm
 """
 
 import asyncio
+import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -70,6 +72,12 @@ class _Disk(DiskThread):
         return likelihood > 0 and self._chance.random() < likelihood
 
 
+def _now_us(loop: "weakref.ref[VirtualLoop]") -> int:
+    living = loop()
+    assert living is not None, "who writes is in it"
+    return living.now_us()
+
+
 def _done(told: "asyncio.Future[None]") -> None:
     if not told.done():
         told.set_result(None)
@@ -102,7 +110,9 @@ class Store(SqliteDatabase):
 
     def _connect(self) -> apsw.Connection:
         connection = super()._connect()
-        connection.create_scalar_function("virtual_now_us", lambda *_: self._loop.now_us(), 0)  # for who watches there
+        # For who watches there. SQLite holds what it is given where no collector looks, so it is given nothing of ours:
+        # a thousand worlds would else be kept in memory.
+        connection.create_scalar_function("virtual_now_us", partial(_now_us, weakref.ref(self._loop)), 0)
         return connection
 
     def _new_disk(self) -> DiskThread:

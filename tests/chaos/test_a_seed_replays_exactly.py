@@ -1,5 +1,6 @@
 """One seed, one history: to the last line, in this process and in any other."""
 
+import gc
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from chaos.histories import history
+from virtual.time import VirtualLoop
+from virtual.world import World
 
 PROGRAM = Path(__file__).resolve().parents[2] / "chaos" / "simulate.py"
 
@@ -50,3 +53,11 @@ def test_a_broken_seed_is_told_and_replays_as_a_story() -> None:
     assert one.returncode == 1
     assert "BROKEN outcome told twice" in one.stdout
     assert re.search(r"^ +\d+\.\d{3}  gateway-0 listens$", one.stdout, re.MULTILINE)
+
+
+def test_nothing_of_a_world_is_left_once_it_is_over() -> None:
+    """Thousands are lived in one process: kept, each would make all after it slower."""
+    for seed in range(3):
+        history(seed)
+    gc.collect()
+    assert [one for one in gc.get_objects() if isinstance(one, World | VirtualLoop)] == []
