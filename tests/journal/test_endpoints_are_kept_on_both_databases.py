@@ -1,6 +1,7 @@
 """Endpoints, keys, health and cursors: the same on SQLite and PostgreSQL."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from msgspec.structs import replace
@@ -144,23 +145,23 @@ async def test_what_waits_since_before_a_move_is_staged_anew_when_it_is_replayed
 
 
 async def test_where_two_processes_make_a_key_in_one_moment_one_of_them_is_in_force(postgres_url: str) -> None:
-    stores = [PostgresDatabase(postgres_url) for _ in range(2)]
-    for store in stores:
-        await store.open()
-    await migrate(stores[0])
-    one, other = (Journal(store) for store in stores)
-    await one.add_organisation("org_1", "demo", NOW_US)
-    known = app()
-    await one.add_app(known)
-    endpoint = Endpoint(f"end_{known.id}", "org_1", known.id, "")
+    async with AsyncExitStack() as stack:
+        stores = [PostgresDatabase(postgres_url) for _ in range(2)]
+        for store in stores:
+            await store.open()
+            stack.push_async_callback(store.close)
+        await migrate(stores[0])
+        one, other = (Journal(store) for store in stores)
+        await one.add_organisation("org_1", "demo", NOW_US)
+        known = app()
+        await one.add_app(known)
+        endpoint = Endpoint(f"end_{known.id}", "org_1", known.id, "")
 
-    async def rotated(journal: Journal) -> None:
-        key = SigningKey(new_id("key"), endpoint.id, known.id, "v1", "sealed", NOW_US)
-        await journal.endpoints.rotate(endpoint, [key], "v1", NOW_US + 5, event(endpoint, "endpoint.rotated"))
+        async def rotated(journal: Journal) -> None:
+            key = SigningKey(new_id("key"), endpoint.id, known.id, "v1", "sealed", NOW_US)
+            await journal.endpoints.rotate(endpoint, [key], "v1", NOW_US + 5, event(endpoint, "endpoint.rotated"))
 
-    for _ in range(10):
-        await asyncio.gather(rotated(one), rotated(other))
-        keys = await one.endpoints.signing_keys()
-        assert [key.until_us for key in keys].count(None) == 1
-    for store in stores:
-        await store.close()
+        for _ in range(10):
+            await asyncio.gather(rotated(one), rotated(other))
+            keys = await one.endpoints.signing_keys()
+            assert [key.until_us for key in keys].count(None) == 1
