@@ -136,6 +136,10 @@ class Result:
             "owed": len(evidence.journal.owed),
             "told": len(evidence.told),
             "attempts": len(evidence.attempts),
+            "deeds": len(evidence.done),
+            "readers": len(evidence.readers),
+            "validations": len(evidence.mpesa.validations),
+            "gone": len(evidence.journal.gone),
             "lives": sum(len(ends) for name, ends in self.ends.items() if name.startswith("gateway")),
         }
         looked_at = {rule.__name__: counts[_LOOKED_AT.get(rule.__name__, "payments")] for rule in RULES}
@@ -155,6 +159,12 @@ _LOOKED_AT = {
     "what_arrives_is_what_is_owed": "told",
     "notifications_keep_their_order": "told",
     "one_attempt_at_a_time": "attempts",
+    "who_is_paused_is_sent_nothing": "deeds",
+    "what_is_sent_goes_where_its_owner_says": "deeds",
+    "what_its_owner_has_is_not_sent_again": "deeds",
+    "who_comes_by_cursor_misses_nothing": "readers",
+    "a_validation_is_recorded_as_it_was_told": "validations",
+    "only_what_is_old_and_over_is_forgotten": "gone",
     "nothing_breaks": "lives",
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from checker import RULES
 from evidence import Attempt, Evidence, Owed, Payment
 from evidence import Journal as Kept
 from processes.actors import End
@@ -153,3 +154,6 @@ def test_a_rule_without_evidence_is_not_called_checked() -> None:
     result.evidence = replace(result.evidence, attempts=(Attempt("ntf_1", 0, 1),))
     result.ends = {"gateway-0": [STOPPED, STOPPED], "merchant-0": [STOPPED]}
     assert (result.invariants()["one attempt at a time"], result.invariants()["nothing breaks"]) == (1, 2)
+    of_owners = {rule.__name__.replace("_", " ") for rule in RULES if rule.__module__ == "ownership"}
+    assert of_owners
+    assert not of_owners & set(result.invariants()), "nobody owns or reads anything there"
